@@ -1,0 +1,105 @@
+"""What a plugin implements: Task, Classifier, Visualizer.
+
+A plugin subclasses one of these and names the class in an entry point of the group `hypergraph.tasks`,
+`hypergraph.classifiers` or `hypergraph.visualizers`. The class is called without arguments.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from hypergraph.spec import MLPSpec
+from hypergraph.weights import MLPWeights
+
+API = 1
+"""The version of these interfaces. It changes when a plugin written for them would have to change."""
+
+UNKNOWN = "unknown"
+"""The label of a network that runs none of a classifier's algorithms."""
+
+
+class Task(ABC):
+    """What the generated networks should compute."""
+
+    api: ClassVar[int] = API
+
+    @property
+    @abstractmethod
+    def default_spec(self) -> MLPSpec:
+        """The network to generate when the user names none."""
+
+    @property
+    @abstractmethod
+    def solved_loss(self) -> float:
+        """A network whose loss is below this solves the task."""
+
+    def check_spec(self, spec: MLPSpec) -> None:
+        """Raise :class:`hypergraph.errors.SpecError` where the task cannot be computed by such a network."""
+
+    @abstractmethod
+    def sample(self, spec: MLPSpec, batch: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Draw inputs [batch, input] and targets [batch, output], float32 on the CPU, from `rng` alone."""
+
+    @abstractmethod
+    def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Compare outputs [..., batch, output] with targets of that shape: one loss per network, [...]."""
+
+
+class Classifier(ABC):
+    """Which algorithm a generated network runs."""
+
+    api: ClassVar[int] = API
+
+    @property
+    @abstractmethod
+    def task(self) -> str:
+        """The name of the task whose networks are classified."""
+
+    @property
+    @abstractmethod
+    def colours(self) -> Mapping[str, str]:
+        """Every label that :meth:`classify` gives, `unknown` included, with a colour that matplotlib understands."""
+
+    @abstractmethod
+    def order_parameters(self, weights: MLPWeights, sibling: MLPWeights | None = None) -> dict[str, Tensor]:
+        """Name -> value of each order parameter, over the leading axes of `weights`.
+
+        `sibling` is another sample of the same generators, with the same leading axes; parameters that need one are
+        left out where it is None. Raises :class:`hypergraph.errors.SpecError` for networks that cannot be classified.
+        """
+
+    @abstractmethod
+    def classify(self, order_parameters: Mapping[str, Tensor]) -> list[str]:
+        """One label per network, over the flattened axes of the order parameters."""
+
+
+class Visualizer(ABC):
+    """How a generated network is drawn."""
+
+    api: ClassVar[int] = API
+
+    @property
+    @abstractmethod
+    def layouts(self) -> Sequence[str]:
+        """Names of the layouts that :meth:`draw` knows, the default first."""
+
+    @abstractmethod
+    def draw(
+        self,
+        weights: MLPWeights,
+        paths: Sequence[Path],
+        *,
+        layout: str,
+        seed: int = 0,
+        titles: Sequence[str] = (),
+    ) -> None:
+        """Draw networks [network, ...] into as many files, whose suffixes (.svg, .png, .pdf) say the format.
+
+        Raises :class:`hypergraph.errors.FileError` where a file cannot be written.
+        """

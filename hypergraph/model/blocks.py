@@ -1,0 +1,23 @@
+"""How many hyperfeatures each block of a hyperlayer has (Appendix B.2, Figure 7)."""
+
+HYPERDEPTH = 4
+ACTIVATION = 20
+POSITION = 10  # each of: input neuron, output neuron, layer
+NOISE = 5
+HEAD = 5  # each of: key, query, value
+LATENT = 4
+LEARNED = 5
+
+ENDS = 2  # a weight is seen from the neuron in front and from the neuron behind
+ATTENTION_IN = 3 * ENDS * HEAD
+ATTENTION_OUT = ENDS * HEAD
+CHANNEL_IN = 2 * LATENT  # mean and scale
+
+HYPERWIDTH_IN = ACTIVATION + ATTENTION_OUT + LATENT + NOISE + LEARNED + 3 * POSITION
+"""Hyperfeatures that a hyperlayer's linear map reads."""
+
+HYPERWIDTH_OUT = ACTIVATION + ATTENTION_IN + CHANNEL_IN
+"""Hyperfeatures that a hyperlayer's linear map feeds to its blocks."""
+
+DRAWS = 2 * NOISE + LATENT
+"""Standard normal draws per weight and hyperlayer: noise for encoder and decoder, and the channel's sample."""

@@ -1,0 +1,193 @@
+"""Which network to generate: layer sizes, activation, bias, skip connections, masks.
+
+An :class:`MLPSpec` is pure data: it imports no torch, so that a command line can refuse a malformed one at once.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hypergraph.errors import SpecError
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+MAX_WEIGHTS = 2**31 - 1
+"""More weights than this cannot be indexed."""
+
+
+@dataclass(frozen=True)
+class Connection:
+    """All weights from neuron layer `source` to neuron layer `target` (layer 0 is the input).
+
+    `rows` masks them: one text of 0s and 1s per target neuron, one character per source neuron; None keeps all.
+    """
+
+    source: int
+    target: int
+    rows: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
+class MLPSpec:
+    """A multilayer perceptron to generate.
+
+    Args:
+        sizes: neurons per layer, input first, output last; at least two layers.
+        activation: the name of an elementwise function of `torch.nn.functional`, applied to every hidden layer.
+        bias: whether every neuron past the input has a bias.
+        skips: pairs (source, target) of neuron layers, target - source >= 2, joined by weights of their own.
+        masks: connections, consecutive or skips, that keep only some of their weights.
+
+    Raises:
+        SpecError: naming the field that is wrong and what would be right.
+    """
+
+    sizes: tuple[int, ...]
+    activation: str = "silu"
+    bias: bool = True
+    skips: tuple[tuple[int, int], ...] = ()
+    masks: tuple[Connection, ...] = ()
+
+    def __post_init__(self) -> None:
+        _check_sizes(self.sizes)
+        if not isinstance(self.activation, str) or not self.activation.isidentifier():
+            raise SpecError(f"activation {self.activation!r} is not a name such as 'silu'")
+        if not isinstance(self.bias, bool):
+            raise SpecError(f"bias must be true or false, not {self.bias!r}")
+        _check_skips(self.skips, len(self.sizes))
+        ends = {(c.source, c.target) for c in self.connections}
+        if len({(m.source, m.target) for m in self.masks}) < len(self.masks):
+            raise SpecError("two masks on one connection: merge them")
+        for mask in self.masks:
+            _check_mask(mask, ends, self.sizes)
+        if self.dense_weights > MAX_WEIGHTS:
+            raise SpecError(f"{self} has {self.dense_weights:,} weights; at most {MAX_WEIGHTS:,} can be indexed")
+
+    @property
+    def connections(self) -> tuple[Connection, ...]:
+        """Every connection, by target layer and then source layer."""
+        masks = {(m.source, m.target): m.rows for m in self.masks}
+        pairs = [(n, n + 1) for n in range(len(self.sizes) - 1)] + list(self.skips)
+        ordered = sorted(pairs, key=lambda pair: (pair[1], pair[0]))
+        return tuple(Connection(s, t, masks.get((s, t))) for s, t in ordered)
+
+    @property
+    def dense_weights(self) -> int:
+        """How many weights there would be without masks."""
+        pairs = [*zip(range(len(self.sizes)), range(1, len(self.sizes)), strict=False), *self.skips]
+        return sum(self.sizes[source] * self.sizes[target] for source, target in pairs)
+
+    @property
+    def plain(self) -> bool:
+        """Whether the network is a chain of linear layers, so that an `nn.Sequential` can hold it."""
+        return not self.skips
+
+    def __str__(self) -> str:
+        return ",".join(str(n) for n in self.sizes)
+
+    def to_json(self) -> str:
+        """One line of JSON that :meth:`from_json` reads back."""
+        return json.dumps(dataclasses.asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> MLPSpec:
+        """Read what :meth:`to_json` wrote. Raises SpecError."""
+        try:
+            fields = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise SpecError(f"the spec is not JSON: {error}") from None
+        return cls.from_fields(fields)
+
+    @classmethod
+    def from_fields(cls, fields: object) -> MLPSpec:
+        """Build a spec from a mapping of plain values, as JSON and TOML give them. Raises SpecError."""
+        if not isinstance(fields, Mapping):
+            raise SpecError(f"a spec is a table of fields such as sizes = [16, 48, 1], not {type(fields).__name__}")
+        known = [f.name for f in dataclasses.fields(cls)]
+        for name in fields:
+            if name not in known:
+                raise SpecError(f"unknown field {name!r}; a spec has {', '.join(known)}")
+        if "sizes" not in fields:
+            raise SpecError("sizes is missing; write for example sizes = [16, 48, 1]")
+        values: dict[str, Any] = dict(fields)
+        values["sizes"] = _as_tuple("sizes", fields["sizes"])
+        values["skips"] = tuple(_as_tuple("a skip", s) for s in _as_tuple("skips", fields.get("skips", ())))
+        values["masks"] = tuple(_mask_from(m) for m in _as_tuple("masks", fields.get("masks", ())))
+        return cls(**values)
+
+    @classmethod
+    def parse(cls, text: str) -> MLPSpec:
+        """Read "16,48,1", or the path of a .json or .toml file that holds a spec. Raises SpecError."""
+        if text.endswith((".json", ".toml")):
+            return cls._read(Path(text))
+        try:
+            sizes = tuple(int(part) for part in text.split(","))
+        except ValueError:
+            raise SpecError(
+                f"{text!r} is no network: write sizes such as 16,48,1, or name a .json or .toml file"
+            ) from None
+        return cls(sizes)
+
+    @classmethod
+    def _read(cls, path: Path) -> MLPSpec:
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise SpecError(f"cannot read the spec {path}: {error}") from None
+        try:
+            return cls.from_fields(tomllib.loads(text)) if path.suffix == ".toml" else cls.from_json(text)
+        except (SpecError, tomllib.TOMLDecodeError) as error:
+            raise SpecError(f"{path}: {error}") from None
+
+
+def _as_tuple(name: str, value: object) -> tuple[Any, ...]:
+    if not isinstance(value, (list, tuple)):
+        raise SpecError(f"{name} must be a list, not {value!r}")
+    return tuple(value)
+
+
+def _mask_from(value: object) -> Connection:
+    if not isinstance(value, Mapping) or set(value) != {"source", "target", "rows"}:
+        raise SpecError('a mask is {"source": 0, "target": 1, "rows": ["101", …]}')
+    return Connection(value["source"], value["target"], _as_tuple("rows", value["rows"]))
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _check_sizes(sizes: tuple[int, ...]) -> None:
+    if len(sizes) < 2:
+        raise SpecError("sizes needs at least an input and an output, such as 16,1")
+    for size in sizes:
+        if not _is_count(size) or not 1 <= size <= MAX_WEIGHTS:
+            raise SpecError(f"size {size!r} is not a positive whole number of neurons")
+
+
+def _check_skips(skips: tuple[tuple[int, int], ...], layers: int) -> None:
+    for skip in skips:
+        if len(skip) != 2 or not all(_is_count(n) for n in skip):
+            raise SpecError(f"skip {skip!r} is not a pair of layer numbers such as [0, 2]")
+        source, target = skip
+        if not (0 <= source and target < layers and target - source >= 2):
+            raise SpecError(f"skip {list(skip)} must jump over a layer and stay within layers 0 to {layers - 1}")
+    if len(set(skips)) < len(skips):
+        raise SpecError("a skip is given twice")
+
+
+def _check_mask(mask: Connection, ends: set[tuple[int, int]], sizes: tuple[int, ...]) -> None:
+    if (mask.source, mask.target) not in ends:
+        raise SpecError(f"mask on {mask.source}->{mask.target}, but there is no such connection")
+    columns, count = sizes[mask.source], sizes[mask.target]
+    rows = mask.rows or ()
+    if len(rows) != count or any(not isinstance(r, str) or len(r) != columns or set(r) - {"0", "1"} for r in rows):
+        raise SpecError(f"mask on {mask.source}->{mask.target} needs {count} rows of {columns} characters 0 or 1")

@@ -1,0 +1,188 @@
+"""Generated networks: any number of weight sets of one MLPSpec, as functions, as modules and as files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from hypergraph.errors import FileError, SpecError
+from hypergraph.files import read_tensors, write_tensors
+from hypergraph.spec import MLPSpec
+
+FORMAT = "hypergraph-mlp"
+FORMAT_VERSION = "1"
+
+
+def activation(name: str) -> Callable[[Tensor], Tensor]:
+    """The elementwise function of `torch.nn.functional` called `name`. Raises SpecError where there is none."""
+    function = getattr(F, name, None)
+    probe = torch.zeros(2, 3)
+    try:
+        if function is not None and function(probe).shape == probe.shape:
+            chosen: Callable[[Tensor], Tensor] = function
+            return chosen
+    except Exception:  # torch raises whatever it likes when a function wants more than one tensor
+        pass
+    raise SpecError(f"activation {name!r} is no elementwise function of torch.nn.functional; try silu, relu or tanh")
+
+
+@dataclass(frozen=True)
+class MLPWeights:
+    """Weight sets of one spec, over any leading axes (members, samples, prices).
+
+    Attributes:
+        spec: the network.
+        weights: one tensor per connection, in the order of `spec.connections`: [..., target, source]. Weights that a
+            mask removes are zero.
+        biases: one tensor per layer past the input, [..., neurons]; empty where the spec has no bias.
+    """
+
+    spec: MLPSpec
+    weights: tuple[Tensor, ...]
+    biases: tuple[Tensor, ...]
+
+    @property
+    def lead(self) -> torch.Size:
+        """The leading axes: empty for a single network."""
+        return self.weights[0].shape[:-2]
+
+    def __getitem__(self, index: int | slice | tuple[int | slice, ...]) -> MLPWeights:
+        """Select along the leading axes."""
+        return self.map(lambda tensor: tensor[index])
+
+    def map(self, function: Callable[[Tensor], Tensor]) -> MLPWeights:
+        """Apply `function` to every tensor, for instance to detach, to move or to cast it."""
+        return MLPWeights(self.spec, tuple(map(function, self.weights)), tuple(map(function, self.biases)))
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Run every network: inputs [..., batch, input] -> outputs [..., batch, output], leading axes broadcast."""
+        sigma = activation(self.spec.activation)
+        layers = [inputs]
+        sums: dict[int, Tensor] = {}
+        last = len(self.spec.sizes) - 1
+        for connection, weight in zip(self.spec.connections, self.weights, strict=True):
+            product = layers[connection.source] @ weight.mT
+            target = connection.target
+            sums[target] = sums[target] + product if target in sums else product
+            if connection.source == target - 1:  # by the order of connections, the last to enter this layer
+                total = sums[target] + self.biases[target - 1].unsqueeze(-2) if self.biases else sums[target]
+                layers.append(total if target == last else sigma(total))
+        return layers[-1]
+
+    __call__ = forward
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """The tensors of a single network, named as :meth:`to_module` names its parameters."""
+        if self.lead:
+            raise ValueError(f"one network has no leading axes; these have {tuple(self.lead)}: select one first")
+        names = [_name(c.source, c.target) for c in self.spec.connections]
+        state = {f"{name}.weight": weight for name, weight in zip(names, self.weights, strict=True)}
+        state |= {f"{_name(n, n + 1)}.bias": bias for n, bias in enumerate(self.biases)}
+        return state
+
+    def to_module(self) -> nn.Module:
+        """A real module that computes the same: a plain `nn.Sequential` unless the spec has skip connections."""
+        module = build_module(self.spec)
+        module.load_state_dict({name: tensor.detach().clone() for name, tensor in self.state_dict().items()})
+        return module
+
+    def save(self, path: Path, metadata: Mapping[str, str] | None = None) -> None:
+        """Write one network as safetensors; its keys load into :func:`build_module` with `strict=True`.
+
+        Raises:
+            FileError: where the file cannot be written.
+        """
+        text = {"format": FORMAT, "format_version": FORMAT_VERSION, "spec": self.spec.to_json(), **(metadata or {})}
+        write_tensors(path, self.state_dict(), text)
+
+    @classmethod
+    def load(cls, path: Path) -> tuple[MLPWeights, dict[str, str]]:
+        """Read one network and its metadata.
+
+        Raises:
+            FileError: where the file is not a whole network that fits its own spec, or holds other than finite numbers.
+        """
+        tensors, metadata = read_tensors(path)
+        if metadata.get("format") != FORMAT:
+            raise FileError(f"{path} is no network: its metadata lacks format = {FORMAT}")
+        if metadata.get("format_version") != FORMAT_VERSION:
+            version = metadata.get("format_version")
+            raise FileError(f"{path} has format version {version}; this release reads version {FORMAT_VERSION}")
+        try:
+            spec = MLPSpec.from_json(metadata.get("spec", ""))
+        except SpecError as error:
+            raise FileError(f"{path}: {error}") from None
+        _check_tensors(path, spec, tensors)
+        weights = tuple(tensors[f"{_name(c.source, c.target)}.weight"] for c in spec.connections)
+        biases = tuple(tensors[f"{_name(n, n + 1)}.bias"] for n in range(len(spec.sizes) - 1)) if spec.bias else ()
+        return cls(spec, weights, biases), metadata
+
+
+def _name(source: int, target: int) -> str:
+    """Linear layers stand at every second place of the Sequential, activations between them."""
+    return str(2 * source) if target == source + 1 else f"skip_{source}_{target}"
+
+
+def _check_tensors(path: Path, spec: MLPSpec, tensors: Mapping[str, Tensor]) -> None:
+    shapes = {
+        f"{_name(c.source, c.target)}.weight": (spec.sizes[c.target], spec.sizes[c.source]) for c in spec.connections
+    }
+    if spec.bias:
+        shapes |= {f"{_name(n, n + 1)}.bias": (size,) for n, size in enumerate(spec.sizes[1:])}
+    if set(tensors) != set(shapes):
+        raise FileError(f"{path} holds {', '.join(sorted(tensors))}; its spec {spec} needs {', '.join(sorted(shapes))}")
+    for name, shape in shapes.items():
+        tensor = tensors[name]
+        if tuple(tensor.shape) != shape:
+            raise FileError(f"{path}: {name} has shape {tuple(tensor.shape)}; its spec {spec} needs {shape}")
+        if not tensor.is_floating_point():
+            raise FileError(f"{path}: {name} is {tensor.dtype}, not floating point")
+        if not bool(torch.isfinite(tensor).all()):
+            raise FileError(f"{path}: {name} holds NaN or infinity")
+
+
+class Activation(nn.Module):
+    """An elementwise function of `torch.nn.functional`, by name."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.name = name
+        self.function = activation(name)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        return self.function(inputs)
+
+    def extra_repr(self) -> str:
+        return self.name
+
+
+class SkipMLP(nn.Module):
+    """A multilayer perceptron with skip connections that carry weights of their own."""
+
+    def __init__(self, spec: MLPSpec) -> None:
+        super().__init__()
+        self.spec = spec
+        for c in spec.connections:
+            bias = spec.bias and c.target == c.source + 1
+            self.add_module(_name(c.source, c.target), nn.Linear(spec.sizes[c.source], spec.sizes[c.target], bias))
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        state = dict(self.named_parameters())
+        weights = tuple(state[f"{_name(c.source, c.target)}.weight"] for c in self.spec.connections)
+        biases = tuple(state[f"{_name(n, n + 1)}.bias"] for n in range(len(self.spec.sizes) - 1)) if self.spec.bias else ()
+        return MLPWeights(self.spec, weights, biases).forward(inputs)
+
+
+def build_module(spec: MLPSpec) -> nn.Module:
+    """A module of the spec's shape with torch's own initial weights; masks are left to the weights loaded into it."""
+    if not spec.plain:
+        return SkipMLP(spec)
+    layers: list[nn.Module] = []
+    for fan_in, fan_out in zip(spec.sizes, spec.sizes[1:], strict=False):
+        layers += [nn.Linear(fan_in, fan_out, spec.bias), Activation(spec.activation)]
+    return nn.Sequential(*layers[:-1])
