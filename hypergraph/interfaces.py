@@ -44,7 +44,7 @@ class Task(ABC):
 
     @abstractmethod
     def sample(self, spec: MLPSpec, batch: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Draw inputs [batch, input] and targets [batch, output], float32 on the CPU, from `rng` alone."""
+        """Draw inputs [batch, input] and targets [batch, output], float32, on the device of `rng` and from it alone."""
 
     @abstractmethod
     def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:

@@ -81,6 +81,17 @@ class MLPSpec:
         return tuple(Connection(s, t, masks.get((s, t))) for s, t in ordered)
 
     @property
+    def weight_count(self) -> int:
+        """How many weights there are."""
+        return sum(map(self.count, self.connections))
+
+    def count(self, connection: Connection) -> int:
+        """How many weights a connection has."""
+        if connection.rows is None:
+            return self.sizes[connection.source] * self.sizes[connection.target]
+        return sum(row.count("1") for row in connection.rows)
+
+    @property
     def dense_weights(self) -> int:
         """How many weights there would be without masks."""
         pairs = [*zip(range(len(self.sizes)), range(1, len(self.sizes)), strict=False), *self.skips]

@@ -13,8 +13,9 @@ ATTENTION_IN = 3 * ENDS * HEAD
 ATTENTION_OUT = ENDS * HEAD
 CHANNEL_IN = 2 * LATENT  # mean and scale
 
-HYPERWIDTH_IN = ACTIVATION + ATTENTION_OUT + LATENT + NOISE + LEARNED + 3 * POSITION
-"""Hyperfeatures that a hyperlayer's linear map reads."""
+COMPUTED = ACTIVATION + ATTENTION_OUT + LATENT + NOISE
+HYPERWIDTH_IN = COMPUTED + LEARNED + 3 * POSITION
+"""Hyperfeatures that a hyperlayer's linear map reads, in the order [computed, learned, positions]."""
 
 HYPERWIDTH_OUT = ACTIVATION + ATTENTION_IN + CHANNEL_IN
 """Hyperfeatures that a hyperlayer's linear map feeds to its blocks."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import NamedTuple
 
 import torch
@@ -10,20 +9,22 @@ from torch import Tensor
 
 from hypergraph.graph import ComputationGraph
 from hypergraph.model.blocks import (
-    ACTIVATION,
-    ATTENTION_IN,
     HYPERDEPTH,
     HYPERWIDTH_IN,
     HYPERWIDTH_OUT,
-    LATENT,
     LEARNED,
 )
-from hypergraph.model.channel import SCALE_RANGE
-from hypergraph.model.hyperlayer import Linear, hyperlayer
+from hypergraph.model.hyperlayer import Hyperactivations, Linear, blocks
 
 WEIGHT_AND_BIAS = 2
-_WIDTHS = [0] + [HYPERWIDTH_IN] * (HYPERDEPTH - 1)  # the first hyperlayer starts from nothing
-SHARED_HYPERWEIGHTS = sum(HYPERWIDTH_OUT * (width + 1) for width in _WIDTHS) + WEIGHT_AND_BIAS * (HYPERWIDTH_IN + 1)
+_SHAPES = [
+    (HYPERWIDTH_OUT, 0),  # the first hyperlayer starts from nothing: it has a bias only
+    *[(HYPERWIDTH_OUT, HYPERWIDTH_IN)] * (HYPERDEPTH - 1),
+    (WEIGHT_AND_BIAS, HYPERWIDTH_IN),
+]
+"""Hyperfeatures (out, in) of the linear maps: one per hyperlayer, and the read-out."""
+
+SHARED_HYPERWEIGHTS = sum(out * (width + 1) for out, width in _SHAPES)
 """Hyperweights that any network shares; those after them are learned variables of one network."""
 
 
@@ -56,29 +57,31 @@ def hypernetwork(
         encoder: whether the encoder is used; without it latents come from the prior and the KL is zero.
     """
     members, sides = hyperweights.shape[0], 1 + encoder
-    linears, learned = unflatten_hyperweights(hyperweights, graph, encoder)
-    hyperactivations = hyperweights.new_zeros(members, 0, sides, graph.weights)
+    (first, *others), learned = unflatten_hyperweights(hyperweights, graph, encoder)
+    preactivations = first.bias.unsqueeze(3).expand(-1, -1, sides, graph.weights)
     kl = hyperweights.new_zeros(members, graph.weights)
-    for depth in range(HYPERDEPTH):
-        hyperactivations, nats = hyperlayer(
-            linears[depth], hyperactivations, learned[:, depth], draws[:, depth], encodings, graph
-        )
+    for depth, linear in enumerate(others):
+        computed, nats = blocks(preactivations, draws[:, depth], graph)
+        hyperactivations = Hyperactivations(computed, learned[:, depth], encodings)
         kl = kl + nats
-    weight, bias = linears[-1](hyperactivations[:, :, -1:]).squeeze(2).unbind(1)
+        preactivations = linear(hyperactivations if depth < HYPERDEPTH - 1 else hyperactivations.decoder())
+    weight, bias = preactivations.squeeze(2).unbind(1)
     return Generated(weight, _mean_over_inputs(bias, graph), kl)
 
 
 def unflatten_hyperweights(
     hyperweights: Tensor, graph: ComputationGraph, encoder: bool
 ) -> tuple[list[Linear], Tensor]:
-    """The hyperlayers' linear maps, the read-out, and the learned variables [member, HYPERDEPTH, LEARNED, weight]."""
+    """The linear maps of the hyperlayers and of the read-out, and the learned variables.
+
+    The learned variables are [member, HYPERDEPTH, LEARNED, weight]; zero where the encoder is ignored.
+    """
     members = hyperweights.shape[0]
-    shapes = [(HYPERWIDTH_OUT, width) for width in _WIDTHS] + [(WEIGHT_AND_BIAS, HYPERWIDTH_IN)]
-    sizes = [size for out, width in shapes for size in (out * width, out)]
+    sizes = [size for out, width in _SHAPES for size in (out * width, out)]
     parts = hyperweights[:, :SHARED_HYPERWEIGHTS].split(sizes, 1)
     linears = [
         Linear(weight.view(members, out, width), bias.unsqueeze(2))
-        for (out, width), weight, bias in zip(shapes, parts[::2], parts[1::2], strict=True)
+        for (out, width), weight, bias in zip(_SHAPES, parts[::2], parts[1::2], strict=True)
     ]
     shape = members, HYPERDEPTH, LEARNED, graph.weights
     if not encoder:
@@ -92,25 +95,3 @@ def _mean_over_inputs(values: Tensor, graph: ComputationGraph) -> Tensor:
     return (sums / graph.incoming)[:, graph.biased]
 
 
-INITIAL_LOG_SCALE = -2.5
-"""Where log sigma of the channel starts; from 0, the noise teaches the decoder to ignore the channel."""
-READ_OUT_SCALE = 0.3
-
-
-def initial_hyperweights(graph: ComputationGraph, rng: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Hyperweights to start from, and the scale on which each of them may vary with beta; both [hyperweights]."""
-    values, scales = [], []
-    raw = SCALE_RANGE * math.atanh(INITIAL_LOG_SCALE / SCALE_RANGE)
-    for width in _WIDTHS:
-        std = 1 / math.sqrt(width or 1)
-        bias = torch.zeros(HYPERWIDTH_OUT)
-        bias[ACTIVATION + ATTENTION_IN + LATENT :] = raw
-        values += [torch.randn(HYPERWIDTH_OUT * width, generator=rng) * std, bias]
-        scales += [torch.full((HYPERWIDTH_OUT * width,), std), torch.full((HYPERWIDTH_OUT,), std)]
-    std = READ_OUT_SCALE / math.sqrt(HYPERWIDTH_IN)
-    values += [torch.randn(WEIGHT_AND_BIAS * HYPERWIDTH_IN, generator=rng) * std, torch.zeros(WEIGHT_AND_BIAS)]
-    scales += [torch.full((WEIGHT_AND_BIAS * (HYPERWIDTH_IN + 1),), std)]
-    learned = HYPERDEPTH * LEARNED * graph.weights
-    values.append(torch.randn(learned, generator=rng))
-    scales.append(torch.ones(learned))
-    return torch.cat(values), torch.cat(scales)

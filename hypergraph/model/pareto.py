@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -9,31 +11,77 @@ from torch import Tensor, nn
 WIDTHS = (100, 10)
 LOG10_BETA_RANGE = (-12.0, 0.0)
 
+DEPENDENCE = 0.3
+"""How much the hyperweights vary with beta at the start, relative to their own scale."""
+
 
 class ParetoHyperhypernetwork(nn.Module):
-    """log beta -> 100 -> 10 -> (a, b) with swish between; hyperweights = a * sigmoid(b). One network per member."""
+    """log beta -> 100 -> 10 -> (a, b), swish between; hyperweights = a * sigmoid(b). One network per member.
 
-    def __init__(self, initial: Tensor, scales: Tensor, dependence: float, rngs: list[torch.Generator]) -> None:
+    Args:
+        weight1, bias1: [member, 1, 100].
+        weight2, bias2: [member, 100, 10] and [member, 1, 10].
+        weight3, bias3: [member, 10, 2 * hyperweight] and [member, 1, 2 * hyperweight].
+    """
+
+    def __init__(
+        self, weight1: Tensor, bias1: Tensor, weight2: Tensor, bias2: Tensor, weight3: Tensor, bias3: Tensor
+    ) -> None:
         super().__init__()
-        members, count = initial.shape
-        shapes = [(1, WIDTHS[0]), WIDTHS, (WIDTHS[1], 2 * count)]
-        hidden = [
-            torch.stack([torch.randn(shape, generator=rng) / shape[0] ** 0.5 for rng in rngs]) for shape in shapes
-        ]
-        amplitude, _ = hidden[2].split(count, 2)
-        amplitude *= 2 * dependence * scales
-        self.weight1 = nn.Parameter(hidden[0] * 2)
-        self.bias1 = nn.Parameter(torch.stack([torch.randn(1, WIDTHS[0], generator=rng) for rng in rngs]))
-        self.weight2 = nn.Parameter(hidden[1])
-        self.bias2 = nn.Parameter(torch.zeros(members, 1, WIDTHS[1]))
-        self.weight3 = nn.Parameter(hidden[2])
-        self.bias3 = nn.Parameter(torch.cat([2 * initial, torch.zeros(members, count)], 1).unsqueeze(1))
+        self.weight1, self.bias1 = nn.Parameter(weight1), nn.Parameter(bias1)
+        self.weight2, self.bias2 = nn.Parameter(weight2), nn.Parameter(bias2)
+        self.weight3, self.bias3 = nn.Parameter(weight3), nn.Parameter(bias3)
 
-    def forward(self, beta: Tensor) -> Tensor:
-        """beta [member] -> hyperweights [member, hyperweight]."""
+    @classmethod
+    def initial(
+        cls, hyperweights: Tensor, scales: Tensor, rngs: Sequence[torch.Generator]
+    ) -> ParetoHyperhypernetwork:
+        """Start near `hyperweights` [member, hyperweight], varying with beta on DEPENDENCE times `scales`."""
+        members, count = hyperweights.shape
+
+        def normal(*shape: int) -> Tensor:
+            return torch.stack([torch.randn(shape, generator=rng) for rng in rngs])
+
+        head = normal(WIDTHS[1], 2 * count) / WIDTHS[1] ** 0.5
+        head[:, :, :count] *= 2 * DEPENDENCE * scales
+        halved = torch.cat([2 * hyperweights, torch.zeros_like(hyperweights)], 1)  # sigmoid(0) = 1/2
+        return cls(
+            2 * normal(1, WIDTHS[0]),
+            normal(1, WIDTHS[0]),
+            normal(*WIDTHS) / WIDTHS[0] ** 0.5,
+            torch.zeros(members, 1, WIDTHS[1]),
+            head,
+            halved.unsqueeze(1),
+        )
+
+    @classmethod
+    def checked(cls, tensors: Mapping[str, Tensor], count: int) -> ParetoHyperhypernetwork:
+        """Build from tensors that may be anything. Raises ValueError where they do not give `count` hyperweights."""
+        members = len(tensors["weight1"]) if "weight1" in tensors and tensors["weight1"].dim() else 0
+        shapes = {
+            "weight1": (members, 1, WIDTHS[0]),
+            "bias1": (members, 1, WIDTHS[0]),
+            "weight2": (members, *WIDTHS),
+            "bias2": (members, 1, WIDTHS[1]),
+            "weight3": (members, WIDTHS[1], 2 * count),
+            "bias3": (members, 1, 2 * count),
+        }
+        if set(tensors) != set(shapes):
+            raise ValueError(f"holds {', '.join(sorted(tensors))}; a generator has {', '.join(shapes)}")
+        for name, shape in shapes.items():
+            tensor = tensors[name]
+            if tuple(tensor.shape) != shape or not members:
+                raise ValueError(f"{name} has shape {tuple(tensor.shape)}; its specs need {shape}")
+            if tensor.dtype != torch.float32 or not bool(torch.isfinite(tensor).all()):
+                raise ValueError(f"{name} must be finite float32 numbers")
+        return cls(**tensors)
+
+    def forward(self, beta: Tensor, count: int | None = None) -> Tensor:
+        """beta [member] -> hyperweights [member, hyperweight], the first `count` of them if given."""
         low, high = LOG10_BETA_RANGE
-        scaled = (2 * beta.log10() - low - high) / (high - low)
-        h = F.silu(torch.baddbmm(self.bias1, scaled[:, None, None].to(self.weight1.dtype), self.weight1))
-        h = F.silu(torch.baddbmm(self.bias2, h, self.weight2))
-        a, b = torch.baddbmm(self.bias3, h, self.weight3).squeeze(1).chunk(2, 1)
-        return a * torch.sigmoid(b)
+        scaled = ((2 * beta.log10() - low - high) / (high - low)).to(self.weight1.dtype)
+        hidden = F.silu(torch.baddbmm(self.bias1, scaled[:, None, None], self.weight1))
+        hidden = F.silu(torch.baddbmm(self.bias2, hidden, self.weight2))
+        a, b = torch.baddbmm(self.bias3, hidden, self.weight3).squeeze(1).chunk(2, 1)
+        hyperweights = a * torch.sigmoid(b)
+        return hyperweights if count is None else hyperweights[:, :count]

@@ -1,0 +1,90 @@
+"""Sweep the price of information from almost free to dear: what each member generates, and which algorithm it runs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from hypergraph.analysis.measure import generate, test_loss
+from hypergraph.interfaces import Classifier, Task
+from hypergraph.model.generator import Generator
+from hypergraph.weights import MLPWeights
+
+BETAS = tuple(10.0 ** (-12 + 0.4 * n) for n in range(31))
+"""From 1e-12 to 1 in 30 logarithmic increments, as in the paper's figures."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One generated network and what was measured on it.
+
+    Attributes:
+        member: number of the hypernetwork in its run.
+        beta: the price per nat.
+        loss: the task's loss on fresh inputs.
+        kl: information in the latents, in nats.
+        decoder_loss: the loss of the network generated with the encoder ignored.
+        algorithm: the classifier's label, None where the task has no classifier.
+        order_parameters: the classifier's, by name.
+        network: the network itself.
+    """
+
+    member: int
+    beta: float
+    loss: float
+    kl: float
+    decoder_loss: float
+    algorithm: str | None
+    order_parameters: dict[str, float]
+    network: MLPWeights
+
+
+def sweep(
+    generator: Generator,
+    task: Task,
+    classifier: Classifier | None,
+    *,
+    seed: int,
+    members: Sequence[int] | None = None,
+    betas: Sequence[float] = BETAS,
+) -> Iterator[list[Row]]:
+    """For each beta, one row per member; `members` are their numbers in the run, from 0 if None."""
+    numbers = range(generator.members) if members is None else members
+    for beta in betas:
+        yield _rows(generator, task, classifier, beta, seed, numbers)
+
+
+def _rows(
+    generator: Generator, task: Task, classifier: Classifier | None, beta: float, seed: int, members: Sequence[int]
+) -> list[Row]:
+    sample = generate(generator, beta, seed=seed, members=members)
+    ignored = generate(generator, beta, seed=seed, members=members, encoder=False)
+    sibling = generate(generator, beta, seed=seed, members=members, sibling=True)
+    losses = test_loss(task, sample.networks, seed=seed).tolist()
+    decoder_losses = test_loss(task, ignored.networks, seed=seed).tolist()
+    labels, parameters = _classify(classifier, sample.networks, sibling.networks, len(members))
+    return [
+        Row(member, beta, loss, kl, decoder_loss, label, values, sample.networks[index])
+        for index, (member, loss, kl, decoder_loss, label, values) in enumerate(
+            zip(members, losses, sample.kl.tolist(), decoder_losses, labels, parameters, strict=True)
+        )
+    ]
+
+
+def _classify(
+    classifier: Classifier | None, networks: MLPWeights, sibling: MLPWeights, count: int
+) -> tuple[Sequence[str | None], list[dict[str, float]]]:
+    if classifier is None:
+        return [None] * count, [{}] * count
+    tensors = classifier.order_parameters(networks, sibling)
+    values = [{name: float(tensor[index]) for name, tensor in tensors.items()} for index in range(count)]
+    return classifier.classify(tensors), values
+
+
+def best_by_algorithm(rows: Sequence[Row]) -> dict[str, Row]:
+    """The network of lowest loss for each algorithm found."""
+    best: dict[str, Row] = {}
+    for row in sorted((row for row in rows if row.algorithm and math.isfinite(row.loss)), key=lambda row: row.loss):
+        best.setdefault(str(row.algorithm), row)
+    return best

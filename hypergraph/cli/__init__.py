@@ -1,0 +1,59 @@
+"""The command line. Results go to stdout, everything else to stderr; modules import torch only when they work."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from hypergraph.cli import classify, draw, generate, inspect, plugins, run
+from hypergraph.cli.console import complain
+from hypergraph.errors import HypergraphError
+
+app = typer.Typer(
+    name="hypergraph",
+    help="Generate networks that can be understood, and say which algorithm each one runs.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+app.command()(run.run)
+app.command()(generate.generate)
+app.command()(classify.classify)
+app.command()(draw.draw)
+app.command()(inspect.inspect)
+app.add_typer(plugins.app, name="plugins")
+
+INTERRUPTED = 130
+_UsageError = typer.BadParameter.__mro__[1]  # typer carries its own click, which it does not export
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(version("hypergraph-toolkit"))
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
+) -> None:
+    pass
+
+
+def main() -> None:
+    """The entry point of the command `hypergraph`."""
+    try:
+        sys.exit(app(standalone_mode=False))
+    except HypergraphError as error:
+        complain(str(error))
+        sys.exit(error.exit_code)
+    except _UsageError as error:
+        complain(error.format_message())  # type: ignore[attr-defined]
+        sys.exit(2)
+    except (KeyboardInterrupt, typer.Abort):
+        sys.exit(INTERRUPTED)
+    except BrokenPipeError:
+        sys.exit(1)

@@ -1,0 +1,61 @@
+"""hypergraph classify: which algorithm a network runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.table import Table
+
+from hypergraph.cli.console import Json, out, write_json_lines
+from hypergraph.registry import TASKS
+
+if TYPE_CHECKING:
+    from hypergraph.interfaces import Classifier
+
+
+def classify(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Networks, as safetensors.")],
+    task: Annotated[
+        str | None, typer.Option(autocompletion=TASKS.names, help="The task, where a file does not say.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Say which algorithm each network runs."""
+    rows = [_classify(file, task) for file in files]
+    if json:
+        write_json_lines(rows)
+        return
+    table = Table(box=None, pad_edge=False)
+    for name in ("file", "task", "algorithm", "order parameters"):
+        table.add_column(name, overflow="fold")
+    for row in rows:
+        values = ", ".join(f"{name} {value:.3g}" for name, value in row["order_parameters"].items())
+        table.add_row(row["file"], row["task"], row["algorithm"], values)
+    out.print(table)
+
+
+def _classify(file: Path, task: str | None) -> dict[str, Any]:
+    from hypergraph.errors import UsageError
+    from hypergraph.weights import MLPWeights
+
+    network, metadata = MLPWeights.load(file)
+    name = task or metadata.get("task")
+    if name is None:
+        raise UsageError(f"{file} does not say its task: name it with --task")
+    tensors = (classifier := _classifier(name)).order_parameters(network)
+    (label,) = classifier.classify(tensors)
+    values = {parameter: float(value) for parameter, value in tensors.items()}
+    return {"file": str(file), "task": name, "algorithm": label, "order_parameters": values}
+
+
+def _classifier(task: str) -> Classifier:
+    from hypergraph.errors import UsageError
+    from hypergraph.registry import classifier_for
+
+    classifier = classifier_for(task)
+    if classifier is None:
+        TASKS.find(task)
+        raise UsageError(f"no classifier is installed for task {task!r}")
+    return classifier

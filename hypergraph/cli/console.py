@@ -1,0 +1,79 @@
+"""What the commands share: the two consoles, options, and names that are resolved late."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+if TYPE_CHECKING:
+    from hypergraph.spec import MLPSpec
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+
+def complain(message: str) -> None:
+    """One line on stderr, whatever the message holds."""
+    print("error:", " ".join(message.split()), file=sys.stderr)
+
+
+def write_json_lines(value: object) -> None:
+    """A result for programs, on stdout."""
+    import json
+
+    print(json.dumps(value, indent=2))
+
+
+Layers = Annotated[
+    str | None,
+    typer.Option(metavar="SPEC", help="The network: sizes such as 16,48,1, or a .json or .toml file that holds a spec."),
+]
+Seed = Annotated[int, typer.Option(min=0, help="Every random number follows from it.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+Device = Annotated[str, typer.Option(envvar="HYPERGRAPH_DEVICE", help="auto, cpu, cuda or cuda:N.")]
+
+
+def parse_layers(text: str | None, default: MLPSpec) -> MLPSpec:
+    """The spec that was asked for. Raises SpecError."""
+    from hypergraph.spec import MLPSpec
+    from hypergraph.weights import activation
+
+    spec = default if text is None else MLPSpec.parse(text)
+    activation(spec.activation)
+    return spec
+
+
+def parse_device(text: str) -> str:
+    """The device that was asked for, as torch names it. Raises UsageError where there is none."""
+    import torch
+
+    from hypergraph.errors import UsageError
+
+    if text == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    kind, _, index = text.partition(":")
+    if kind not in ("cpu", "cuda") or (index and not index.isdigit()) or (kind == "cpu" and index):
+        raise UsageError(f"device {text!r} is none of auto, cpu, cuda, cuda:N")
+    if kind == "cuda" and int(index or 0) >= torch.cuda.device_count():
+        raise UsageError(f"device {text!r} is not here: torch sees {torch.cuda.device_count()} GPUs; use --device cpu")
+    return text
+
+
+def check_beta(beta: float) -> float:
+    """A price that can be generated at. Raises UsageError."""
+    import math
+
+    from hypergraph.errors import UsageError
+
+    if not (math.isfinite(beta) and beta > 0):
+        raise UsageError(f"beta {beta} is no price: it must be positive, from 1e-12 (free) to 1 (dear)")
+    return beta
+
+
+def relative(path: Path, folder: Path) -> str:
+    """`path` as it is written inside a file of `folder`."""
+    return path.relative_to(folder).as_posix()

@@ -1,0 +1,45 @@
+"""hypergraph generate: a network from a trained generator."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hypergraph.cli.console import Layers, Seed, check_beta, err, parse_layers
+
+
+def generate(
+    source: Annotated[Path, typer.Argument(metavar="SOURCE", help="A run directory or a generator file.")],
+    out: Annotated[Path, typer.Option(metavar="FILE.safetensors", help="Where to write the network.")],
+    beta: Annotated[float, typer.Option(help="Price per nat of information, from 1e-12 (free) to 1 (dear).")],
+    layers: Layers = None,
+    seed: Seed = 0,
+    member: Annotated[int, typer.Option(min=0, help="Which of the generator's members.")] = 0,
+    decoder_only: Annotated[
+        bool, typer.Option("--decoder-only", help="Ignore the encoder: no memorised information; any --layers.")
+    ] = False,
+) -> None:
+    """Generate one network from SOURCE and write its weights as safetensors."""
+    check_beta(beta)
+    from hypergraph.analysis.measure import generate as make
+    from hypergraph.errors import UsageError
+    from hypergraph.model.generator import Generator
+
+    if out.suffix != ".safetensors":
+        raise UsageError(f"--out {out} must end in .safetensors")
+    generator, metadata = Generator.load(_file(source))
+    if member >= generator.members:
+        raise UsageError(f"{source} has members 0 to {generator.members - 1}, not {member}")
+    spec = parse_layers(layers, generator.specs[0])
+    one = generator.member(member)
+    sample = make(one, beta, seed=seed, members=[member], spec=spec, encoder=not decoder_only)
+    text = {"beta": beta, "seed": seed, "member": member, "encoder": int(not decoder_only), "kl": float(sample.kl[0])}
+    task = {"task": metadata["task"]} if "task" in metadata else {}
+    sample.networks[0].save(out, {**task, **{name: str(value) for name, value in text.items()}})
+    err.print(f"wrote {out}: {spec}, {float(sample.kl[0]):.1f} nats", soft_wrap=True)
+
+
+def _file(source: Path) -> Path:
+    return source / "generator.safetensors" if source.is_dir() else source

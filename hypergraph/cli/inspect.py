@@ -1,0 +1,63 @@
+"""hypergraph inspect: what a file or a run is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from hypergraph.cli.console import Json, out, write_json_lines
+
+
+def inspect(
+    source: Annotated[Path, typer.Argument(metavar="FILE|RUN", help="A network, a generator, or a run directory.")],
+    json: Json = False,
+) -> None:
+    """Say what a network, a generator or a run is."""
+    facts = _run(source) if source.is_dir() else _file(source)
+    if json:
+        write_json_lines(facts)
+        return
+    for name, value in facts.items():
+        out.print(f"{name:>12}  {value}", soft_wrap=True, markup=False)
+
+
+def _run(path: Path) -> dict[str, Any]:
+    from hypergraph.runs.directory import RunDirectory
+
+    run = RunDirectory.open(path)
+    config = run.config
+    states = [chunk for chunk in run.chunks(1) if chunk.trained.exists()]
+    return {
+        "run": str(path),
+        "task": config.task,
+        "network": str(config.spec),
+        "members": config.members,
+        "steps": config.recipe.steps,
+        "seed": config.seed,
+        "trained": run.generator.exists() or len(states) == len(run.chunks(1)),
+        "analysed": run.result.exists(),
+    }
+
+
+def _file(path: Path) -> dict[str, Any]:
+    from hypergraph.files import read_tensors
+    from hypergraph.model import generator
+    from hypergraph.weights import MLPWeights
+
+    _, metadata = read_tensors(path)
+    if metadata.get("format") == generator.FORMAT:
+        loaded, metadata = generator.Generator.load(path)
+        size = {"generator": str(path), "networks": " and ".join(map(str, loaded.specs)), "members": loaded.members}
+        return {**size, **_plain(metadata)}
+    network, metadata = MLPWeights.load(path)
+    spec = network.spec
+    size = {"network": str(path), "sizes": str(spec), "activation": spec.activation, "weights": spec.weight_count}
+    largest = max(float(tensor.abs().max()) for tensor in network.weights)
+    return {**size, "largest": round(largest, 4), **_plain(metadata)}
+
+
+def _plain(metadata: dict[str, str]) -> dict[str, str]:
+    hidden = {"format", "format_version", "spec", "specs"}
+    return {name: value for name, value in sorted(metadata.items()) if name not in hidden}

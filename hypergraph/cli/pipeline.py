@@ -1,0 +1,87 @@
+"""The two halves of a run: training with progress, and the analysis of what was trained."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import time
+from typing import Any
+
+import torch
+from rich.progress import track
+
+from hypergraph.analysis.sweep import BETAS, Row, best_by_algorithm, sweep
+from hypergraph.cli.console import err, relative
+from hypergraph.cli.progress import watch
+from hypergraph.engines.local import train, worker_count
+from hypergraph.files import write_json
+from hypergraph.interfaces import Classifier
+from hypergraph.model.generator import Generator
+from hypergraph.registry import TASKS, VISUALIZERS, classifier_for
+from hypergraph.runs.directory import RunDirectory
+
+
+def train_with_progress(run: RunDirectory) -> Generator:
+    """Train all members, or go on where they stopped, and join them in one generator.
+
+    Raises:
+        TrainingError: where a worker fails.
+        KeyboardInterrupt: after the workers have saved; how to go on is printed.
+    """
+    if not run.generator.exists():
+        chunks = run.chunks(worker_count(run))
+        with contextlib.closing(train(run, chunks)) as events:
+            try:
+                watch(run.config, chunks, events)
+            except KeyboardInterrupt:
+                events.close()
+                err.print(f"Saved. Go on with: hypergraph run {run.config.task} --resume --out {run.path}", soft_wrap=True)
+                raise
+        joined = Generator.join([Generator.load(chunk.trained)[0] for chunk in chunks])
+        joined.save(run.generator, {"task": run.config.task, "seed": str(run.config.seed)})
+    return Generator.load(run.generator)[0]
+
+
+def finish(run: RunDirectory, generator: Generator) -> dict[str, Any]:
+    """Sweep beta, classify, save and draw the networks, and write the result. Raises FileError."""
+    started = time.monotonic()
+    torch.set_num_threads(1)  # networks this small gain nothing from a second thread, and lose much on a busy machine
+    config = run.config
+    task, classifier = TASKS.load(config.task), classifier_for(config.task)
+    rows = sweep(generator, task, classifier, seed=config.seed)
+    steps = track(rows, "sweeping beta", len(BETAS), console=err, transient=True, disable=not err.is_terminal)
+    found = [row for step in steps for row in step]
+    result = {
+        **config.to_fields(),
+        "algorithms": dict(classifier.colours) if classifier else {},
+        "networks": [_save(run, row) for row in found],
+        "figures": _draw(run, found, classifier),
+        "analysis_seconds": round(time.monotonic() - started, 1),
+    }
+    write_json(run.result, result)
+    return result
+
+
+def _save(run: RunDirectory, row: Row) -> dict[str, Any]:
+    path = run.networks / f"member{row.member}-beta{row.beta:.1e}.safetensors"
+    metadata = {"task": run.config.task, "seed": run.config.seed, "member": row.member, "beta": row.beta, "encoder": 1}
+    row.network.save(path, {name: str(value) for name, value in metadata.items()})
+    values = {field.name: getattr(row, field.name) for field in dataclasses.fields(row) if field.name != "network"}
+    return {**values, "file": relative(path, run.path)}
+
+
+def _draw(run: RunDirectory, rows: list[Row], classifier: Classifier | None) -> list[str]:
+    """Draw the best network of each algorithm, or the best of all where the task has no classifier."""
+    if not VISUALIZERS.names():
+        return []
+    best = best_by_algorithm(rows) if classifier else {"best": min(rows, key=lambda row: row.loss)}
+    visualizer = VISUALIZERS.load(VISUALIZERS.names()[0])
+    paths = []
+    for label, row in best.items():
+        files = [run.figures / f"{label}.{suffix}" for suffix in ("svg", "png")]
+        title = f"{label}: member {row.member}, beta {row.beta:.1e}, loss {row.loss:.3f}"
+        one = row.network.map(lambda tensor: tensor.unsqueeze(0))
+        for file in files:
+            visualizer.draw(one, [file], layout=visualizer.layouts[0], seed=run.config.seed, titles=[title])
+        paths += [relative(file, run.path) for file in files]
+    return paths

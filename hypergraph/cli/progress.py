@@ -1,0 +1,98 @@
+"""Training as it is watched: a live table on a terminal, plain lines elsewhere; both on stderr."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rich.console import Group
+from rich.live import Live
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+from hypergraph.cli.console import err
+from hypergraph.engines.local import Event
+from hypergraph.interfaces import UNKNOWN
+from hypergraph.runs.config import RunConfig
+from hypergraph.runs.directory import Chunk
+
+PLAIN_LINES = 10
+"""How many lines report a training where there is no terminal."""
+
+
+def watch(config: RunConfig, chunks: list[Chunk], events: Iterator[tuple[Chunk, Event]]) -> None:
+    """Show `events` until the training ends."""
+    view = _View(config, chunks)
+    if not err.is_terminal:
+        for chunk, event in events:
+            if view.update(chunk, event):
+                err.print(view.line(), soft_wrap=True)
+        return
+    with Live(console=err, get_renderable=view.table, refresh_per_second=4, transient=True):
+        for chunk, event in events:
+            view.update(chunk, event)
+
+
+class _View:
+    def __init__(self, config: RunConfig, chunks: list[Chunk]) -> None:
+        self.config = config
+        self.steps = {chunk.folder: config.recipe.steps if chunk.trained.exists() else 0 for chunk in chunks}
+        self.cells: dict[tuple[float, int], tuple[float, float, str]] = {}
+        self.found: set[str] = set()
+        self.reported = -1
+        self.progress = Progress(
+            TextColumn("training {task.description}"),
+            BarColumn(),
+            TextColumn("step"),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(elapsed_when_finished=True),
+            console=err,
+        )
+        name = f"{config.members} x {config.spec} on {config.task}"
+        self.bar = self.progress.add_task(name, total=config.recipe.steps)
+
+    @property
+    def step(self) -> int:
+        """Steps that every member has behind it."""
+        return min(self.steps.values())
+
+    def update(self, chunk: Chunk, event: Event) -> bool:
+        """Take in an event. Returns whether it is time for the next plain line."""
+        self.steps[chunk.folder] = event["step"]
+        self.progress.update(self.bar, completed=self.step)
+        for row, beta in enumerate(event.get("beta", [])):
+            labels = event["algorithm"][row] or [""] * len(chunk.members)
+            for column, member in enumerate(chunk.members):
+                self.cells[beta, member] = event["loss"][row][column], event["kl"][row][column], labels[column]
+            self.found |= set(labels) - {UNKNOWN, ""}
+        tenth = self.step * PLAIN_LINES // self.config.recipe.steps
+        due = tenth > self.reported and len(self.cells) >= self.config.members
+        self.reported = tenth if due else self.reported
+        return due
+
+    def line(self) -> str:
+        """Where the training stands, in one line."""
+        task = self.progress.tasks[0]
+        left = f"{task.time_remaining:.0f} s left" if task.time_remaining is not None else "time left unknown"
+        betas = sorted({beta for beta, _ in self.cells})
+        return "  ".join([f"step {self.step}/{self.config.recipe.steps}", *map(self._summary, betas), self._found(), left])
+
+    def _summary(self, beta: float) -> str:
+        losses, nats = zip(*[(loss, kl) for (price, _), (loss, kl, _) in self.cells.items() if price == beta], strict=True)
+        return f"beta {beta:.0e}: loss {min(losses):.3f}-{max(losses):.3f} KL {min(nats):.1f}-{max(nats):.1f} nats"
+
+    def _found(self) -> str:
+        return f"found: {', '.join(sorted(self.found)) or 'nothing yet'}"
+
+    def table(self) -> Group:
+        """The live view: a bar, and a row per price with loss, KL and algorithm of each member."""
+        table = Table(box=None, pad_edge=False)
+        table.add_column("beta")
+        shown = range(min(self.config.members, 6))
+        for member in shown:
+            table.add_column(f"member {member}: loss, nats")
+        for beta in sorted({beta for beta, _ in self.cells}):
+            cells = [self.cells.get((beta, member)) for member in shown]
+            table.add_row(f"{beta:.0e}", *(f"{c[0]:.3f} {c[1]:.0f} {c[2]}" if c else "" for c in cells))
+        return Group(self.progress, table, self._found())

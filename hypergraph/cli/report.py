@@ -1,0 +1,41 @@
+"""What a finished run says: which algorithm each member runs at which price."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
+
+from hypergraph.cli.console import out
+from hypergraph.runs.directory import RunDirectory
+
+EVERY = 3
+"""The table shows every third price of the sweep."""
+
+
+def print_report(run: RunDirectory, result: dict[str, Any]) -> None:
+    """Print the table of algorithms by price, the best network of each algorithm, and where it is drawn."""
+    networks, colours = result["networks"], result["algorithms"]
+    betas = sorted({network["beta"] for network in networks})
+    cells = {(network["beta"], network["member"]): network for network in networks}
+    table = Table(title=f"{run.config.task} {run.config.spec}: algorithm and loss by price of information")
+    table.add_column("beta", justify="right")
+    for member in range(run.config.members):
+        table.add_column(f"member {member}")
+    for beta in betas[::EVERY]:
+        row = [cells[beta, member] for member in range(run.config.members)]
+        table.add_row(f"{beta:.1e}", *(Text(_cell(cell), style=colours.get(cell["algorithm"], "")) for cell in row))
+    out.print(table)
+    counts = Counter(network["algorithm"] for network in networks)
+    for label, count in counts.most_common():
+        best = min((n for n in networks if n["algorithm"] == label), key=lambda network: network["loss"])
+        name = Text(str(label or "networks"), style=colours.get(label, ""))
+        out.print(name, f"{count} of {len(networks)}, best loss {best['loss']:.4f}: {best['file']}", soft_wrap=True)
+    if result["figures"]:
+        out.print("drawn:", *(figure for figure in result["figures"] if figure.endswith(".svg")), soft_wrap=True)
+
+
+def _cell(network: dict[str, Any]) -> str:
+    return f"{network['algorithm'] or ''} {network['loss']:.3f}".strip()

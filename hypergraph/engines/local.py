@@ -1,0 +1,106 @@
+"""Trains a run's members on this machine: a worker process per core, each with a chunk of the members."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import queue
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+from hypergraph.engines.worker import STOPPED
+from hypergraph.errors import HypergraphError
+from hypergraph.runs.directory import Chunk, RunDirectory
+
+Event = dict[str, Any]
+"""What a worker tells: {"step": n}, or a whole line of its metrics."""
+
+
+class TrainingError(HypergraphError):
+    """A worker ended before its training did."""
+
+
+def worker_count(run: RunDirectory) -> int:
+    """Processes worth starting: one per core as long as each has a member; one where a GPU does the work."""
+    cores = len(os.sched_getaffinity(0))
+    return min(cores, run.config.members) if run.config.device == "cpu" else 1
+
+
+def train(run: RunDirectory, chunks: list[Chunk]) -> Iterator[tuple[Chunk, Event]]:
+    """Train all chunks to the end, telling what the workers tell.
+
+    Closing the iterator, or an exception thrown into it, stops the workers after the step they are at; they save first.
+
+    Raises:
+        TrainingError: where a worker fails; the others save and stop.
+    """
+    threads = max(1, len(os.sched_getaffinity(0)) // len(chunks))
+    events: queue.Queue[tuple[Chunk, Event | None]] = queue.Queue()
+    workers: list[tuple[Chunk, subprocess.Popen[str]]] = []
+    try:
+        for chunk in chunks:
+            if not chunk.trained.exists():
+                workers.append((chunk, _start(run, chunk, threads)))
+                threading.Thread(target=_listen, args=(*workers[-1], events), daemon=True).start()
+        running = len(workers)
+        while running:
+            chunk, event = events.get()
+            if event is None:
+                running -= 1
+                _check(chunk, next(worker for each, worker in workers if each is chunk))
+            elif "error" in event:
+                raise TrainingError(event["error"])
+            else:
+                yield chunk, event
+    finally:
+        _stop([worker for _, worker in workers])
+
+
+def _start(run: RunDirectory, chunk: Chunk, threads: int) -> subprocess.Popen[str]:
+    chunk.folder.mkdir(parents=True, exist_ok=True)
+    first, last = str(chunk.members[0]), str(chunk.members[-1])
+    with (chunk.folder / "log.txt").open("a") as log:
+        return subprocess.Popen(
+            [sys.executable, "-m", "hypergraph.engines.worker", str(run.path), first, last],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+            env={**os.environ, "OMP_NUM_THREADS": str(threads)},
+            start_new_session=True,  # an interrupt on the terminal reaches only the parent, which stops the workers
+        )
+
+
+def _listen(chunk: Chunk, worker: subprocess.Popen[str], events: queue.Queue[tuple[Chunk, Event | None]]) -> None:
+    assert worker.stdout is not None
+    for line in worker.stdout:
+        events.put((chunk, json.loads(line)))
+    worker.wait()
+    events.put((chunk, None))
+
+
+def _check(chunk: Chunk, worker: subprocess.Popen[str]) -> None:
+    if worker.returncode not in (0, STOPPED):
+        log = chunk.folder / "log.txt"
+        lines = log.read_text(errors="replace").strip().splitlines()
+        reason = lines[-1] if lines else f"exit status {worker.returncode}"
+        raise TrainingError(f"training of members {chunk.folder.name} failed: {reason} (see {log})")
+
+
+def _stop(workers: list[subprocess.Popen[str]]) -> None:
+    """Ask by closing their input, and wait; a second interrupt does not wait."""
+    try:
+        for worker in workers:
+            if worker.stdin is not None:
+                with contextlib.suppress(OSError):
+                    worker.stdin.close()
+        for worker in workers:
+            worker.wait()
+    except KeyboardInterrupt:
+        for worker in workers:
+            worker.kill()
+        raise

@@ -1,0 +1,117 @@
+"""Trains one chunk of a run's members in a process of its own: python -m hypergraph.engines.worker RUN FIRST LAST.
+
+Progress goes to standard output, a JSON object per line. The worker stops, after saving, when its standard input ends:
+so it never outlives whoever started it.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from hypergraph.analysis.measure import generate, test_loss
+from hypergraph.errors import HypergraphError
+from hypergraph.registry import TASKS, classifier_for
+from hypergraph.runs.directory import Chunk, RunDirectory
+from hypergraph.training.trainer import Trainer
+
+STOPPED = 3
+"""Exit status of a worker that was asked to stop and saved."""
+PRICES = (1e-9, 1e-4, 1.0)
+"""A low, a middle and a high beta, at which training is watched."""
+WATCH_INPUTS = 2_000
+METRICS, STATES, CHECKPOINTS = 100, 20, 10
+"""How often over a whole training metrics are written, the state is saved, and a checkpoint is kept."""
+
+
+class Worker:
+    """The training of one chunk."""
+
+    def __init__(self, run: RunDirectory, chunk: Chunk) -> None:
+        config = run.config
+        self.chunk, self.config, self.steps = chunk, config, config.recipe.steps
+        self.task = TASKS.load(config.task)
+        self.classifier = classifier_for(config.task)
+        device = torch.device(config.device)
+        self.trainer = Trainer(self.task, config.spec, config.recipe, config.seed, chunk.members, device)
+        self.stop = threading.Event()
+
+    def run(self) -> bool:
+        """Train to the end or until asked to stop. Returns whether the end was reached."""
+        trainer, chunk = self.trainer, self.chunk
+        if chunk.state.exists():
+            trainer.restore(chunk.state)
+            chunk.keep_metrics(trainer.steps_done)
+        reported = 0.0
+        while trainer.steps_done < self.steps and not self.stop.is_set():
+            trainer.step()
+            if self._due(METRICS):
+                self._report()
+            if self._due(CHECKPOINTS):
+                trainer.generator.save(chunk.checkpoint(trainer.steps_done))
+            if self._due(STATES):
+                trainer.save(chunk.state)
+            if time.monotonic() - reported > 1:
+                reported = time.monotonic()
+                _tell({"step": trainer.steps_done})
+        trainer.save(chunk.state)
+        if trainer.steps_done < self.steps:
+            return False
+        trainer.generator.save(chunk.trained)
+        return True
+
+    def _due(self, times: int) -> bool:
+        """Whether this step is one of `times` steps spread evenly over the training."""
+        done = self.trainer.steps_done
+        return done * times // self.steps > (done - 1) * times // self.steps
+
+    def _report(self) -> None:
+        row = {"step": self.trainer.steps_done, "time": time.time(), "beta": PRICES, **self._watch()}
+        self.chunk.append_metrics(row)
+        _tell(row)
+
+    def _watch(self) -> dict[str, list[Any]]:
+        """Loss, KL and algorithm at each of PRICES, each [beta][member]."""
+        watched: dict[str, list[Any]] = {"loss": [], "kl": [], "algorithm": []}
+        generator, seed = self.trainer.generator, self.config.seed
+        for beta in PRICES:
+            sample = generate(generator, beta, seed=seed, members=self.chunk.members)
+            watched["loss"].append(test_loss(self.task, sample.networks, seed=seed, inputs=WATCH_INPUTS).tolist())
+            watched["kl"].append(sample.kl.tolist())
+            classifier = self.classifier
+            labels = classifier.classify(classifier.order_parameters(sample.networks)) if classifier else []
+            watched["algorithm"].append(labels)
+        return watched
+
+
+def _tell(row: dict[str, Any]) -> None:
+    print(json.dumps(row), flush=True)
+
+
+def _stop_with_input(worker: Worker) -> None:
+    sys.stdin.read()
+    worker.stop.set()
+
+
+def main(path: str, first: str, last: str) -> int:
+    """Train members FIRST to LAST of the run in `path`. Returns the exit status."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
+    run = RunDirectory.open(Path(path))
+    worker = Worker(run, Chunk(run.path / "training", range(int(first), int(last) + 1)))
+    threading.Thread(target=_stop_with_input, args=(worker,), daemon=True).start()
+    return 0 if worker.run() else STOPPED
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(*sys.argv[1:]))
+    except HypergraphError as error:
+        _tell({"error": str(error)})
+        sys.exit(1)

@@ -1,0 +1,173 @@
+"""The generator: M hypernetworks at once, (beta, specs, noise) -> MLPWeights and KL (the whole of Figure 7)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from hypergraph.errors import FileError, SpecError, UsageError
+from hypergraph.files import read_tensors, write_tensors
+from hypergraph.graph import ComputationGraph, kept_weights
+from hypergraph.model.blocks import DRAWS, HYPERDEPTH
+from hypergraph.model.encodings import positional_encodings
+from hypergraph.model.hypernetwork import SHARED_HYPERWEIGHTS, Generated, hypernetwork, hyperweight_count
+from hypergraph.model.initial import initial_hyperweights
+from hypergraph.model.pareto import ParetoHyperhypernetwork
+from hypergraph.spec import Connection, MLPSpec
+from hypergraph.weights import MLPWeights
+
+FORMAT = "hypergraph-generator"
+FORMAT_VERSION = "1"
+
+
+class Networks(NamedTuple):
+    """What a generator makes in one pass."""
+
+    networks: list[MLPWeights]
+    """One per spec, with the leading axis [member]"""
+    kl: Tensor
+    """Information in the latents, in nats: [member, spec]"""
+
+
+class Generator(nn.Module):
+    """An ensemble of independent hypernetworks for one or several target networks.
+
+    Args:
+        specs: the networks whose learned variables the encoders hold. Ignoring the encoder, any network can be made.
+        pareto: the hyperhypernetworks of all members.
+    """
+
+    def __init__(self, specs: Sequence[MLPSpec], pareto: ParetoHyperhypernetwork) -> None:
+        super().__init__()
+        self.specs = tuple(specs)
+        self.pareto = pareto
+        self._plans: dict[tuple[tuple[MLPSpec, ...], torch.device, torch.dtype], tuple[ComputationGraph, Tensor]] = {}
+
+    @classmethod
+    def initial(cls, specs: Sequence[MLPSpec], rngs: Sequence[torch.Generator]) -> Generator:
+        """An untrained generator with one member per random stream."""
+        graph = ComputationGraph.of(*specs)
+        starts = [initial_hyperweights(graph, rng) for rng in rngs]
+        values = torch.stack([start for start, _ in starts])
+        return cls(specs, ParetoHyperhypernetwork.initial(values, starts[0][1], rngs))
+
+    @property
+    def members(self) -> int:
+        """Number of hypernetworks."""
+        return len(self.pareto.weight1)
+
+    def member(self, index: int) -> Generator:
+        """One member, as a generator of its own that shares this one's parameters."""
+        state = {name: tensor[index : index + 1] for name, tensor in self.pareto.state_dict().items()}
+        return Generator(self.specs, ParetoHyperhypernetwork(**state))
+
+    @classmethod
+    def join(cls, parts: Sequence[Generator]) -> Generator:
+        """All members of several generators of the same networks, in order."""
+        states = [part.pareto.state_dict() for part in parts]
+        joined = {name: torch.cat([state[name] for state in states]) for name in states[0]}
+        return cls(parts[0].specs, ParetoHyperhypernetwork(**joined))
+
+    def forward(
+        self, beta: Tensor, draws: Tensor, specs: Sequence[MLPSpec] | None = None, encoder: bool = True
+    ) -> Networks:
+        """Generate networks.
+
+        Args:
+            beta: price of information per nat, [member].
+            draws: standard normal draws, [member, HYPERDEPTH, DRAWS, weight], as :meth:`draw` gives them.
+            specs: the networks to generate; those of training if None.
+            encoder: whether the encoder is used. Without it no memorised information enters, and the KL is zero.
+
+        Raises:
+            UsageError: where the encoder should be used for networks that it was not trained for.
+        """
+        chosen = self.specs if specs is None else tuple(specs)
+        if encoder and chosen != self.specs:
+            trained, asked = (" and ".join(map(str, each)) for each in (self.specs, chosen))
+            raise UsageError(f"the encoder memorised {trained}; ignore the encoder to generate {asked}")
+        graph, encodings = self._plan(chosen)
+        hyperweights = self.pareto(beta, None if encoder else SHARED_HYPERWEIGHTS)
+        generated = hypernetwork(hyperweights, draws, encodings, graph, encoder)
+        kl = generated.kl.new_zeros(len(beta), len(chosen)).index_add(1, graph.network, generated.kl)
+        return Networks(_assemble(generated, chosen), kl)
+
+    def draw(self, rngs: Sequence[torch.Generator], specs: Sequence[MLPSpec] | None = None) -> Tensor:
+        """The standard normal draws for one pass, one random stream per member."""
+        graph, encodings = self._plan(self.specs if specs is None else tuple(specs))
+        shape = HYPERDEPTH, DRAWS, graph.weights
+        draws = [torch.randn(shape, generator=rng, device=rng.device, dtype=encodings.dtype) for rng in rngs]
+        return torch.stack(draws).to(encodings.device)
+
+    def _plan(self, specs: tuple[MLPSpec, ...]) -> tuple[ComputationGraph, Tensor]:
+        """The computation graph and the positional encodings of `specs`, made once per device and precision."""
+        like = self.pareto.weight1
+        key = specs, like.device, like.dtype
+        if key not in self._plans:
+            graph = ComputationGraph.of(*specs)
+            self._plans[key] = graph.to(like.device), positional_encodings(graph).to(like)
+        return self._plans[key]
+
+    def save(self, path: Path, metadata: Mapping[str, str] | None = None) -> None:
+        """Write the generator as safetensors. Raises FileError."""
+        specs = json.dumps([spec.to_json() for spec in self.specs])
+        text = {"format": FORMAT, "format_version": FORMAT_VERSION, "specs": specs, **(metadata or {})}
+        write_tensors(path, self.pareto.state_dict(), text)
+
+    @classmethod
+    def load(cls, path: Path) -> tuple[Generator, dict[str, str]]:
+        """Read a generator and its metadata.
+
+        Raises:
+            FileError: where the file is not a whole generator that fits its own specs, or holds NaN or infinity.
+        """
+        tensors, metadata = read_tensors(path)
+        if metadata.get("format") != FORMAT:
+            raise FileError(f"{path} is no generator: its metadata lacks format = {FORMAT}")
+        if metadata.get("format_version") != FORMAT_VERSION:
+            version = metadata.get("format_version")
+            raise FileError(f"{path} has format version {version}; this release reads version {FORMAT_VERSION}")
+        try:
+            specs = [MLPSpec.from_json(text) for text in json.loads(metadata["specs"])]
+            count = hyperweight_count(ComputationGraph.of(*specs))
+        except (KeyError, ValueError, TypeError, SpecError) as error:
+            raise FileError(f"{path} does not say which networks it generates: {error}") from None
+        try:
+            return cls(specs, ParetoHyperhypernetwork.checked(tensors, count)), metadata
+        except ValueError as error:
+            raise FileError(f"{path}: {error}") from None
+
+
+def _assemble(generated: Generated, specs: Sequence[MLPSpec]) -> list[MLPWeights]:
+    """Cut the flat weights and biases of a pass into networks."""
+    counts = [spec.weight_count for spec in specs]
+    biased = [sum(spec.sizes[1:]) for spec in specs]
+    parts = zip(specs, generated.weights.split(counts, 1), generated.biases.split(biased, 1), strict=True)
+    return [_network(spec, weights, biases) for spec, weights, biases in parts]
+
+
+def _network(spec: MLPSpec, weights: Tensor, biases: Tensor) -> MLPWeights:
+    counts = [spec.count(connection) for connection in spec.connections]
+    parts = zip(spec.connections, weights.split(counts, 1), strict=True)
+    dense = tuple(_dense(spec, connection, part) for connection, part in parts)
+    return MLPWeights(spec, dense, biases.split(spec.sizes[1:], 1) if spec.bias else ())
+
+
+def _dense(spec: MLPSpec, connection: Connection, weights: Tensor) -> Tensor:
+    """[member, kept weight] -> [member, target, source], with zeros where the mask keeps nothing."""
+    shape = spec.sizes[connection.target], spec.sizes[connection.source]
+    if connection.rows is None:
+        return weights.unflatten(1, shape)
+    kept = _kept(spec, connection).to(weights.device)
+    return weights.new_zeros(len(weights), shape[0] * shape[1]).index_copy(1, kept, weights).unflatten(1, shape)
+
+
+@lru_cache(maxsize=256)
+def _kept(spec: MLPSpec, connection: Connection) -> Tensor:
+    return kept_weights(spec, connection).flatten().nonzero().squeeze(1)

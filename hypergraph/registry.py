@@ -1,0 +1,181 @@
+"""Plugins, found by entry point and imported only when one is used.
+
+Listing reads the metadata of installed distributions; it imports no plugin and, like this module, no torch. Where two
+distributions offer one name, `distribution/name` says which is meant. The environment variable `HYPERGRAPH_PLUGINS`
+(`a,b`) hides every plugin that it does not name; set but empty, it hides all.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import importlib
+import logging
+import os
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, cast
+
+from importlib_metadata import EntryPoint, distribution, distributions
+
+from hypergraph.errors import PluginError, UsageError
+
+if TYPE_CHECKING:
+    from hypergraph.interfaces import Classifier, Task, Visualizer
+
+ALLOWED = "HYPERGRAPH_PLUGINS"
+
+P = TypeVar("P", bound="Task | Classifier | Visualizer")
+_log = logging.getLogger(__name__)
+
+
+class UnknownPluginError(UsageError):
+    """No installed plugin has this name."""
+
+
+class PluginLoadError(PluginError):
+    """An installed plugin that cannot be loaded, because it, or its name, is what `status` says."""
+
+    def __init__(self, status: Literal["broken", "incompatible", "ambiguous"], message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+@dataclass(frozen=True)
+class Plugin:
+    """What the metadata says about one plugin."""
+
+    kind: str
+    name: str
+    distribution: str
+    version: str
+    summary: str
+    value: str
+
+    @property
+    def qualified(self) -> str:
+        """A name that no plugin of another distribution shares."""
+        return _normalise(f"{self.distribution}/{self.name}")
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name!r} of {self.distribution} {self.version} ({self.value})"
+
+
+class Registry(Generic[P]):
+    """The plugins of one kind: subclasses of `hypergraph.interfaces.<base>` in the group `hypergraph.<kind>s`."""
+
+    def __init__(self, kind: str, base: str) -> None:
+        self.kind = kind
+        self._base = base
+        self._group = f"hypergraph.{kind}s"
+
+    def plugins(self) -> list[Plugin]:
+        """Every allowed plugin, by name and then distribution, from metadata alone."""
+        found: dict[str, Plugin] = {}
+        for candidate in distributions():
+            # A half-removed or malformed distribution, maybe a stranger's, must not stop the others.
+            try:
+                if not candidate.entry_points.select(group=self._group):
+                    continue
+                dist = distribution(candidate.name)  # of two copies on the path, the one that Python imports
+                summary = dist.metadata.get("Summary") or ""
+                for entry in dist.entry_points.select(group=self._group):
+                    plugin = Plugin(self.kind, entry.name, dist.name, dist.version, summary, entry.value)
+                    found[plugin.qualified] = plugin
+            except Exception as error:
+                _log.debug("skipped an unreadable distribution: %r", error)
+        return sorted(filter(_is_allowed, found.values()), key=lambda p: (p.name, p.qualified))
+
+    def names(self) -> list[str]:
+        """The names of all allowed plugins, sorted."""
+        return list(dict.fromkeys(p.name for p in self.plugins()))
+
+    def find(self, name: str) -> Plugin:
+        """Look up `name` or `distribution/name`. Raises UnknownPluginError, PluginLoadError."""
+        plugins = self.plugins()
+        matches = [p for p in plugins if name == p.name or _normalise(name) == p.qualified]
+        if not matches:
+            raise UnknownPluginError(self._unknown(name, plugins))
+        if len(matches) > 1:
+            owners = " and ".join(f"{p.distribution} {p.version}" for p in matches)
+            choices = " or ".join(p.qualified for p in matches)
+            raise PluginLoadError("ambiguous", f"{self.kind} {name!r} is offered by {owners}: write {choices}")
+        return matches[0]
+
+    def _unknown(self, name: str, plugins: list[Plugin]) -> str:
+        names = dict.fromkeys(p.name for p in plugins)
+        close = difflib.get_close_matches(name, [*names, *(p.qualified for p in plugins)])
+        guess = f" (did you mean {' or '.join(close)}?)" if close else ""
+        allowed = f" ({ALLOWED} is set and may hide others)" if ALLOWED in os.environ else ""
+        return f"unknown {self.kind} {name!r}{guess}; installed: {', '.join(names) or 'none'}{allowed}"
+
+    def load(self, name: str) -> P:
+        """Import the plugin called `name` or `distribution/name` and call its class.
+
+        Raises:
+            UnknownPluginError: no plugin has this name.
+            PluginLoadError: the name is ambiguous, or the plugin is broken or incompatible.
+        """
+        plugin = self.find(name)
+        interfaces = importlib.import_module("hypergraph.interfaces")
+        with _naming(plugin):
+            cls: Any = EntryPoint(plugin.name, plugin.value, self._group).load()
+        if not isinstance(cls, type) or not issubclass(cls, getattr(interfaces, self._base)):
+            raise PluginLoadError("incompatible", f"{plugin} is not a subclass of hypergraph.interfaces.{self._base}")
+        api = getattr(cls, "api", None)
+        if api != interfaces.API:
+            raise PluginLoadError("incompatible", f"{plugin} has api {api!r}, this hypergraph has {interfaces.API}")
+        with _naming(plugin):
+            return cast(P, cls())
+
+
+TASKS: Registry[Task] = Registry("task", "Task")
+CLASSIFIERS: Registry[Classifier] = Registry("classifier", "Classifier")
+VISUALIZERS: Registry[Visualizer] = Registry("visualizer", "Visualizer")
+
+
+def classifier_for(task: str) -> Classifier | None:
+    """Load the classifier of a task: the one of the same name if it declares that task, else the first that does.
+
+    Classifiers that cannot be loaded are passed over, with a logged warning.
+    """
+    bare = task.rpartition("/")[2]
+    for name in dict.fromkeys([task, bare, *CLASSIFIERS.names()]):
+        try:
+            classifier = CLASSIFIERS.load(name)
+            if classifier.task == bare:
+                return classifier
+        except UnknownPluginError:
+            continue
+        except Exception as error:
+            _log.warning("passed over: %s", error)
+    return None
+
+
+@contextlib.contextmanager
+def _naming(plugin: Plugin) -> Iterator[None]:
+    """Turn whatever the plugin's code raises into a PluginLoadError, and keep its prints off standard output."""
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            yield
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # Exception would let sys.exit through
+        reason = " ".join(f"{type(error).__name__}: {error}".split()).removesuffix(":")
+        raise PluginLoadError("broken", f"{plugin} is broken: {reason}") from error
+
+
+def _normalise(qualified: str) -> str:
+    """Write the distribution of `distribution/name` as package indexes compare it."""
+    owner, slash, name = qualified.partition("/")
+    return re.sub(r"[-_.]+", "-", owner).lower() + slash + name
+
+
+def _is_allowed(plugin: Plugin) -> bool:
+    allowed = os.environ.get(ALLOWED)
+    if allowed is None:
+        return True
+    names = [name.strip() for name in allowed.split(",")]
+    return plugin.name in names or plugin.qualified in map(_normalise, names)

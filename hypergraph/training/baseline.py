@@ -1,0 +1,46 @@
+"""The baseline (section 2.5): the same network, its weights trained by Adam directly."""
+
+from __future__ import annotations
+
+import torch
+
+from hypergraph.interfaces import Task
+from hypergraph.spec import MLPSpec
+from hypergraph.streams import restart, stream
+from hypergraph.training.schedule import learning_rate
+from hypergraph.weights import MLPWeights
+
+
+def train_directly(
+    task: Task, spec: MLPSpec, *, seed: int, steps: int = 10_000, batch: int = 256, rate: float = 1e-2
+) -> MLPWeights:
+    """One network trained by Adam on the task's loss alone, with a cosine learning rate."""
+    rng = stream(seed, "baseline")
+    network = _initial(spec, rng)
+    tensors = [*network.weights, *network.biases]
+    keep = [(tensor != 0).to(tensor) for tensor in network.weights] + [torch.ones(())] * len(network.biases)
+    optimizer = torch.optim.Adam([tensor.requires_grad_() for tensor in tensors], fused=True)
+    for step in range(steps):
+        inputs, targets = task.sample(spec, batch, restart(rng, seed, "baseline", step))
+        optimizer.zero_grad()
+        task.loss(network(inputs), targets).backward()
+        for tensor, mask in zip(tensors, keep, strict=True):
+            if tensor.grad is not None:
+                tensor.grad.mul_(mask)
+        for group in optimizer.param_groups:
+            group["lr"] = learning_rate(step, steps, rate)
+        optimizer.step()
+    return network.map(torch.Tensor.detach)
+
+
+def _initial(spec: MLPSpec, rng: torch.Generator) -> MLPWeights:
+    """Normal weights of variance 1 / fan-in where the masks keep them, and no bias."""
+    from hypergraph.graph import kept_weights
+
+    weights = []
+    for connection in spec.connections:
+        kept = kept_weights(spec, connection)
+        std = kept.sum(1, keepdim=True).clamp(min=1) ** -0.5
+        weights.append(torch.randn(kept.shape, generator=rng) * std * kept)
+    biases = tuple(torch.zeros(size) for size in spec.sizes[1:]) if spec.bias else ()
+    return MLPWeights(spec, tuple(weights), biases)

@@ -1,0 +1,31 @@
+"""The schedules of a training run: which prices of information are drawn, and the learning rate."""
+
+import math
+
+import torch
+from torch import Tensor
+
+LOWEST, HIGHEST = -12.0, 0.0
+"""log10 of the prices that a generator is trained for."""
+FIRST_WINDOW = 1.0
+"""Decades of beta that are open at the first step."""
+
+
+def window_top(step: int, opening: int) -> float:
+    """log10 of the largest price drawn at `step`; it rises to HIGHEST over `opening` steps.
+
+    A high price at the start would push the KL to zero before the network has learned to use the channel, for good.
+    """
+    opened = min(step / opening, 1.0) if opening else 1.0
+    return LOWEST + FIRST_WINDOW + (HIGHEST - LOWEST - FIRST_WINDOW) * opened
+
+
+def draw_beta(rng: torch.Generator, step: int, opening: int) -> Tensor:
+    """One price, log-uniform over the window of this step: []."""
+    share = torch.rand((), generator=rng, device=rng.device, dtype=torch.float64)
+    return 10 ** (LOWEST + share * (window_top(step, opening) - LOWEST))
+
+
+def learning_rate(step: int, steps: int, highest: float) -> float:
+    """A cosine from `highest` at step 0 to zero at `steps`."""
+    return highest * (1 + math.cos(math.pi * step / steps)) / 2
