@@ -154,6 +154,17 @@ def classifier_for(task: str) -> Classifier | None:
     return None
 
 
+def working_visualizers() -> list[Visualizer]:
+    """All visualizers that can be loaded; the others are passed over, with a logged warning."""
+    loaded = []
+    for plugin in VISUALIZERS.plugins():
+        try:
+            loaded.append(VISUALIZERS.load(plugin.qualified))
+        except PluginError as error:
+            _log.warning("passed over: %s", error)
+    return loaded
+
+
 @contextlib.contextmanager
 def _naming(plugin: Plugin) -> Iterator[None]:
     """Turn whatever the plugin's code raises into a PluginLoadError, and keep its prints off standard output."""

@@ -189,7 +189,7 @@ def _check_skips(skips: tuple[tuple[int, int], ...], layers: int) -> None:
         if len(skip) != 2 or not all(_is_count(n) for n in skip):
             raise SpecError(f"skip {skip!r} is not a pair of layer numbers such as [0, 2]")
         source, target = skip
-        if not (0 <= source and target < layers and target - source >= 2):
+        if not (source >= 0 and target < layers and target - source >= 2):
             raise SpecError(f"skip {list(skip)} must jump over a layer and stay within layers 0 to {layers - 1}")
     if len(set(skips)) < len(skips):
         raise SpecError("a skip is given twice")

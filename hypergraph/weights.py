@@ -118,9 +118,7 @@ class MLPWeights:
         except SpecError as error:
             raise FileError(f"{path}: {error}") from None
         _check_tensors(path, spec, tensors)
-        weights = tuple(tensors[f"{_name(c.source, c.target)}.weight"] for c in spec.connections)
-        biases = tuple(tensors[f"{_name(n, n + 1)}.bias"] for n in range(len(spec.sizes) - 1)) if spec.bias else ()
-        return cls(spec, weights, biases), metadata
+        return _from_state(spec, tensors), metadata
 
 
 def _name(source: int, target: int) -> str:
@@ -128,8 +126,14 @@ def _name(source: int, target: int) -> str:
     return str(2 * source) if target == source + 1 else f"skip_{source}_{target}"
 
 
+def _from_state(spec: MLPSpec, state: Mapping[str, Tensor]) -> MLPWeights:
+    weights = tuple(state[f"{_name(c.source, c.target)}.weight"] for c in spec.connections)
+    biases = tuple(state[f"{_name(n, n + 1)}.bias"] for n in range(len(spec.sizes) - 1)) if spec.bias else ()
+    return MLPWeights(spec, weights, biases)
+
+
 def _check_tensors(path: Path, spec: MLPSpec, tensors: Mapping[str, Tensor]) -> None:
-    shapes = {
+    shapes: dict[str, tuple[int, ...]] = {
         f"{_name(c.source, c.target)}.weight": (spec.sizes[c.target], spec.sizes[c.source]) for c in spec.connections
     }
     if spec.bias:
@@ -173,9 +177,7 @@ class SkipMLP(nn.Module):
 
     def forward(self, inputs: Tensor) -> Tensor:
         state = dict(self.named_parameters())
-        weights = tuple(state[f"{_name(c.source, c.target)}.weight"] for c in self.spec.connections)
-        biases = tuple(state[f"{_name(n, n + 1)}.bias"] for n in range(len(self.spec.sizes) - 1)) if self.spec.bias else ()
-        return MLPWeights(self.spec, weights, biases).forward(inputs)
+        return _from_state(self.spec, state).forward(inputs)
 
 
 def build_module(spec: MLPSpec) -> nn.Module:

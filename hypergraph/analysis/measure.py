@@ -56,7 +56,7 @@ def generate(
 
 
 @torch.no_grad()
-def test_loss(task: Task, networks: MLPWeights, *, seed: int, inputs: int = TEST_INPUTS) -> Tensor:
+def measure_loss(task: Task, networks: MLPWeights, *, seed: int, inputs: int = TEST_INPUTS) -> Tensor:
     """The task's loss on inputs that training never saw, over the leading axes of `networks`."""
     rng = stream(seed, "test", device=networks.weights[0].device)
     x, y = task.sample(networks.spec, inputs, rng)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from hypergraph.analysis.measure import generate, test_loss
+from hypergraph.analysis.measure import generate, measure_loss
 from hypergraph.interfaces import Classifier, Task
 from hypergraph.model.generator import Generator
 from hypergraph.weights import MLPWeights
@@ -61,8 +61,8 @@ def _rows(
     sample = generate(generator, beta, seed=seed, members=members)
     ignored = generate(generator, beta, seed=seed, members=members, encoder=False)
     sibling = generate(generator, beta, seed=seed, members=members, sibling=True)
-    losses = test_loss(task, sample.networks, seed=seed).tolist()
-    decoder_losses = test_loss(task, ignored.networks, seed=seed).tolist()
+    losses = measure_loss(task, sample.networks, seed=seed).tolist()
+    decoder_losses = measure_loss(task, ignored.networks, seed=seed).tolist()
     labels, parameters = _classify(classifier, sample.networks, sibling.networks, len(members))
     return [
         Row(member, beta, loss, kl, decoder_loss, label, values, sample.networks[index])

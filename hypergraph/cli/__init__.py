@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -25,7 +25,7 @@ app.command()(inspect.inspect)
 app.add_typer(plugins.app, name="plugins")
 
 INTERRUPTED = 130
-_UsageError = typer.BadParameter.__mro__[1]  # typer carries its own click, which it does not export
+_UsageError: Any = typer.BadParameter.__mro__[1]  # typer carries its own click, which it does not export
 
 
 def _version(wanted: bool) -> None:
@@ -38,7 +38,9 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def _options(
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
 ) -> None:
     pass
 
@@ -51,7 +53,8 @@ def main() -> None:
         complain(str(error))
         sys.exit(error.exit_code)
     except _UsageError as error:
-        complain(error.format_message())  # type: ignore[attr-defined]
+        if message := error.format_message():  # empty where a group without a command printed its help
+            complain(message)
         sys.exit(2)
     except (KeyboardInterrupt, typer.Abort):
         sys.exit(INTERRUPTED)

@@ -30,7 +30,7 @@ def write_json_lines(value: object) -> None:
 
 Layers = Annotated[
     str | None,
-    typer.Option(metavar="SPEC", help="The network: sizes such as 16,48,1, or a .json or .toml file that holds a spec."),
+    typer.Option(metavar="SPEC", help="The network: sizes such as 16,48,1, or a .json or .toml file with a spec."),
 ]
 Seed = Annotated[int, typer.Option(min=0, help="Every random number follows from it.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]

@@ -18,16 +18,16 @@ def draw(
 ) -> None:
     """Draw a network: inputs green, output magenta, positive weights red, negative blue."""
     from hypergraph.errors import UsageError
-    from hypergraph.registry import VISUALIZERS
+    from hypergraph.registry import working_visualizers
     from hypergraph.weights import MLPWeights
 
     network, _ = MLPWeights.load(file)
-    visualizers = {name: VISUALIZERS.load(name) for name in VISUALIZERS.names()}
-    for visualizer in visualizers.values():
+    visualizers = working_visualizers()
+    for visualizer in visualizers:
         if layout is None or layout in visualizer.layouts:
             one = network.map(lambda tensor: tensor.unsqueeze(0))
             visualizer.draw(one, [out], layout=layout or visualizer.layouts[0], seed=seed)
             err.print(f"drew {out}", soft_wrap=True)
             return
-    layouts = [name for visualizer in visualizers.values() for name in visualizer.layouts]
-    raise UsageError(f"unknown layout {layout!r}: there are {', '.join(layouts) or 'no visualizers installed'}")
+    layouts = [name for visualizer in visualizers for name in visualizer.layouts]
+    raise UsageError(f"no visualizer draws layout {layout!r}; there are {', '.join(layouts) or 'none installed'}")

@@ -25,6 +25,7 @@ def generate(
     check_beta(beta)
     from hypergraph.analysis.measure import generate as make
     from hypergraph.errors import UsageError
+    from hypergraph.memory import GENERATION, check_memory
     from hypergraph.model.generator import Generator
 
     if out.suffix != ".safetensors":
@@ -33,6 +34,7 @@ def generate(
     if member >= generator.members:
         raise UsageError(f"{source} has members 0 to {generator.members - 1}, not {member}")
     spec = parse_layers(layers, generator.specs[0])
+    check_memory(spec, 1, GENERATION)
     one = generator.member(member)
     sample = make(one, beta, seed=seed, members=[member], spec=spec, encoder=not decoder_only)
     text = {"beta": beta, "seed": seed, "member": member, "encoder": int(not decoder_only), "kl": float(sample.kl[0])}

@@ -17,7 +17,7 @@ from hypergraph.engines.local import train, worker_count
 from hypergraph.files import write_json
 from hypergraph.interfaces import Classifier
 from hypergraph.model.generator import Generator
-from hypergraph.registry import TASKS, VISUALIZERS, classifier_for
+from hypergraph.registry import TASKS, classifier_for, working_visualizers
 from hypergraph.runs.directory import RunDirectory
 
 
@@ -35,7 +35,9 @@ def train_with_progress(run: RunDirectory) -> Generator:
                 watch(run.config, chunks, events)
             except KeyboardInterrupt:
                 events.close()
-                err.print(f"Saved. Go on with: hypergraph run {run.config.task} --resume --out {run.path}", soft_wrap=True)
+                err.print(
+                    f"Saved. Go on with: hypergraph run {run.config.task} --resume --out {run.path}", soft_wrap=True
+                )
                 raise
         joined = Generator.join([Generator.load(chunk.trained)[0] for chunk in chunks])
         joined.save(run.generator, {"task": run.config.task, "seed": str(run.config.seed)})
@@ -72,10 +74,10 @@ def _save(run: RunDirectory, row: Row) -> dict[str, Any]:
 
 def _draw(run: RunDirectory, rows: list[Row], classifier: Classifier | None) -> list[str]:
     """Draw the best network of each algorithm, or the best of all where the task has no classifier."""
-    if not VISUALIZERS.names():
+    visualizer = next(iter(working_visualizers()), None)
+    if visualizer is None:
         return []
     best = best_by_algorithm(rows) if classifier else {"best": min(rows, key=lambda row: row.loss)}
-    visualizer = VISUALIZERS.load(VISUALIZERS.names()[0])
     paths = []
     for label, row in best.items():
         files = [run.figures / f"{label}.{suffix}" for suffix in ("svg", "png")]

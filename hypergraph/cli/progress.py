@@ -76,10 +76,14 @@ class _View:
         task = self.progress.tasks[0]
         left = f"{task.time_remaining:.0f} s left" if task.time_remaining is not None else "time left unknown"
         betas = sorted({beta for beta, _ in self.cells})
-        return "  ".join([f"step {self.step}/{self.config.recipe.steps}", *map(self._summary, betas), self._found(), left])
+        return "  ".join(
+            [f"step {self.step}/{self.config.recipe.steps}", *map(self._summary, betas), self._found(), left]
+        )
 
     def _summary(self, beta: float) -> str:
-        losses, nats = zip(*[(loss, kl) for (price, _), (loss, kl, _) in self.cells.items() if price == beta], strict=True)
+        losses, nats = zip(
+            *[(loss, kl) for (price, _), (loss, kl, _) in self.cells.items() if price == beta], strict=True
+        )
         return f"beta {beta:.0e}: loss {min(losses):.3f}-{max(losses):.3f} KL {min(nats):.1f}-{max(nats):.1f} nats"
 
     def _found(self) -> str:

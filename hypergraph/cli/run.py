@@ -27,7 +27,7 @@ def run(
     seed: Seed = 0,
     device: Device = "auto",
     out: Annotated[Path | None, typer.Option(help="The run's folder; runs/TASK/TIME if not given.")] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Continue the run in --out, or the task's last one.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue the run in --out, or the last one.")] = False,
     json: Json = False,
 ) -> None:
     """Train hypernetworks on TASK, sweep the price of information, say which algorithms they found, and draw them."""
@@ -52,6 +52,7 @@ def run(
 def _config(
     task: str, members: int | None, steps: int | None, layers: str | None, preset: str, seed: int, device: str
 ) -> RunConfig:
+    from hypergraph.memory import TRAINING, check_memory
     from hypergraph.runs.config import RunConfig
     from hypergraph.training.recipe import PRESETS, Recipe
 
@@ -61,8 +62,9 @@ def _config(
     spec = parse_layers(layers, plugin.default_spec)
     plugin.check_spec(spec)
     chosen = PRESETS[preset]
-    recipe = Recipe(steps=steps or chosen.steps)
-    return RunConfig(task, spec, members or chosen.members, seed, parse_device(device), recipe)
+    count, where = members or chosen.members, parse_device(device)
+    check_memory(spec, count, TRAINING, where)
+    return RunConfig(task, spec, count, seed, where, Recipe(steps=steps or chosen.steps))
 
 
 def _started(config: RunConfig, out: Path | None) -> RunDirectory:

@@ -9,7 +9,7 @@ import queue
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import Any
 
 from hypergraph.engines.worker import STOPPED
@@ -18,6 +18,10 @@ from hypergraph.runs.directory import Chunk, RunDirectory
 
 Event = dict[str, Any]
 """What a worker tells: {"step": n}, or a whole line of its metrics."""
+
+
+LARGE = 10_000
+"""Weights over all members. Below, threads wait for each other longer than they work, above all on a busy machine."""
 
 
 class TrainingError(HypergraphError):
@@ -30,7 +34,12 @@ def worker_count(run: RunDirectory) -> int:
     return min(cores, run.config.members) if run.config.device == "cpu" else 1
 
 
-def train(run: RunDirectory, chunks: list[Chunk]) -> Iterator[tuple[Chunk, Event]]:
+def _is_large(run: RunDirectory) -> bool:
+    """Whether a step is long enough to gain from a second thread."""
+    return run.config.spec.weight_count * run.config.members >= LARGE
+
+
+def train(run: RunDirectory, chunks: list[Chunk]) -> Generator[tuple[Chunk, Event], None, None]:
     """Train all chunks to the end, telling what the workers tell.
 
     Closing the iterator, or an exception thrown into it, stops the workers after the step they are at; they save first.
@@ -38,7 +47,7 @@ def train(run: RunDirectory, chunks: list[Chunk]) -> Iterator[tuple[Chunk, Event
     Raises:
         TrainingError: where a worker fails; the others save and stop.
     """
-    threads = max(1, len(os.sched_getaffinity(0)) // len(chunks))
+    threads = max(1, len(os.sched_getaffinity(0)) // len(chunks)) if _is_large(run) else 1
     events: queue.Queue[tuple[Chunk, Event | None]] = queue.Queue()
     workers: list[tuple[Chunk, subprocess.Popen[str]]] = []
     try:
@@ -77,8 +86,9 @@ def _start(run: RunDirectory, chunk: Chunk, threads: int) -> subprocess.Popen[st
 
 def _listen(chunk: Chunk, worker: subprocess.Popen[str], events: queue.Queue[tuple[Chunk, Event | None]]) -> None:
     assert worker.stdout is not None
-    for line in worker.stdout:
-        events.put((chunk, json.loads(line)))
+    with worker.stdout as lines:
+        for line in lines:
+            events.put((chunk, json.loads(line)))
     worker.wait()
     events.put((chunk, None))
 

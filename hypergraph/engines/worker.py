@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 
-from hypergraph.analysis.measure import generate, test_loss
+from hypergraph.analysis.measure import generate, measure_loss
 from hypergraph.errors import HypergraphError
 from hypergraph.registry import TASKS, classifier_for
 from hypergraph.runs.directory import Chunk, RunDirectory
@@ -83,7 +83,7 @@ class Worker:
         generator, seed = self.trainer.generator, self.config.seed
         for beta in PRICES:
             sample = generate(generator, beta, seed=seed, members=self.chunk.members)
-            watched["loss"].append(test_loss(self.task, sample.networks, seed=seed, inputs=WATCH_INPUTS).tolist())
+            watched["loss"].append(measure_loss(self.task, sample.networks, seed=seed, inputs=WATCH_INPUTS).tolist())
             watched["kl"].append(sample.kl.tolist())
             classifier = self.classifier
             labels = classifier.classify(classifier.order_parameters(sample.networks)) if classifier else []

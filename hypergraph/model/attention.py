@@ -29,7 +29,7 @@ def attention(projections: Tensor, graph: ComputationGraph) -> Tensor:
         [member, ATTENTION_OUT, side, weight], ordered [front, behind][HEAD].
     """
     if _library is not None and projections.device.type == "cpu" and projections.dtype in _SUFFIX:
-        result: Tensor = _KernelAttention.apply(projections, graph)
+        result: Tensor = _KernelAttention.apply(projections, graph)  # type: ignore[no-untyped-call]
         return result
     return bucket_attention(projections, graph)
 
@@ -96,7 +96,7 @@ class _KernelAttention(torch.autograd.Function):
         return out
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
         projections, most, share = ctx.saved_tensors
         members, _, sides, weights = projections.shape
         by_projection = projections.new_empty(members, ATTENTION_IN, sides, weights)

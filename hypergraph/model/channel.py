@@ -1,4 +1,4 @@
-"""The information channel on the KL axis (B.2.1): what passes from encoder to decoder is sampled and paid for in nats."""
+"""The information channel on the KL axis (B.2.1): what passes from encoder to decoder is sampled and paid for."""
 
 import torch
 from torch import Tensor

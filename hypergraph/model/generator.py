@@ -163,9 +163,9 @@ def _dense(spec: MLPSpec, connection: Connection, weights: Tensor) -> Tensor:
     """[member, kept weight] -> [member, target, source], with zeros where the mask keeps nothing."""
     shape = spec.sizes[connection.target], spec.sizes[connection.source]
     if connection.rows is None:
-        return weights.unflatten(1, shape)
+        return weights.view(-1, *shape)
     kept = _kept(spec, connection).to(weights.device)
-    return weights.new_zeros(len(weights), shape[0] * shape[1]).index_copy(1, kept, weights).unflatten(1, shape)
+    return weights.new_zeros(len(weights), shape[0] * shape[1]).index_copy(1, kept, weights).view(-1, *shape)
 
 
 @lru_cache(maxsize=256)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import torch
 from torch import Tensor
 
 from hypergraph.graph import ComputationGraph
@@ -69,9 +68,7 @@ def hypernetwork(
     return Generated(weight, _mean_over_inputs(bias, graph), kl)
 
 
-def unflatten_hyperweights(
-    hyperweights: Tensor, graph: ComputationGraph, encoder: bool
-) -> tuple[list[Linear], Tensor]:
+def unflatten_hyperweights(hyperweights: Tensor, graph: ComputationGraph, encoder: bool) -> tuple[list[Linear], Tensor]:
     """The linear maps of the hyperlayers and of the read-out, and the learned variables.
 
     The learned variables are [member, HYPERDEPTH, LEARNED, weight]; zero where the encoder is ignored.
@@ -93,5 +90,3 @@ def _mean_over_inputs(values: Tensor, graph: ComputationGraph) -> Tensor:
     """The bias of a neuron is the mean over the weights that enter it: [member, weight] -> [member, biased neuron]."""
     sums = values.new_zeros(values.shape[0], len(graph.incoming)).index_add(1, graph.target, values)
     return (sums / graph.incoming)[:, graph.biased]
-
-

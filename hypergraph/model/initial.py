@@ -1,9 +1,9 @@
 """Where training starts: hyperweights that pass the encoder's learned variables straight on to the weights.
 
-Neither the paper nor its figures say how to start. From small random hyperweights most members ignore the channel and
-stay on the convexity plateau. Here the learned variables are wired to the channel's means and the latents to the weight,
-so that a generated network starts as a memorised random network that gradient descent can shape, and the price of
-information then simplifies it.
+The paper does not say how to start. From small random hyperweights most members ignore the channel and stay on the
+convexity plateau. Here the learned variables are wired to the channel's means and the latents to the weight, so that a
+generated network starts as a memorised random network that gradient descent can shape, and the price of information
+then simplifies it.
 """
 
 from __future__ import annotations
@@ -34,8 +34,7 @@ def initial_hyperweights(graph: ComputationGraph, rng: torch.Generator) -> tuple
     linears, learned = unflatten_hyperweights(values, graph, encoder=True)
     spreads, learned_spread = unflatten_hyperweights(scales, graph, encoder=True)
     for linear, spread in zip(linears, spreads, strict=True):
-        out, width = linear.weight.shape[1:]
-        std = 1 / math.sqrt(max(width, 1))
+        std = 1 / math.sqrt(max(linear.weight.shape[2], 1))
         linear.weight.copy_(torch.randn(linear.weight.shape, generator=rng) * std)
         spread.weight.fill_(std)
         spread.bias.fill_(std)

@@ -33,9 +33,7 @@ class ParetoHyperhypernetwork(nn.Module):
         self.weight3, self.bias3 = nn.Parameter(weight3), nn.Parameter(bias3)
 
     @classmethod
-    def initial(
-        cls, hyperweights: Tensor, scales: Tensor, rngs: Sequence[torch.Generator]
-    ) -> ParetoHyperhypernetwork:
+    def initial(cls, hyperweights: Tensor, scales: Tensor, rngs: Sequence[torch.Generator]) -> ParetoHyperhypernetwork:
         """Start near `hyperweights` [member, hyperweight], varying with beta on DEPENDENCE times `scales`."""
         members, count = hyperweights.shape
 

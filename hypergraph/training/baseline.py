@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 
+from hypergraph.graph import kept_weights
 from hypergraph.interfaces import Task
 from hypergraph.spec import MLPSpec
 from hypergraph.streams import restart, stream
@@ -35,8 +36,6 @@ def train_directly(
 
 def _initial(spec: MLPSpec, rng: torch.Generator) -> MLPWeights:
     """Normal weights of variance 1 / fan-in where the masks keep them, and no bias."""
-    from hypergraph.graph import kept_weights
-
     weights = []
     for connection in spec.connections:
         kept = kept_weights(spec, connection)

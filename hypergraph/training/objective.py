@@ -12,7 +12,7 @@ def objective(loss: Tensor, kl: Tensor, beta: Tensor) -> Tensor:
 def clip_per_member(gradients: list[Tensor], most: float) -> Tensor:
     """Scale each member's gradient, over all tensors [member, ...], to a norm of at most `most`. Returns the norms."""
     norms = torch.stack([torch.linalg.vector_norm(gradient.flatten(1), dim=1) for gradient in gradients])
-    norm = torch.linalg.vector_norm(norms, dim=0)
+    norm: Tensor = torch.linalg.vector_norm(norms, dim=0)
     scale = (most / (norm + 1e-6)).clamp(max=1)
     for gradient in gradients:
         gradient.mul_(scale.view(-1, *[1] * (gradient.dim() - 1)))

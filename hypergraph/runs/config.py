@@ -1,0 +1,87 @@
+"""What a run was asked to do: enough to do it again."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import platform
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any
+
+from hypergraph.errors import FileError, SpecError
+from hypergraph.spec import MLPSpec
+from hypergraph.training.recipe import Recipe
+
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """A resolved run.
+
+    Attributes:
+        task: name of the task plugin.
+        spec: the network to generate.
+        members: how many hypernetworks, numbered from 0.
+        seed: every random number of the run follows from it.
+        device: where the members are trained, as torch names it.
+        recipe: how they are trained.
+    """
+
+    task: str
+    spec: MLPSpec
+    members: int
+    seed: int
+    device: str
+    recipe: Recipe
+
+    def to_fields(self) -> dict[str, Any]:
+        """Plain values, as :meth:`from_fields` reads them, with the versions of what runs here."""
+        fields = dataclasses.asdict(self)
+        versions = {name: version(name) for name in ("hypergraph-toolkit", "torch", "dgl")}
+        return {"format_version": FORMAT_VERSION, **fields, "versions": {**versions, "python": platform.python_version()}}
+
+    @classmethod
+    def from_fields(cls, fields: object) -> RunConfig:
+        """Read what :meth:`to_fields` wrote. Raises FileError, naming the field, where it is anything else."""
+        if not isinstance(fields, dict) or fields.get("format_version") != FORMAT_VERSION:
+            raise FileError(f"no configuration of format version {FORMAT_VERSION}")
+        try:
+            return cls(
+                task=_of(str, fields, "task"),
+                spec=MLPSpec.from_json(json.dumps(fields["spec"])),
+                members=_count(fields, "members"),
+                seed=_of(int, fields, "seed"),
+                device=_of(str, fields, "device"),
+                recipe=_recipe(fields["recipe"]),
+            )
+        except KeyError as error:
+            raise FileError(f"the configuration lacks {error}") from None
+        except SpecError as error:
+            raise FileError(f"the configuration's spec: {error}") from None
+
+
+def _recipe(fields: object) -> Recipe:
+    if not isinstance(fields, dict) or set(fields) != {field.name for field in dataclasses.fields(Recipe)}:
+        raise FileError("the configuration's recipe has other fields than this release")
+    return Recipe(
+        steps=_count(fields, "steps"),
+        batch=_count(fields, "batch"),
+        rate=_of(float, fields, "rate"),
+        opening=_of(int, fields, "opening"),
+    )
+
+
+def _of(kind: type, fields: dict[str, Any], name: str) -> Any:
+    value = fields[name]
+    if not isinstance(value, kind) or isinstance(value, bool):
+        raise FileError(f"the configuration's {name} is {value!r}, not {kind.__name__}")
+    return value
+
+
+def _count(fields: dict[str, Any], name: str) -> int:
+    value: int = _of(int, fields, name)
+    if value < 1:
+        raise FileError(f"the configuration's {name} is {value}; it must be at least 1")
+    return value

@@ -1,0 +1,83 @@
+"""What the code base promises about itself: who may import whom, what a help text may cost, and what is never used."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+CORE = sorted((ROOT / "hypergraph").rglob("*.py"))
+SHIPPED = [*CORE, *sorted((ROOT / "tasks").rglob("*.py")), *sorted((ROOT / "plugins").rglob("*.py"))]
+LAYERS = [
+    ["errors", "streams"],
+    ["spec", "files"],
+    ["graph", "weights", "memory"],
+    ["model"],
+    ["interfaces"],
+    ["registry"],
+    ["training"],
+    ["runs", "analysis"],
+    ["engines"],
+    ["cli"],
+]
+"""Imports run downward only: from a later row to an earlier one, or within a row."""
+
+
+def imports(path: Path) -> set[str]:
+    """Every module that a file imports, anywhere in it."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found |= {node.module or ""} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def level(module: str) -> int:
+    part = module.split(".")[1]
+    return next(n for n, row in enumerate(LAYERS) if part in row)
+
+
+@pytest.mark.parametrize("path", CORE, ids=lambda path: str(path.relative_to(ROOT)))
+def test_core_imports_downward_and_no_plugin(path: Path) -> None:
+    if path == ROOT / "hypergraph" / "__init__.py":
+        return
+    own = level(".".join(path.relative_to(ROOT).with_suffix("").parts))
+    for module in imports(path):
+        assert not module.startswith("hypergraph_"), f"core imports the plugin {module}"
+        if module.startswith("hypergraph."):
+            assert level(module) <= own, f"{module} is above {path.name}"
+
+
+def test_core_names_no_task() -> None:
+    tasks = [folder.name.removeprefix("hypergraph_") for folder in (ROOT / "tasks").iterdir() if folder.is_dir()]
+    assert "l1norm" in tasks
+    for path in CORE:
+        for task in tasks:
+            assert task not in path.read_text().lower(), f"{path} names {task}"
+
+
+def test_only_graph_imports_dgl() -> None:
+    assert [path.name for path in SHIPPED if any(name.split(".")[0] == "dgl" for name in imports(path))] == ["graph.py"]
+
+
+@pytest.mark.parametrize("forbidden", ["pickle", "torch.load", "torch.save", "eval(", "exec(", "joblib", "marshal"])
+def test_nothing_is_pickled_or_evaluated(forbidden: str) -> None:
+    for path in SHIPPED:
+        assert forbidden not in path.read_text(), f"{path} uses {forbidden}"
+
+
+def test_help_imports_neither_torch_nor_dgl() -> None:
+    code = (
+        "import sys; sys.argv = ['hypergraph', '--help']\n"
+        "from hypergraph.cli import main\n"
+        "try: main()\n"
+        "except SystemExit as end: assert not end.code, end.code\n"
+        "assert not {'torch', 'dgl', 'matplotlib'} & set(sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "Usage: hypergraph" in done.stdout

@@ -1,0 +1,35 @@
+"""The objective and the schedules."""
+
+import torch
+
+from hypergraph.streams import stream
+from hypergraph.training.objective import clip_per_member, objective
+from hypergraph.training.schedule import draw_beta, learning_rate, window_top
+
+
+def test_objective_is_the_log_of_loss_and_price() -> None:
+    value = objective(torch.tensor([0.5]), torch.tensor([100.0]), torch.tensor([1e-2]))
+    torch.testing.assert_close(value, torch.tensor([1.5]).log())
+
+
+def test_gradients_are_clipped_for_each_member_alone() -> None:
+    gradients = [torch.tensor([[3.0, 0.0], [0.1, 0.0]]), torch.tensor([[[4.0]], [[0.2]]])]
+    norms = clip_per_member(gradients, 1.0)
+    torch.testing.assert_close(norms, torch.tensor([5.0, 0.05**0.5]))
+    torch.testing.assert_close(gradients[0], torch.tensor([[0.6, 0.0], [0.1, 0.0]]), rtol=1e-5, atol=0)
+    torch.testing.assert_close(gradients[1], torch.tensor([[[0.8]], [[0.2]]]), rtol=1e-5, atol=0)
+
+
+def test_the_window_of_prices_opens_and_holds_every_draw() -> None:
+    assert [window_top(step, 100) for step in (0, 50, 100, 1000)] == [-11.0, -5.5, 0.0, 0.0]
+    for step in (0, 50, 200):
+        prices = torch.stack([draw_beta(stream(0, n), step, 100) for n in range(300)]).log10()
+        assert -12 <= prices.min() < -11.8
+        assert window_top(step, 100) - 1 < prices.max() <= window_top(step, 100)
+
+
+def test_the_learning_rate_falls_from_its_highest_to_nothing() -> None:
+    rates = [learning_rate(step, 10, 2e-3) for step in range(11)]
+    assert rates[0] == 2e-3
+    assert abs(rates[-1]) < 1e-12
+    assert rates == sorted(rates, reverse=True)

@@ -1,0 +1,75 @@
+"""The trainer: members are independent, seeds decide every bit, a restored training goes on where it was saved."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from hypergraph_l1norm.task import L1Norm
+
+from hypergraph.errors import FileError
+from hypergraph.spec import MLPSpec
+from hypergraph.training.recipe import Recipe
+from hypergraph.training.trainer import Trainer
+
+SPEC = MLPSpec((4, 6, 1))
+RECIPE = Recipe(steps=40, batch=32, opening=10)
+
+
+def trainer(members: list[int], seed: int = 0) -> Trainer:
+    return Trainer(L1Norm(), SPEC, RECIPE, seed, members, torch.device("cpu"))
+
+
+def train(one: Trainer, steps: int) -> Trainer:
+    for _ in range(steps):
+        one.step()
+    return one
+
+
+def parameters(one: Trainer) -> dict[str, torch.Tensor]:
+    return {name: tensor.clone() for name, tensor in one.generator.pareto.state_dict().items()}
+
+
+def test_member_in_a_batch_equals_that_member_alone() -> None:
+    together, alone = trainer([0, 5, 2]), trainer([5])
+    for _ in range(8):
+        beta, loss, kl = together.step()
+        beta_alone, loss_alone, kl_alone = alone.step()
+        assert beta[1] == beta_alone[0]
+        torch.testing.assert_close(loss[1:2], loss_alone, rtol=1e-3, atol=1e-5)
+        torch.testing.assert_close(kl[1:2], kl_alone, rtol=1e-3, atol=1e-3)
+    for name, tensor in parameters(alone).items():
+        torch.testing.assert_close(parameters(together)[name][1:2], tensor, rtol=1e-3, atol=1e-4)
+
+
+def test_same_seed_same_bits_other_seed_other_bits() -> None:
+    first, again, other = (parameters(train(trainer([0, 1], seed), 5)) for seed in (3, 3, 4))
+    assert all(torch.equal(first[name], again[name]) for name in first)
+    assert not all(torch.equal(first[name], other[name]) for name in first)
+
+
+def test_a_restored_training_continues_bit_for_bit(tmp_path: Path) -> None:
+    unbroken, broken, resumed = trainer([0, 1]), trainer([0, 1]), trainer([0, 1])
+    train(unbroken, 20)
+    train(broken, 11).save(tmp_path / "state.safetensors")
+    resumed.restore(tmp_path / "state.safetensors")
+    assert resumed.steps_done == 11
+    train(resumed, 9)
+    ends = parameters(resumed)
+    assert all(torch.equal(tensor, ends[name]) for name, tensor in parameters(unbroken).items())
+
+
+def test_a_state_of_other_members_is_refused(tmp_path: Path) -> None:
+    train(trainer([0, 1]), 1).save(tmp_path / "state.safetensors")
+    with pytest.raises(FileError, match="weight1 has shape"):
+        trainer([0]).restore(tmp_path / "state.safetensors")
+    one = train(trainer([0]), 1)
+    one.generator.save(tmp_path / "generator.safetensors")
+    with pytest.raises(FileError, match="no state of a training"):
+        one.restore(tmp_path / "generator.safetensors")
+
+
+def test_training_lowers_the_loss() -> None:
+    recipe = Recipe(steps=300, batch=64, opening=300)
+    one = Trainer(L1Norm(), SPEC, recipe, 0, [0], torch.device("cpu"))
+    losses = [float(one.step()[1]) for _ in range(300)]
+    assert sorted(losses[-50:])[25] < 0.5 < sorted(losses[:10])[5]
