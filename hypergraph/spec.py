@@ -6,6 +6,7 @@ An :class:`MLPSpec` is pure data: it imports no torch, so that a command line ca
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 import sys
 from collections.abc import Mapping
@@ -76,7 +77,7 @@ class MLPSpec:
     def connections(self) -> tuple[Connection, ...]:
         """Every connection, by target layer and then source layer."""
         masks = {(m.source, m.target): m.rows for m in self.masks}
-        pairs = [(n, n + 1) for n in range(len(self.sizes) - 1)] + list(self.skips)
+        pairs = [*itertools.pairwise(range(len(self.sizes))), *self.skips]
         ordered = sorted(pairs, key=lambda pair: (pair[1], pair[0]))
         return tuple(Connection(s, t, masks.get((s, t))) for s, t in ordered)
 
@@ -94,7 +95,7 @@ class MLPSpec:
     @property
     def dense_weights(self) -> int:
         """How many weights there would be without masks."""
-        pairs = [*zip(range(len(self.sizes)), range(1, len(self.sizes)), strict=False), *self.skips]
+        pairs = [*itertools.pairwise(range(len(self.sizes))), *self.skips]
         return sum(self.sizes[source] * self.sizes[target] for source, target in pairs)
 
     @property

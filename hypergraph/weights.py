@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -185,6 +186,6 @@ def build_module(spec: MLPSpec) -> nn.Module:
     if not spec.plain:
         return SkipMLP(spec)
     layers: list[nn.Module] = []
-    for fan_in, fan_out in zip(spec.sizes, spec.sizes[1:], strict=False):
+    for fan_in, fan_out in itertools.pairwise(spec.sizes):
         layers += [nn.Linear(fan_in, fan_out, spec.bias), Activation(spec.activation)]
     return nn.Sequential(*layers[:-1])

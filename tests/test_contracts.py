@@ -21,6 +21,7 @@ LAYERS = [
     ["runs", "analysis"],
     ["engines"],
     ["cli"],
+    ["__main__"],
 ]
 """Imports run downward only: from a later row to an earlier one, or within a row."""
 

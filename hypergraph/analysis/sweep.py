@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from hypergraph.analysis.classify import classify
 from hypergraph.analysis.measure import generate, measure_loss
 from hypergraph.interfaces import Classifier, Task
 from hypergraph.model.generator import Generator
@@ -25,7 +26,7 @@ class Row:
         loss: the task's loss on fresh inputs.
         kl: information in the latents, in nats.
         decoder_loss: the loss of the network generated with the encoder ignored.
-        algorithm: the classifier's label, None where the task has no classifier.
+        algorithm: the classifier's label, None where no classifier knows such networks.
         order_parameters: the classifier's, by name.
         network: the network itself.
     """
@@ -63,23 +64,13 @@ def _rows(
     sibling = generate(generator, beta, seed=seed, members=members, sibling=True)
     losses = measure_loss(task, sample.networks, seed=seed).tolist()
     decoder_losses = measure_loss(task, ignored.networks, seed=seed).tolist()
-    labels, parameters = _classify(classifier, sample.networks, sibling.networks, len(members))
+    labels, parameters = classify(classifier, sample.networks, sibling.networks)
     return [
         Row(member, beta, loss, kl, decoder_loss, label, values, sample.networks[index])
         for index, (member, loss, kl, decoder_loss, label, values) in enumerate(
             zip(members, losses, sample.kl.tolist(), decoder_losses, labels, parameters, strict=True)
         )
     ]
-
-
-def _classify(
-    classifier: Classifier | None, networks: MLPWeights, sibling: MLPWeights, count: int
-) -> tuple[Sequence[str | None], list[dict[str, float]]]:
-    if classifier is None:
-        return [None] * count, [{}] * count
-    tensors = classifier.order_parameters(networks, sibling)
-    values = [{name: float(tensor[index]) for name, tensor in tensors.items()} for index in range(count)]
-    return classifier.classify(tensors), values
 
 
 def best_by_algorithm(rows: Sequence[Row]) -> dict[str, Row]:

@@ -15,7 +15,6 @@ from hypergraph.cli.console import err, relative
 from hypergraph.cli.progress import watch
 from hypergraph.engines.local import train, worker_count
 from hypergraph.files import write_json
-from hypergraph.interfaces import Classifier
 from hypergraph.model.generator import Generator
 from hypergraph.registry import TASKS, classifier_for, working_visualizers
 from hypergraph.runs.directory import RunDirectory
@@ -57,7 +56,7 @@ def finish(run: RunDirectory, generator: Generator) -> dict[str, Any]:
         **config.to_fields(),
         "algorithms": dict(classifier.colours) if classifier else {},
         "networks": [_save(run, row) for row in found],
-        "figures": _draw(run, found, classifier),
+        "figures": _draw(run, found),
         "analysis_seconds": round(time.monotonic() - started, 1),
     }
     write_json(run.result, result)
@@ -72,12 +71,12 @@ def _save(run: RunDirectory, row: Row) -> dict[str, Any]:
     return {**values, "file": relative(path, run.path)}
 
 
-def _draw(run: RunDirectory, rows: list[Row], classifier: Classifier | None) -> list[str]:
-    """Draw the best network of each algorithm, or the best of all where the task has no classifier."""
+def _draw(run: RunDirectory, rows: list[Row]) -> list[str]:
+    """Draw the best network of each algorithm, or the best of all where no classifier knows them."""
     visualizer = next(iter(working_visualizers()), None)
     if visualizer is None:
         return []
-    best = best_by_algorithm(rows) if classifier else {"best": min(rows, key=lambda row: row.loss)}
+    best = best_by_algorithm(rows) or {"best": min(rows, key=lambda row: row.loss)}
     paths = []
     for label, row in best.items():
         files = [run.figures / f"{label}.{suffix}" for suffix in ("svg", "png")]

@@ -62,7 +62,7 @@ class _View:
         self.steps[chunk.folder] = event["step"]
         self.progress.update(self.bar, completed=self.step)
         for row, beta in enumerate(event.get("beta", [])):
-            labels = event["algorithm"][row] or [""] * len(chunk.members)
+            labels = [label or "" for label in event["algorithm"][row]]
             for column, member in enumerate(chunk.members):
                 self.cells[beta, member] = event["loss"][row][column], event["kl"][row][column], labels[column]
             self.found |= set(labels) - {UNKNOWN, ""}

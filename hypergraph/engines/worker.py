@@ -16,6 +16,7 @@ from typing import Any
 
 import torch
 
+from hypergraph.analysis.classify import classify
 from hypergraph.analysis.measure import generate, measure_loss
 from hypergraph.errors import HypergraphError
 from hypergraph.registry import TASKS, classifier_for
@@ -85,9 +86,7 @@ class Worker:
             sample = generate(generator, beta, seed=seed, members=self.chunk.members)
             watched["loss"].append(measure_loss(self.task, sample.networks, seed=seed, inputs=WATCH_INPUTS).tolist())
             watched["kl"].append(sample.kl.tolist())
-            classifier = self.classifier
-            labels = classifier.classify(classifier.order_parameters(sample.networks)) if classifier else []
-            watched["algorithm"].append(labels)
+            watched["algorithm"].append(classify(self.classifier, sample.networks)[0])
         return watched
 
 

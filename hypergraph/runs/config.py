@@ -40,7 +40,8 @@ class RunConfig:
         """Plain values, as :meth:`from_fields` reads them, with the versions of what runs here."""
         fields = dataclasses.asdict(self)
         versions = {name: version(name) for name in ("hypergraph-toolkit", "torch", "dgl")}
-        return {"format_version": FORMAT_VERSION, **fields, "versions": {**versions, "python": platform.python_version()}}
+        versions["python"] = platform.python_version()
+        return {"format_version": FORMAT_VERSION, **fields, "versions": versions}
 
     @classmethod
     def from_fields(cls, fields: object) -> RunConfig:

@@ -1,17 +1,18 @@
 """A run directory: where everything of one run is kept.
 
-    config.json             what was asked, and the versions of what ran
-    training/0-1/           members 0 and 1, trained together: state, metrics.jsonl, checkpoints through training
-    generator.safetensors   all members, trained
-    networks/               a network per member and beta, as plain safetensors
-    figures/                drawings
-    result.json             what was found
-    lock                    held while the run works
+config.json             what was asked, and the versions of what ran
+training/0-1/           members 0 and 1, trained together: state, metrics.jsonl, checkpoints through training
+generator.safetensors   all members, trained
+networks/               a network per member and beta, as plain safetensors
+figures/                drawings
+result.json             what was found
+lock                    held while the run works
 """
 
 from __future__ import annotations
 
 import fcntl
+import itertools
 import json
 import os
 from collections.abc import Iterator
@@ -93,7 +94,7 @@ class RunDirectory:
         members = self.config.members
         if not ranges or [start for start, _ in ranges] + [members] != [0] + [stop for _, stop in ranges]:
             cuts = [members * n // count for n in range(count + 1)]
-            ranges = list(zip(cuts, cuts[1:], strict=False))
+            ranges = list(itertools.pairwise(cuts))
         return [Chunk(training, range(start, stop)) for start, stop in ranges]
 
     @contextmanager

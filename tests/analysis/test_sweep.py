@@ -1,14 +1,14 @@
 """The sweep over the price of information."""
 
 import torch
-from hypergraph_l1norm.classifier import L1NormClassifier
-from hypergraph_l1norm.task import L1Norm
 
 from hypergraph.analysis.measure import generate, measure_loss
 from hypergraph.analysis.sweep import BETAS, Row, best_by_algorithm, sweep
 from hypergraph.model.generator import Generator
 from hypergraph.spec import MLPSpec
 from hypergraph.streams import stream
+from hypergraph_l1norm.classifier import L1NormClassifier
+from hypergraph_l1norm.task import L1Norm
 
 SPEC = MLPSpec((4, 8, 1))
 GENERATOR = Generator.initial([SPEC], [stream(0, member, "initial") for member in range(3)])

@@ -63,9 +63,8 @@ def test_chunks_cover_the_members_and_stay_as_they_were(tmp_path: Path) -> None:
 
 def test_a_run_is_held_by_one_process(tmp_path: Path) -> None:
     run = RunDirectory.create(tmp_path, CONFIG)
-    with run.lock():
-        with pytest.raises(FileError, match="another process works on"), run.lock():
-            pass
+    with run.lock(), pytest.raises(FileError, match="another process works on"), run.lock():
+        pass
     with run.lock():
         pass
 

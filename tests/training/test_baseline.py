@@ -1,11 +1,11 @@
 """The Adam baseline of section 2.5."""
 
 import torch
-from hypergraph_l1norm.task import L1Norm
 
 from hypergraph.analysis.measure import measure_loss
 from hypergraph.spec import Connection, MLPSpec
 from hypergraph.training.baseline import train_directly
+from hypergraph_l1norm.task import L1Norm
 
 
 def test_adam_alone_computes_the_norm() -> None:

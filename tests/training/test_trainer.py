@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from hypergraph_l1norm.task import L1Norm
 
 from hypergraph.errors import FileError
 from hypergraph.spec import MLPSpec
 from hypergraph.training.recipe import Recipe
 from hypergraph.training.trainer import Trainer
+from hypergraph_l1norm.task import L1Norm
 
 SPEC = MLPSpec((4, 6, 1))
 RECIPE = Recipe(steps=40, batch=32, opening=10)

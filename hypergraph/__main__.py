@@ -1,0 +1,5 @@
+"""python -m hypergraph: the command line."""
+
+from hypergraph.cli import main
+
+main()

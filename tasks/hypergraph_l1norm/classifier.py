@@ -1,0 +1,91 @@
+"""Which of the paper's three algorithms a network runs, told from its weights alone."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from torch import Tensor
+
+from hypergraph.errors import SpecError
+from hypergraph.interfaces import UNKNOWN, Classifier
+from hypergraph.weights import MLPWeights
+from hypergraph_l1norm.order_parameters import (
+    assignment,
+    double_sidedness,
+    one_signedness,
+    seed_dependence,
+    strongest_connection,
+    two_sided_assignment,
+)
+from hypergraph_l1norm.task import L1Norm
+
+CONVEXITY, PUDDING, DOUBLE_SIDED = "convexity", "pudding", "double-sided"
+
+ASSIGNED = 7.0
+"""From this assignment on, inputs have hidden neurons of their own."""
+ASSIGNED_TWICE = 4.5
+"""From this two-sided assignment on, they have one for either sign."""
+ONE_SIGNED = 0.8
+"""From this one-signedness on, the read-out is a plain sum."""
+
+
+class L1NormClassifier(Classifier):
+    """Convexity: inputs have no hidden neuron of their own. Pudding: they have, for one sign. Double-sided: for both.
+
+    All three sum their hidden neurons with one sign, mostly the positive: the norm is convex, as swish is where it
+    bends most. A read-out of mixed signs is none of them (as of a random network, or one that Adam trained), nor is
+    what is not finite or all zero. Weights alone cannot tell whether biases and scale fit the target, so a label says
+    nothing about the loss. Below four inputs, chance alone gives inputs neurons of their own.
+
+    Closed forms (swish, 4 to 64 inputs, 2 to 4 hidden neurons for each, 5 % noise on every weight) are told apart by
+    thresholds between these clusters, which tests/tasks/test_l1norm_classifier.py measures anew:
+
+                            convexity       pudding         double-sided
+    double_sidedness        below 3.7       1 to 3.7        above 20
+    strongest_connection    0.2 to 4.6      2.8 to 3.7      2.8 to 3.7
+    assignment              below 7 (*)     above 20        above 20
+    two_sided_assignment    below 4         below 3.5       above 18
+    one_signedness          above 0.99      above 0.99      above 0.99
+
+    (*) Below 5 from eight inputs on. The worst size is (4, 16): one normal matrix in 400 reaches 7. The paper's α₁
+    also tells double-sided networks apart here, but a pudding whose leftover neurons are fewer than its inputs has a
+    median weight near zero and reaches its thousands; α₂ tells nothing apart across sizes.
+    """
+
+    @property
+    def task(self) -> str:
+        return "l1norm"
+
+    @property
+    def colours(self) -> Mapping[str, str]:
+        return {CONVEXITY: "#d6303f", PUDDING: "#2e9e48", DOUBLE_SIDED: "#2f6bd8", UNKNOWN: "#8e8e93"}
+
+    def order_parameters(self, weights: MLPWeights, sibling: MLPWeights | None = None) -> dict[str, Tensor]:
+        L1Norm().check_spec(weights.spec)
+        if len(weights.weights) != 2:
+            raise SpecError(f"the algorithms of the L1 norm have one hidden layer, as 16,48,1 has, not {weights.spec}")
+        first, second = weights.weights
+        parameters = {
+            "double_sidedness": double_sidedness(first),
+            "strongest_connection": strongest_connection(first),
+            "assignment": assignment(first),
+            "two_sided_assignment": two_sided_assignment(first),
+            "one_signedness": one_signedness(first, second),
+        }
+        if sibling is not None:
+            parameters["seed_dependence"] = seed_dependence(first, sibling.weights[0])
+        return parameters
+
+    def classify(self, order_parameters: Mapping[str, Tensor]) -> list[str]:
+        names = "assignment", "two_sided_assignment", "one_signedness"
+        values = (order_parameters[name].flatten().tolist() for name in names)
+        return [_label(*network) for network in zip(*values, strict=True)]
+
+
+def _label(assigned: float, assigned_twice: float, one_signed: float) -> str:
+    if not math.isfinite(assigned + assigned_twice + one_signed) or one_signed < ONE_SIGNED:
+        return UNKNOWN
+    if assigned_twice >= ASSIGNED_TWICE:
+        return DOUBLE_SIDED
+    return PUDDING if assigned >= ASSIGNED else CONVEXITY

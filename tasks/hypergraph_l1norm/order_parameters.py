@@ -1,0 +1,80 @@
+"""What tells the algorithms apart, over any leading axes of first-layer matrices [..., hidden, input].
+
+α₁, α₂ and α₃ are the paper's (section 2.2). The three after them are ours: α₂ grows with the scale of a network and α₁
+divides by a median that depends on how many hidden neurons are left over, so neither holds at every size; these do.
+All but α₂ are free of scale, none depends on the order of the neurons, and all are finite where the weights are: a
+denominator that is zero, or lost to rounding beside the strongest weight, counts as the least that is not.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def double_sidedness(weight: Tensor) -> Tensor:
+    """α₁ (equation 5): min_i min(-min_j W_ij, max_j W_ij) / median_ij |W_ij|. [..., hidden, input] -> [...]
+
+    The median is 0 in a closed-form double-sided network: 1e6 and more in float32. Zeros have 0.
+    """
+    weaker = torch.minimum(-weight.amin(-2), weight.amax(-2)).amin(-1)
+    sizes = weight.abs().flatten(-2)
+    resolved = sizes.amax(-1) * torch.finfo(weight.dtype).eps
+    return weaker / _positive(torch.maximum(_median(sizes), resolved))
+
+
+def strongest_connection(weight: Tensor) -> Tensor:
+    """α₂ (equation 6): max_ij |W_ij|, in units of the weights. [..., hidden, input] -> [...]"""
+    return weight.abs().amax((-2, -1))
+
+
+def seed_dependence(weight: Tensor, sibling: Tensor) -> Tensor:
+    """α₃ (equation 7): ‖W - V‖² / (‖W‖² + ‖V‖²), where V is another sample of the same generator.
+
+    0 for equal matrices, zeros included; about 1 for unrelated ones; at most 2. Two [..., hidden, input] -> [...]
+    """
+    distance = (weight - sibling).square().sum((-2, -1))
+    return distance / _positive(weight.square().sum((-2, -1)) + sibling.square().sum((-2, -1)))
+
+
+def assignment(weight: Tensor) -> Tensor:
+    """How far the median input dominates a hidden neuron of its own. [..., hidden, input] -> [...]
+
+    An input's weight to a neuron, over the root mean square of that neuron's other weights, at the neuron where this
+    is largest. Of an even number of inputs the lower median: more than half of them reach it.
+    """
+    dominance = _dominance(weight)
+    return torch.maximum(-dominance.amin(-2), dominance.amax(-2)).median(-1).values
+
+
+def two_sided_assignment(weight: Tensor) -> Tensor:
+    """As :func:`assignment`, at the weaker of each input's best positive and negative weight."""
+    dominance = _dominance(weight)
+    return torch.minimum(-dominance.amin(-2), dominance.amax(-2)).median(-1).values
+
+
+def one_signedness(first: Tensor, second: Tensor) -> Tensor:
+    """How far the read-out sums the hidden neurons with one sign: 1 if all share it, near 0 if it is drawn at random.
+
+    |Σ_j v_j ‖W_j‖| / Σ_j |v_j| ‖W_j‖, and 0 where nothing is summed. [..., hidden, input], [..., 1, hidden] -> [...]
+    """
+    summed = second.squeeze(-2) * first.square().sum(-1).sqrt()
+    return summed.sum(-1).abs() / _positive(summed.abs().sum(-1))
+
+
+def _dominance(weight: Tensor) -> Tensor:
+    """W_ij over the root mean square of neuron j's weights from other inputs, finite: [..., hidden, input]."""
+    squares = weight.square()
+    share = squares / _positive(squares.sum(-1, keepdim=True))
+    others = (1 - share).clamp(min=torch.finfo(weight.dtype).eps) / max(weight.shape[-1] - 1, 1)
+    return weight.sign() * (share / others).sqrt()
+
+
+def _median(values: Tensor) -> Tensor:
+    """Over the last axis, the mean of the middle two where their number is even (torch's own takes the lower)."""
+    count = values.shape[-1]
+    return (values.kthvalue((count + 1) // 2).values + values.kthvalue(count // 2 + 1).values) / 2
+
+
+def _positive(denominator: Tensor) -> Tensor:
+    return denominator.clamp(min=torch.finfo(denominator.dtype).tiny)

@@ -1,0 +1,43 @@
+"""The L1 norm of normal inputs (section 2), shifted and scaled to zero mean and unit variance."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from hypergraph.errors import SpecError
+from hypergraph.interfaces import Task
+from hypergraph.spec import MLPSpec
+
+
+class L1Norm(Task):
+    """x ~ N(0, 1)^n -> (‖x‖₁ - n √(2/π)) / √(n (1 - 2/π)), under squared error."""
+
+    @property
+    def default_spec(self) -> MLPSpec:
+        return MLPSpec((16, 48, 1))
+
+    @property
+    def solved_loss(self) -> float:
+        return 0.1
+
+    def check_spec(self, spec: MLPSpec) -> None:
+        if spec.sizes[-1] != 1:
+            right = ",".join(str(size) for size in (*spec.sizes[:-1], 1))
+            raise SpecError(f"an L1 norm is one number: the network needs 1 output, not {spec.sizes[-1]}; try {right}")
+
+    def sample(self, spec: MLPSpec, batch: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+        inputs = torch.randn(batch, spec.sizes[0], generator=rng, device=rng.device)
+        return inputs, normalised_norm(inputs)
+
+    def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        return (outputs - targets).square().mean((-2, -1))
+
+
+def normalised_norm(inputs: Tensor) -> Tensor:
+    """‖x‖₁ with the mean 0 and the variance 1 that normal inputs give it: [..., input] -> [..., 1]."""
+    size = inputs.shape[-1]
+    mean, variance = size * math.sqrt(2 / math.pi), size * (1 - 2 / math.pi)
+    return (inputs.abs().sum(-1, keepdim=True) - mean) / math.sqrt(variance)

@@ -1,0 +1,298 @@
+"""Every command as a user types it, on one small run: what it prints, what it writes, how it refuses."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from hypergraph.cli import main
+from hypergraph.weights import MLPWeights
+from hypergraph_l1norm.task import L1Norm
+
+Command = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    """Run `hypergraph ...` in this process: exit status, stdout, stderr."""
+
+    def call(*words: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["hypergraph", *map(str, words)])
+        with pytest.raises(SystemExit) as end:
+            main()
+        printed = capsys.readouterr()
+        return int(end.value.code or 0), printed.out, printed.err
+
+    return call
+
+
+@pytest.fixture(scope="session")
+def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, str]:
+    """A small run made by the real command in a process of its own: folder, stdout, stderr."""
+    folder = tmp_path_factory.mktemp("run") / "l1"
+    words = [
+        "run",
+        "l1norm",
+        "--layers",
+        "4,8,1",
+        "--members",
+        "2",
+        "--steps",
+        "30",
+        "--seed",
+        "3",
+        "--out",
+        str(folder),
+    ]
+    done = subprocess.run(
+        [sys.executable, "-m", "hypergraph", *words],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "COLUMNS": "150"},
+    )
+    assert done.returncode == 0, done.stderr
+    return folder, done.stdout, done.stderr
+
+
+def result_of(folder: Path) -> dict[str, Any]:
+    value: dict[str, Any] = json.loads((folder / "result.json").read_text())
+    return value
+
+
+def test_run_tells_the_algorithms_by_beta(run: tuple[Path, str, str]) -> None:
+    folder, stdout, stderr = run
+    assert "member 0" in stdout
+    assert "1.0e-12" in stdout
+    assert "best loss" in stdout
+    assert "step 30/30" in stderr
+    assert "KL" in stderr
+    assert (folder / "config.json").exists()
+    assert (folder / "training/0-0/metrics.jsonl").exists()
+
+
+def test_run_writes_a_result_for_every_member_and_beta(run: tuple[Path, str, str]) -> None:
+    folder = run[0]
+    networks = result_of(folder)["networks"]
+    assert len({(network["member"], network["beta"]) for network in networks}) == 2 * 31
+    for network in networks:
+        assert {"member", "beta", "loss", "kl", "decoder_loss", "algorithm", "order_parameters", "file"} <= set(network)
+        assert (folder / network["file"]).is_file()
+
+
+def test_run_draws_what_it_found(run: tuple[Path, str, str]) -> None:
+    folder = run[0]
+    figures = result_of(folder)["figures"]
+    assert figures
+    assert all((folder / figure).stat().st_size > 1000 for figure in figures)
+
+
+def test_a_network_gives_its_recorded_loss_in_plain_torch(run: tuple[Path, str, str]) -> None:
+    folder = run[0]
+    rng = torch.Generator().manual_seed(11)
+    for network in result_of(folder)["networks"][::9]:
+        model = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.SiLU(), torch.nn.Linear(8, 1))
+        model.load_state_dict(load_file(folder / network["file"]), strict=True)
+        inputs, targets = L1Norm().sample(L1Norm().default_spec.__class__((4, 8, 1)), 10_000, rng)
+        errors = (model(inputs) - targets).square().detach()
+        assert abs(float(errors.mean()) - network["loss"]) < 6 * float(errors.std()) / 100
+
+
+def test_json_is_the_result(run: tuple[Path, str, str], command: Command) -> None:
+    status, stdout, _ = command("run", "l1norm", "--resume", "--out", run[0], "--json")
+    assert status == 0
+    assert json.loads(stdout)["networks"] == result_of(run[0])["networks"]
+
+
+def test_generate_repeats_the_run_and_changes_with_the_seed(
+    run: tuple[Path, str, str], command: Command, tmp_path: Path
+) -> None:
+    folder = run[0]
+    network = next(n for n in result_of(folder)["networks"] if n["member"] == 1 and abs(n["beta"] - 1e-6) < 1e-9)
+    files = [tmp_path / f"{seed}.safetensors" for seed in (3, 4)]
+    for seed, file in zip((3, 4), files, strict=True):
+        assert command("generate", folder, "--beta", "1e-6", "--seed", seed, "--member", 1, "--out", file)[0] == 0
+    recorded, same, other = (load_file(path)["0.weight"] for path in (folder / network["file"], *files))
+    torch.testing.assert_close(recorded, same, rtol=1e-4, atol=1e-5)
+    assert not torch.allclose(recorded, other)
+
+
+def test_generate_other_sizes_with_the_encoder_ignored(
+    run: tuple[Path, str, str], command: Command, tmp_path: Path
+) -> None:
+    file = tmp_path / "deep.safetensors"
+    words = ("generate", run[0] / "generator.safetensors", "--beta", "1e-3", "--layers", "6,5,4,3", "--out", file)
+    status, _, stderr = command(*words)
+    assert (status, stderr.count("\n")) == (2, 1)
+    assert "ignore the encoder to generate 6,5,4,3" in stderr
+    assert command(*words, "--decoder-only")[0] == 0
+    assert MLPWeights.load(file)[0].spec.sizes == (6, 5, 4, 3)
+
+
+def test_classify_agrees_with_the_run(run: tuple[Path, str, str], command: Command) -> None:
+    networks = result_of(run[0])["networks"][:4]
+    status, stdout, _ = command("classify", *(run[0] / n["file"] for n in networks), "--json")
+    assert status == 0
+    rows = json.loads(stdout)
+    assert [row["algorithm"] for row in rows] == [n["algorithm"] for n in networks]
+    assert all(row["task"] == "l1norm" and row["order_parameters"]["strongest_connection"] > 0 for row in rows)
+    status, stdout, _ = command("classify", run[0] / networks[0]["file"])
+    assert status == 0
+    assert "l1norm" in stdout
+
+
+@pytest.mark.parametrize(("suffix", "magic"), [("svg", b"<?xml"), ("png", b"\x89PNG"), ("pdf", b"%PDF")])
+def test_draw(run: tuple[Path, str, str], command: Command, tmp_path: Path, suffix: str, magic: bytes) -> None:
+    file = run[0] / result_of(run[0])["networks"][0]["file"]
+    for layout in ("force", "layered"):
+        picture = tmp_path / f"{layout}.{suffix}"
+        assert command("draw", file, "--out", picture, "--layout", layout)[0] == 0
+        assert picture.read_bytes().startswith(magic)
+
+
+def test_inspect(run: tuple[Path, str, str], command: Command) -> None:
+    status, stdout, _ = command("inspect", run[0], "--json")
+    facts = json.loads(stdout)
+    assert (status, facts["network"], facts["members"], facts["trained"]) == (0, "4,8,1", 2, True)
+    assert "generator" in command("inspect", run[0] / "generator.safetensors")[1]
+    file = run[0] / result_of(run[0])["networks"][0]["file"]
+    assert "weights  40" in command("inspect", file)[1]
+
+
+def test_plugins_list(command: Command) -> None:
+    status, stdout, _ = command("plugins", "list", "--json", "--check")
+    assert status == 0
+    assert {"task", "classifier", "visualizer"} == {plugin["kind"] for plugin in json.loads(stdout)}
+
+
+REFUSED = [
+    (2, ["run", "l1nrm"], "did you mean l1norm?"),
+    (2, ["run", "l1norm", "--layers", "16,x,1"], "'16,x,1' is no network"),
+    (2, ["run", "l1norm", "--layers", "16,0,1"], "size 0 is not a positive whole number"),
+    (2, ["run", "l1norm", "--layers", "16,48,2"], "output"),
+    (2, ["run", "l1norm", "--layers", "16,99999999,1"], "are free: at most"),
+    (2, ["run", "l1norm", "--layers", "missing.toml"], "cannot read the spec missing.toml"),
+    (2, ["run", "l1norm", "--members", "0"], "--members"),
+    (2, ["run", "l1norm", "--preset", "huge"], "unknown preset 'huge': there are quick and paper"),
+    (2, ["run", "l1norm", "--device", "tpu"], "device 'tpu' is none of auto, cpu, cuda, cuda:N"),
+    (2, ["run", "l1norm", "--resume", "--out", "nowhere"], "nowhere holds no run"),
+    (2, ["run"], "Missing argument 'TASK'"),
+    (2, ["fly"], "No such command 'fly'"),
+    (1, ["generate", "nothing.safetensors", "--beta", "1", "--out", "x.safetensors"], "no such file"),
+    (2, ["generate", "nothing", "--beta", "0", "--out", "x.safetensors"], "beta 0.0 is no price"),
+    (2, ["generate", "nothing", "--beta", "nan", "--out", "x.safetensors"], "beta nan is no price"),
+    (2, ["generate", "nothing", "--beta", "cheap", "--out", "x.safetensors"], "--beta"),
+    (1, ["classify", "nothing.safetensors"], "cannot read nothing.safetensors: no such file"),
+    (1, ["draw", "nothing.safetensors", "--out", "x.png"], "no such file"),
+    (2, ["inspect", "."], "holds no run"),
+]
+
+
+@pytest.mark.parametrize(
+    ("expected", "words", "message"), REFUSED, ids=lambda value: " ".join(value) if isinstance(value, list) else None
+)
+def test_bad_usage_is_told_in_one_line(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, expected: int, words: list[str], message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    status, stdout, stderr = command(*words)
+    assert status == expected
+    assert message in stderr
+    assert stderr.startswith("error: ")
+    assert stderr.count("\n") == 1
+    assert not stdout
+    assert not list(tmp_path.iterdir())
+
+
+def broken_files(run: Path, folder: Path) -> dict[str, str]:
+    """Files that are no networks, and what should be said of each."""
+    good = run / result_of(run)["networks"][0]["file"]
+    tensors, metadata = load_file(good), {"format": "hypergraph-mlp", "format_version": "1"}
+    spec = MLPWeights.load(good)[0].spec.to_json()
+    (folder / "text.safetensors").write_text("not tensors at all")
+    (folder / "short.safetensors").write_bytes(good.read_bytes()[:-40])
+    save_file({"a": torch.zeros(1)}, folder / "bare.safetensors")
+    save_file({"a": torch.zeros(1)}, folder / "keys.safetensors", {**metadata, "spec": spec})
+    save_file({**tensors, "0.weight": torch.zeros(3, 3)}, folder / "shape.safetensors", {**metadata, "spec": spec})
+    save_file(
+        {**tensors, "0.bias": torch.full((8,), torch.nan)}, folder / "nan.safetensors", {**metadata, "spec": spec}
+    )
+    save_file(tensors, folder / "spec.safetensors", {**metadata, "spec": "[1, 2"})
+    return {
+        "text": "is not a whole safetensors file",
+        "short": "is not a whole safetensors file",
+        "bare": "is no network",
+        "keys": "its spec 4,8,1 needs 0.bias, 0.weight",
+        "shape": "0.weight has shape (3, 3)",
+        "nan": "0.bias holds NaN or infinity",
+        "spec": "the spec is not JSON",
+    }
+
+
+def test_bad_files_are_told_in_one_line(run: tuple[Path, str, str], command: Command, tmp_path: Path) -> None:
+    for name, message in broken_files(run[0], tmp_path).items():
+        for words in (["classify"], ["inspect"], ["draw", "--out", tmp_path / "x.png"]):
+            status, stdout, stderr = command(*words, tmp_path / f"{name}.safetensors")
+            assert (status, stdout, stderr.count("\n")) == (1, "", 1), (name, stderr)
+            assert message in stderr
+    assert not (tmp_path / "x.png").exists()
+
+
+def test_a_broken_generator_is_told_in_one_line(run: tuple[Path, str, str], command: Command, tmp_path: Path) -> None:
+    good = (run[0] / "generator.safetensors").read_bytes()
+    (tmp_path / "short.safetensors").write_bytes(good[: len(good) // 2])
+    network = run[0] / result_of(run[0])["networks"][0]["file"]
+    for file in (tmp_path / "short.safetensors", network):
+        status, _, stderr = command("generate", file, "--beta", "1e-3", "--out", tmp_path / "x.safetensors")
+        assert (status, stderr.count("\n")) == (1, 1)
+    assert not (tmp_path / "x.safetensors").exists()
+
+
+def test_a_folder_that_cannot_be_written_is_told(run: tuple[Path, str, str], command: Command, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    target = tmp_path / "file" / "x.safetensors"
+    status, _, stderr = command("generate", run[0], "--beta", "1e-3", "--out", target)
+    assert (status, stderr.count("\n")) == (1, 1)
+    assert f"cannot write {target}" in stderr
+    status, _, stderr = command("run", "l1norm", "--layers", "4,8,1", "--out", tmp_path / "file" / "run")
+    assert (status, stderr.count("\n")) == (1, 1)
+
+
+def test_a_full_disk_leaves_the_old_file(run: tuple[Path, str, str], command: Command, tmp_path: Path) -> None:
+    """A file-size limit of the process stands in for a full disk."""
+    target = tmp_path / "x.safetensors"
+    target.write_text("precious")
+    words = ["generate", str(run[0]), "--beta", "1e-3", "--out", str(target)]
+    code = (
+        "import resource, signal, sys\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (64, 64))\n"
+        f"sys.argv = ['hypergraph', *{words!r}]\n"
+        "from hypergraph.cli import main; main()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1), done.stderr
+    assert "cannot write" in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["x.safetensors"]
+    assert target.read_text() == "precious"
+
+
+def test_a_second_run_does_not_write_over_the_first(run: tuple[Path, str, str], command: Command) -> None:
+    status, _, stderr = command("run", "l1norm", "--out", run[0])
+    assert status == 2
+    assert "already holds a run: continue it with --resume" in stderr
+
+
+def test_modes_of_written_files_follow_the_umask(run: tuple[Path, str, str]) -> None:
+    mask = os.umask(0)
+    os.umask(mask)
+    assert stat.S_IMODE((run[0] / "result.json").stat().st_mode) == 0o666 & ~mask

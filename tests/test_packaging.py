@@ -1,0 +1,51 @@
+"""A wheel built from the tree works in a clean environment, plugins included, and brings nothing else along."""
+
+import os
+import subprocess
+import sys
+import sysconfig
+import venv
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+
+PROBE = """
+import importlib.util, json, pathlib, sys
+import hypergraph, hypergraph_l1norm, hypergraph_forcelayout
+from hypergraph.model import attention
+from hypergraph.registry import CLASSIFIERS, TASKS, VISUALIZERS
+here = pathlib.Path(sys.prefix)
+assert here in pathlib.Path(hypergraph.__file__).parents, hypergraph.__file__
+TASKS.load("l1norm"), CLASSIFIERS.load("l1norm"), VISUALIZERS.load("forcelayout")
+print(json.dumps([name for name in ("tasks", "plugins", "tests") if importlib.util.find_spec(name)]))
+"""
+
+
+def run(*words: object, cwd: Path) -> str:
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    done = subprocess.run([*map(str, words)], cwd=cwd, capture_output=True, text=True, env=env)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_the_wheel_works_elsewhere(tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    files = run("git", "ls-files", "--cached", "--others", "--exclude-standard", cwd=ROOT).splitlines()
+    for name in files:
+        if (ROOT / name).is_file():
+            (tree / name).parent.mkdir(parents=True, exist_ok=True)
+            (tree / name).write_bytes((ROOT / name).read_bytes())
+    options = ("--quiet", "--disable-pip-version-check", "--no-deps")
+    run(sys.executable, "-m", "pip", "wheel", *options, "--no-build-isolation", "-w", tmp_path, tree, cwd=tmp_path)
+    (wheel,) = tmp_path.glob("*.whl")
+    clean = tmp_path / "clean"
+    venv.create(clean, with_pip=True)
+    python = clean / "bin" / "python"
+    run(python, "-m", "pip", "install", *options, wheel, cwd=tmp_path)
+    # torch and the other dependencies are borrowed, not installed again; an editable install is not visible this way
+    site = Path(run(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))", cwd=tmp_path).strip())
+    (site / "borrowed.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    assert run(python, "-I", "-W", "ignore", "-c", PROBE, cwd=tmp_path).splitlines()[-1] == "[]"
+    listed = run(clean / "bin" / "hypergraph", "plugins", "list", "--check", "--json", cwd=tmp_path)
+    assert '"l1norm"' in listed
+    assert '"broken"' not in listed
