@@ -1,0 +1,29 @@
+"""All weights of a network as one matrix over its neurons, which is all that a drawing knows of the network.
+
+Neurons are numbered layer by layer, inputs first. Biases belong to no pair of neurons and are not drawn.
+"""
+
+from __future__ import annotations
+
+from itertools import accumulate, pairwise
+
+import torch
+from torch import Tensor
+
+from hypergraph.spec import MLPSpec
+from hypergraph.weights import MLPWeights
+
+
+def layer_slices(spec: MLPSpec) -> list[slice]:
+    """Where the neurons of each layer stand among all neurons."""
+    return [slice(start, stop) for start, stop in pairwise(accumulate(spec.sizes, initial=0))]
+
+
+def adjacency(weights: MLPWeights) -> Tensor:
+    """The weights [network, target neuron, source neuron], float64 on the CPU, zero where there is no weight."""
+    layers = layer_slices(weights.spec)
+    neurons = layers[-1].stop
+    matrix = torch.zeros(*weights.lead, neurons, neurons, dtype=torch.float64)
+    for connection, weight in zip(weights.spec.connections, weights.weights, strict=True):
+        matrix[..., layers[connection.target], layers[connection.source]] = weight.detach().to(matrix)
+    return matrix

@@ -1,0 +1,61 @@
+"""The visualizer `forcelayout`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+from hypergraph.errors import HypergraphError, UsageError
+from hypergraph.files import write_bytes
+from hypergraph.interfaces import Visualizer
+from hypergraph.weights import MLPWeights
+from hypergraph_forcelayout.adjacency import adjacency
+from hypergraph_forcelayout.drawing import METADATA, picture
+from hypergraph_forcelayout.layered import layered_layout
+from hypergraph_forcelayout.layout import force_layout
+
+
+class ForceLayout(Visualizer):
+    """The paper's force-directed drawing (Appendix B.1), and a drawing by layers."""
+
+    @property
+    def layouts(self) -> Sequence[str]:
+        return ("force", "layered")
+
+    def draw(
+        self,
+        weights: MLPWeights,
+        paths: Sequence[Path],
+        *,
+        layout: str,
+        seed: int = 0,
+        titles: Sequence[str] = (),
+    ) -> None:
+        """Draw networks [network, ...]; nothing is written where an argument is wrong.
+
+        Biases are not drawn. `seed` is where the force layout starts; the layered one has no randomness.
+
+        Raises:
+            UsageError: for an unknown layout or suffix.
+            HypergraphError: for a network that holds NaN or infinity.
+            FileError: where a file cannot be written.
+        """
+        self._check(weights, paths, layout, titles)
+        matrices = adjacency(weights)
+        if not bool(torch.isfinite(matrices).all()):
+            raise HypergraphError("a network with weights that are NaN or infinite cannot be drawn")
+        positions = force_layout(matrices, seed) if layout == "force" else layered_layout(matrices, weights.spec)
+        for matrix, where, path, title in zip(matrices, positions, paths, titles or [""] * len(paths), strict=True):
+            write_bytes(path, picture(matrix, weights.spec, where, title, path.suffix.lower()))
+
+    def _check(self, weights: MLPWeights, paths: Sequence[Path], layout: str, titles: Sequence[str]) -> None:
+        if layout not in self.layouts:
+            raise UsageError(f"unknown layout {layout!r}; choose {' or '.join(self.layouts)}")
+        for path in paths:
+            if path.suffix.lower() not in METADATA:
+                raise UsageError(f"cannot draw into {path}: its name must end in {', '.join(METADATA)}")
+        if tuple(weights.lead) != (len(paths),) or len(titles) not in (0, len(paths)):
+            lead = tuple(weights.lead)
+            raise ValueError(f"{len(paths)} paths and {len(titles)} titles do not fit networks of axes {lead}")

@@ -1,0 +1,98 @@
+"""The visualizer `forcelayout`: any network into files, and what it refuses."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from hypergraph.errors import FileError, HypergraphError, UsageError
+from hypergraph.spec import Connection, MLPSpec
+from hypergraph.weights import MLPWeights
+from hypergraph_forcelayout import layout
+from hypergraph_forcelayout.drawing import HIDDEN, INPUT, OUTPUT
+from hypergraph_forcelayout.visualizer import ForceLayout
+
+SPECS = [
+    MLPSpec((1, 1)),
+    MLPSpec((4, 2)),
+    MLPSpec((3, 5, 4, 2), skips=((0, 2), (0, 3), (1, 3))),
+    MLPSpec((2, 4, 2), masks=(Connection(0, 1, ("10", "10", "01", "01")), Connection(1, 2, ("1100", "0011")))),
+    MLPSpec((4, 6, 6, 6, 6, 6, 6, 6, 6, 2), bias=False),
+]
+
+
+@pytest.fixture(autouse=True)
+def _hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(layout, "ANNEALING", 40)
+    monkeypatch.setattr(layout, "SETTLING", 10)
+
+
+def _weights(spec: MLPSpec, networks: int = 1) -> MLPWeights:
+    rng = torch.Generator().manual_seed(0)
+    weights = []
+    for c in spec.connections:
+        rows = c.rows or ("1" * spec.sizes[c.source],) * spec.sizes[c.target]
+        kept = torch.tensor([[float(digit) for digit in row] for row in rows])
+        weights.append(torch.randn(networks, *kept.shape, generator=rng) * kept)
+    biases = tuple(torch.randn(networks, size, generator=rng) for size in spec.sizes[1:]) if spec.bias else ()
+    return MLPWeights(spec, tuple(weights), biases)
+
+
+@pytest.mark.parametrize("layout_name", ForceLayout().layouts)
+@pytest.mark.parametrize("spec", SPECS, ids=str)
+def test_any_spec_is_drawn(spec: MLPSpec, layout_name: str, tmp_path: Path) -> None:
+    path = tmp_path / "network.svg"
+    ForceLayout().draw(_weights(spec), [path], layout=layout_name)
+    svg = path.read_text()
+    assert sum(svg.count(f"fill: {colour}") for colour in (INPUT, HIDDEN, OUTPUT)) == sum(spec.sizes)
+
+
+def test_a_batch_gives_a_file_each_as_if_drawn_alone(tmp_path: Path) -> None:
+    weights = _weights(MLPSpec((3, 5, 1)), networks=3).map(lambda t: t.bfloat16().requires_grad_())
+    paths = [tmp_path / "new" / name for name in ("a.svg", "b.SVG", "c.svg")]
+    ForceLayout().draw(weights, paths, layout="force", seed=7, titles=["a", "b", "c"])
+    alone = tmp_path / "alone.svg"
+    ForceLayout().draw(weights[1:2], [alone], layout="force", seed=7, titles=["b"])
+    assert alone.read_bytes() == paths[1].read_bytes()
+    assert paths[0].read_bytes() != paths[2].read_bytes()
+
+
+def test_no_networks_are_no_files() -> None:
+    for layout_name in ForceLayout().layouts:
+        ForceLayout().draw(_weights(SPECS[1], networks=0), [], layout=layout_name)
+
+
+def test_an_unknown_layout_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="unknown layout 'circle'; choose force or layered"):
+        ForceLayout().draw(_weights(SPECS[1]), [tmp_path / "a.svg"], layout="circle")
+
+
+@pytest.mark.parametrize("name", ["a.jpeg", "a"])
+def test_an_unknown_suffix_is_refused_before_anything_is_written(name: str, tmp_path: Path) -> None:
+    paths = [tmp_path / "first.svg", tmp_path / name]
+    with pytest.raises(UsageError, match=r"its name must end in \.svg, \.png, \.pdf"):
+        ForceLayout().draw(_weights(SPECS[1], networks=2), paths, layout="force")
+    assert not list(tmp_path.iterdir())
+
+
+def test_weights_that_are_not_finite_are_refused(tmp_path: Path) -> None:
+    weights = _weights(SPECS[1]).map(lambda t: t / 0)
+    with pytest.raises(HypergraphError, match="NaN or infinite"):
+        ForceLayout().draw(weights, [tmp_path / "a.svg"], layout="layered")
+
+
+def test_counts_that_do_not_fit_are_refused(tmp_path: Path) -> None:
+    paths = [tmp_path / "a.svg"]
+    for weights in (_weights(SPECS[1], networks=2), _weights(SPECS[1])[0]):
+        with pytest.raises(ValueError, match="do not fit networks"):
+            ForceLayout().draw(weights, paths, layout="force")
+    with pytest.raises(ValueError, match="2 titles"):
+        ForceLayout().draw(_weights(SPECS[1]), paths, layout="force", titles=["a", "b"])
+
+
+def test_a_file_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(FileError, match="cannot write"):
+        ForceLayout().draw(_weights(SPECS[1]), [tmp_path / "file" / "a.svg"], layout="layered")
