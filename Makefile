@@ -9,20 +9,34 @@ run: .venv/installed
 	$(BIN)/hypergraph run l1norm
 
 test: .venv/installed
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: .venv/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+bench: .venv/installed
+	$(BIN)/python tests/benchmarks/step.py
+
+# the runs that docs/default-run.md reports: about half an hour; finished ones are not run again
+SEEDS := 0 1 2 3
+docs: .venv/installed
+	for seed in $(SEEDS); do test -e runs/docs/seed$$seed/result.json \
+		|| $(BIN)/hypergraph run l1norm --seed $$seed --out runs/docs/seed$$seed || exit 1; done
+	$(BIN)/python docs/default_runs.py $(SEEDS:%=runs/docs/seed%)
+
 clean:
 	rm -rf .venv build dist .hypothesis .pytest_cache .mypy_cache .ruff_cache *.egg-info
 
-# torch is installed first and exactly: a range would take the newest build, which brings CUDA packages along.
+# torch is installed first and exactly: a range would take the newest build, which brings gigabytes of CUDA along. Where
+# no GPU is found, the CPU build is tried before the default one, from the configured index and then from PyTorch's own.
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+CPU_INDEX := https://download.pytorch.org/whl/cpu
 .venv/installed: pyproject.toml
 	@test -n "$(PYTHON)" || { echo "no Python 3.10 or 3.11 found; name one with make PYTHON=..." >&2; exit 1; }
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check torch==$(TORCH)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	{ ! command -v nvidia-smi >/dev/null && { $(PIP) torch==$(TORCH)+cpu 2>/dev/null \
+		|| $(PIP) --retries 1 --timeout 15 --index-url $(CPU_INDEX) torch==$(TORCH)+cpu 2>/dev/null; }; } || $(PIP) torch==$(TORCH)
+	$(PIP) -e '.[dev]'
 	@touch $@

@@ -101,5 +101,6 @@ class Visualizer(ABC):
     ) -> None:
         """Draw networks [network, ...] into as many files, whose suffixes (.svg, .png, .pdf) say the format.
 
-        Raises :class:`hypergraph.errors.FileError` where a file cannot be written.
+        `titles` are as many again, or none. Raises :class:`hypergraph.errors.UsageError` for a layout or a suffix that
+        it does not know, :class:`hypergraph.errors.FileError` where a file cannot be written.
         """

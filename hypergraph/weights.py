@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,6 +55,13 @@ class MLPWeights:
     def __getitem__(self, index: int | slice | tuple[int | slice, ...]) -> MLPWeights:
         """Select along the leading axes."""
         return self.map(lambda tensor: tensor[index])
+
+    @classmethod
+    def stack(cls, networks: Sequence[MLPWeights]) -> MLPWeights:
+        """Networks of one spec, with a new leading axis."""
+        weights = tuple(map(torch.stack, zip(*(network.weights for network in networks), strict=True)))
+        biases = tuple(map(torch.stack, zip(*(network.biases for network in networks), strict=True)))
+        return cls(networks[0].spec, weights, biases)
 
     def map(self, function: Callable[[Tensor], Tensor]) -> MLPWeights:
         """Apply `function` to every tensor, for instance to detach, to move or to cast it."""

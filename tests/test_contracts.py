@@ -16,7 +16,7 @@ LAYERS = [
     ["graph", "weights", "memory"],
     ["model"],
     ["interfaces"],
-    ["registry"],
+    ["registry", "pretrained"],
     ["training"],
     ["runs", "analysis"],
     ["engines"],

@@ -16,6 +16,7 @@ app = typer.Typer(
     help="Generate networks that can be understood, and say which algorithm each one runs.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    context_settings={"auto_envvar_prefix": "HYPERGRAPH"},  # --members of run is HYPERGRAPH_RUN_MEMBERS
 )
 app.command()(run.run)
 app.command()(generate.generate)

@@ -34,7 +34,7 @@ Layers = Annotated[
 ]
 Seed = Annotated[int, typer.Option(min=0, help="Every random number follows from it.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
-Device = Annotated[str, typer.Option(envvar="HYPERGRAPH_DEVICE", help="auto, cpu, cuda or cuda:N.")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
 
 
 def parse_layers(text: str | None, default: MLPSpec) -> MLPSpec:

@@ -25,8 +25,7 @@ def draw(
     visualizers = working_visualizers()
     for visualizer in visualizers:
         if layout is None or layout in visualizer.layouts:
-            one = network.map(lambda tensor: tensor.unsqueeze(0))
-            visualizer.draw(one, [out], layout=layout or visualizer.layouts[0], seed=seed)
+            visualizer.draw(MLPWeights.stack([network]), [out], layout=layout or visualizer.layouts[0], seed=seed)
             err.print(f"drew {out}", soft_wrap=True)
             return
     layouts = [name for visualizer in visualizers for name in visualizer.layouts]

@@ -8,10 +8,13 @@ from typing import Annotated
 import typer
 
 from hypergraph.cli.console import Layers, Seed, check_beta, err, parse_layers
+from hypergraph.registry import TASKS
 
 
 def generate(
-    source: Annotated[Path, typer.Argument(metavar="SOURCE", help="A run directory or a generator file.")],
+    source: Annotated[
+        Path, typer.Argument(metavar="SOURCE", help="A run directory, a generator file, or a shipped one: TASK/NAME.")
+    ],
     out: Annotated[Path, typer.Option(metavar="FILE.safetensors", help="Where to write the network.")],
     beta: Annotated[float, typer.Option(help="Price per nat of information, from 1e-12 (free) to 1 (dear).")],
     layers: Layers = None,
@@ -44,4 +47,9 @@ def generate(
 
 
 def _file(source: Path) -> Path:
-    return source / "generator.safetensors" if source.is_dir() else source
+    from hypergraph.pretrained import shipped
+
+    if source.is_dir():
+        return source / "generator.safetensors"
+    named = not source.exists() and source.parent.as_posix() in TASKS.names()
+    return shipped(source.as_posix()) if named else source

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import math
 import time
 from typing import Any
 
@@ -18,6 +19,7 @@ from hypergraph.files import write_json
 from hypergraph.model.generator import Generator
 from hypergraph.registry import TASKS, classifier_for, working_visualizers
 from hypergraph.runs.directory import RunDirectory
+from hypergraph.weights import MLPWeights
 
 
 def train_with_progress(run: RunDirectory) -> Generator:
@@ -68,7 +70,13 @@ def _save(run: RunDirectory, row: Row) -> dict[str, Any]:
     metadata = {"task": run.config.task, "seed": run.config.seed, "member": row.member, "beta": row.beta, "encoder": 1}
     row.network.save(path, {name: str(value) for name, value in metadata.items()})
     values = {field.name: getattr(row, field.name) for field in dataclasses.fields(row) if field.name != "network"}
-    return {**values, "file": relative(path, run.path)}
+    values["order_parameters"] = {name: _finite(value) for name, value in row.order_parameters.items()}
+    return {**{name: _finite(value) for name, value in values.items()}, "file": relative(path, run.path)}
+
+
+def _finite(value: Any) -> Any:
+    """JSON has no NaN and no infinity: a network that diverged has null there."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _draw(run: RunDirectory, rows: list[Row]) -> list[str]:
@@ -77,12 +85,9 @@ def _draw(run: RunDirectory, rows: list[Row]) -> list[str]:
     if visualizer is None:
         return []
     best = best_by_algorithm(rows) or {"best": min(rows, key=lambda row: row.loss)}
-    paths = []
-    for label, row in best.items():
-        files = [run.figures / f"{label}.{suffix}" for suffix in ("svg", "png")]
-        title = f"{label}: member {row.member}, beta {row.beta:.1e}, loss {row.loss:.3f}"
-        one = row.network.map(lambda tensor: tensor.unsqueeze(0))
-        for file in files:
-            visualizer.draw(one, [file], layout=visualizer.layouts[0], seed=run.config.seed, titles=[title])
-        paths += [relative(file, run.path) for file in files]
-    return paths
+    titles = [f"{label}: member {row.member}, beta {row.beta:.1e}, loss {row.loss:.3f}" for label, row in best.items()]
+    networks = MLPWeights.stack([row.network for row in best.values()])
+    figures = [[run.figures / f"{label}.{suffix}" for label in best] for suffix in ("svg", "png")]
+    for paths in figures:
+        visualizer.draw(networks, paths, layout=visualizer.layouts[0], seed=run.config.seed, titles=titles)
+    return [relative(path, run.path) for paths in figures for path in paths]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
@@ -20,7 +22,8 @@ def print_report(run: RunDirectory, result: dict[str, Any]) -> None:
     networks, colours = result["networks"], result["algorithms"]
     betas = sorted({network["beta"] for network in networks})
     cells = {(network["beta"], network["member"]): network for network in networks}
-    table = Table(title=f"{run.config.task} {run.config.spec}: algorithm and loss by price of information")
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))  # four members fit 80 columns
+    table.title = f"{run.config.task} {run.config.spec}: algorithm and loss by price of information"
     table.add_column("beta", justify="right")
     for member in range(run.config.members):
         table.add_column(f"member {member}")
@@ -30,12 +33,18 @@ def print_report(run: RunDirectory, result: dict[str, Any]) -> None:
     out.print(table)
     counts = Counter(network["algorithm"] for network in networks)
     for label, count in counts.most_common():
-        best = min((n for n in networks if n["algorithm"] == label), key=lambda network: network["loss"])
+        best = min((network for network in networks if network["algorithm"] == label), key=_loss)
         name = Text(str(label or "networks"), style=colours.get(label, ""))
-        out.print(name, f"{count} of {len(networks)}, best loss {best['loss']:.4f}: {best['file']}", soft_wrap=True)
+        out.print(name, f"{count} of {len(networks)}, best loss {_loss(best):.4f}: {best['file']}", soft_wrap=True)
     if result["figures"]:
         out.print("drawn:", *(figure for figure in result["figures"] if figure.endswith(".svg")), soft_wrap=True)
 
 
 def _cell(network: dict[str, Any]) -> str:
-    return f"{network['algorithm'] or ''} {network['loss']:.3f}".strip()
+    loss = f"{_loss(network):.3f}"
+    return f"{network['algorithm'] or ''} {loss.removeprefix('0')}".strip()
+
+
+def _loss(network: dict[str, Any]) -> float:
+    """The loss; infinite where it is null because the network diverged."""
+    return math.inf if network["loss"] is None else network["loss"]

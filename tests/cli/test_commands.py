@@ -292,6 +292,28 @@ def test_a_second_run_does_not_write_over_the_first(run: tuple[Path, str, str], 
     assert "already holds a run: continue it with --resume" in stderr
 
 
+def test_deep_networks_with_skips_and_masks_run_unclassified(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "deep.toml").write_text(
+        'sizes = [3, 4, 4, 1]\nactivation = "relu"\nbias = false\nskips = [[0, 2], [0, 3]]\n'
+        '[[masks]]\nsource = 0\ntarget = 1\nrows = ["110", "011", "101", "111"]\n'
+    )
+    words = ("--layers", tmp_path / "deep.toml", "--members", 1, "--steps", 3, "--out", tmp_path / "run")
+    status, stdout, _ = command("run", "l1norm", *words, "--json")
+    assert status == 0
+    network = json.loads(stdout)["networks"][0]
+    assert network["algorithm"] is None
+    state = load_file(tmp_path / "run" / network["file"])
+    assert set(state) == {"0.weight", "2.weight", "4.weight", "skip_0_2.weight", "skip_0_3.weight"}
+    assert (state["0.weight"] == 0).nonzero().tolist() == [[0, 2], [1, 0], [2, 1]]
+
+
+def test_options_come_from_the_environment(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HYPERGRAPH_RUN_PRESET", "huge")
+    assert "unknown preset 'huge'" in command("run", "l1norm")[2]
+    monkeypatch.setenv("HYPERGRAPH_RUN_LAYERS", "16,x")
+    assert "'16,x' is no network" in command("run", "l1norm", "--preset", "quick")[2]
+
+
 def test_modes_of_written_files_follow_the_umask(run: tuple[Path, str, str]) -> None:
     mask = os.umask(0)
     os.umask(mask)

@@ -1,0 +1,54 @@
+"""What the README shows does what it says."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from hypergraph.registry import TASKS
+from hypergraph.spec import MLPSpec
+from hypergraph.weights import MLPWeights, build_module
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+
+
+def block(language: str, containing: str) -> str:
+    """The code block of the README that contains a text."""
+    (found,) = [code for code in re.findall(rf"```{language}\n(.*?)```", README, re.S) if containing in code]
+    return str(found)
+
+
+def test_the_weights_load_in_plain_torch(tmp_path: Path) -> None:
+    spec = MLPSpec((16, 48, 1))
+    parameters = [p.detach() for p in build_module(spec).parameters()]
+    MLPWeights(spec, (parameters[0], parameters[2]), (parameters[1], parameters[3])).save(tmp_path / "net.safetensors")
+    code = block("python", "load_state_dict")
+    assert len(code.strip().splitlines()) <= 6
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "tensor([[" in done.stdout
+
+
+def test_the_plugin_is_found_and_samples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "hypergraph_maximum.py").write_text(block("python", "class Maximum"))
+    info = tmp_path / "hypergraph_maximum-0.1.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: hypergraph-maximum\nVersion: 0.1\n")
+    header = '[project.entry-points."hypergraph.tasks"]'
+    entry = block("toml", header).split(header)[1].replace('"', "")
+    (info / "entry_points.txt").write_text(f"[hypergraph.tasks]\n{entry}")
+    monkeypatch.syspath_prepend(tmp_path)
+    task = TASKS.load("maximum")
+    inputs, targets = task.sample(task.default_spec, 5, torch.Generator().manual_seed(0))
+    assert torch.equal(inputs.amax(1, keepdim=True), targets)
+    assert task.loss(torch.zeros(2, 5, 1), targets.expand(2, 5, 1)).shape == (2,)
+
+
+def test_links_point_at_files() -> None:
+    for page in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]:
+        for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", page.read_text()):
+            assert (page.parent / target).exists(), f"{page.name} links to {target}"
