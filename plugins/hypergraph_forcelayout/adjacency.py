@@ -20,10 +20,16 @@ def layer_slices(spec: MLPSpec) -> list[slice]:
 
 
 def adjacency(weights: MLPWeights) -> Tensor:
-    """The weights [network, target neuron, source neuron], float64 on the CPU, zero where there is no weight."""
+    """The weights [network, target neuron, source neuron], float64 on the CPU, zero where there is no weight.
+
+    The weights of each connection are divided by their norm. How strong one layer is beside another says little, as a
+    factor can move through a hidden neuron (exactly so with ReLU), and often one layer would hide the other.
+    """
     layers = layer_slices(weights.spec)
     neurons = layers[-1].stop
     matrix = torch.zeros(*weights.lead, neurons, neurons, dtype=torch.float64)
     for connection, weight in zip(weights.spec.connections, weights.weights, strict=True):
-        matrix[..., layers[connection.target], layers[connection.source]] = weight.detach().to(matrix)
+        exact = weight.detach().to(matrix)
+        norm = torch.linalg.matrix_norm(exact, keepdim=True)
+        matrix[..., layers[connection.target], layers[connection.source]] = exact / norm.where(norm != 0, 1.0)
     return matrix

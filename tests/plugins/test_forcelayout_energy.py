@@ -21,12 +21,12 @@ def _random(networks: int, neurons: int, dims: int, seed: int = 0) -> tuple[Tens
     return positions, attraction(torch.randn(networks, neurons, neurons, generator=rng, dtype=torch.float64))
 
 
-def test_adjacency_places_every_connection() -> None:
+def test_adjacency_places_every_connection_at_its_own_scale() -> None:
     spec = MLPSpec((2, 1, 1), skips=((0, 2),), masks=(Connection(0, 1, ("10",)),))
     weights = (torch.tensor([[1.0, 0.0]]), torch.tensor([[3.0, 4.0]]), torch.tensor([[5.0]]))
     expected = torch.zeros(4, 4, dtype=torch.float64)
-    expected[2, 0], expected[3, 0], expected[3, 1], expected[3, 2] = 1, 3, 4, 5
-    assert torch.equal(adjacency(MLPWeights(spec, weights, ())), expected)
+    expected[2, 0], expected[3, 0], expected[3, 1], expected[3, 2] = 1, 0.6, 0.8, 1
+    torch.testing.assert_close(adjacency(MLPWeights(spec, weights, ())), expected)
 
 
 def test_energy_of_two_neurons_is_the_sum_of_the_three_terms() -> None:
