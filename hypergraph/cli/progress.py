@@ -46,7 +46,7 @@ class _View:
             MofNCompleteColumn(),
             TimeElapsedColumn(),
             TextColumn("left"),
-            TimeRemainingColumn(elapsed_when_finished=True),
+            TimeRemainingColumn(),
             console=err,
         )
         name = f"{config.members} x {config.spec} on {config.task}"

@@ -36,6 +36,8 @@ def run(
 
     plugin = TASKS.find(task)
     if resume:
+        if any((members, steps, layers)):
+            raise UsageError("a resumed run keeps its members, steps and layers: leave them out, or start a new run")
         directory = _resumed(plugin.name, out)
     else:
         directory = _started(_config(task, members, steps, layers, preset, seed, device), out)
@@ -72,8 +74,7 @@ def _started(config: RunConfig, out: Path | None) -> RunDirectory:
 
     from hypergraph.runs.directory import RunDirectory
 
-    name = config.task.replace("/", "-")
-    path = out or RUNS / name / datetime.now().strftime("%Y-%m-%d-%H%M%S")
+    path = out or RUNS / config.task.rpartition("/")[2] / datetime.now().strftime("%Y-%m-%d-%H%M%S")
     return RunDirectory.create(path, config)
 
 

@@ -89,7 +89,7 @@ class RunDirectory:
     def chunks(self, count: int) -> list[Chunk]:
         """Divide the members into `count` chunks, or as an earlier start of this run divided them."""
         training = self.path / "training"
-        folders = [folder.name.split("-") for folder in training.iterdir()] if training.is_dir() else []
+        folders = [folder.name.split("-") for folder in training.glob("[0-9]*-[0-9]*")]
         ranges = sorted((int(first), int(last) + 1) for first, last in folders)
         members = self.config.members
         if not ranges or [start for start, _ in ranges] + [members] != [0] + [stop for _, stop in ranges]:

@@ -185,6 +185,13 @@ REFUSED = [
     (2, ["run", "l1norm", "--preset", "huge"], "unknown preset 'huge': there are quick and paper"),
     (2, ["run", "l1norm", "--device", "tpu"], "device 'tpu' is none of auto, cpu, cuda, cuda:N"),
     (2, ["run", "l1norm", "--resume", "--out", "nowhere"], "nowhere holds no run"),
+    (2, ["run", "l1norm", "--resume", "--steps", "9"], "a resumed run keeps its members, steps and layers"),
+    (2, ["run", "l1norm", "--resume"], "nothing to resume in runs/l1norm"),
+    (
+        1,
+        ["generate", "l1norm/other", "--beta", "1", "--out", "x.safetensors"],
+        "neither a file nor a shipped generator",
+    ),
     (2, ["run"], "Missing argument 'TASK'"),
     (2, ["fly"], "No such command 'fly'"),
     (1, ["generate", "nothing.safetensors", "--beta", "1", "--out", "x.safetensors"], "no such file"),
