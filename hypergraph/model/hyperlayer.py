@@ -12,6 +12,7 @@ from hypergraph.graph import ComputationGraph
 from hypergraph.model.attention import attention
 from hypergraph.model.blocks import ACTIVATION, ATTENTION_IN, CHANNEL_IN, COMPUTED, LATENT, LEARNED, NOISE, POSITION
 from hypergraph.model.channel import channel
+from hypergraph.model.compiled import available, compiled_blocks
 
 
 class Hyperactivations(NamedTuple):
@@ -46,8 +47,8 @@ class Linear(NamedTuple):
         sides = [decoder]
         if computed.shape[2] == 2:
             sides.insert(0, torch.baddbmm(decoder, by_learned, learned))
-        result = torch.stack(sides, 2)
-        return result.flatten(2).baddbmm_(by_computed, computed.flatten(2)).view_as(result)
+        start = torch.stack(sides, 2)
+        return torch.baddbmm(start.flatten(2), by_computed, computed.flatten(2)).view_as(start)
 
 
 def blocks(preactivations: Tensor, draws: Tensor, graph: ComputationGraph) -> tuple[Tensor, Tensor]:
@@ -61,6 +62,13 @@ def blocks(preactivations: Tensor, draws: Tensor, graph: ComputationGraph) -> tu
     Returns:
         the computed part of the hyperactivations [member, COMPUTED, side, weight], and KL in nats [member, weight].
     """
+    if available(preactivations):
+        return compiled_blocks(preactivations, draws, graph)
+    return torch_blocks(preactivations, draws, graph)
+
+
+def torch_blocks(preactivations: Tensor, draws: Tensor, graph: ComputationGraph) -> tuple[Tensor, Tensor]:
+    """:func:`blocks` with torch operators: any device, any precision."""
     activated, projections, distributions = preactivations.split((ACTIVATION, ATTENTION_IN, CHANNEL_IN), 1)
     sides = preactivations.shape[2]
     noise, epsilon = draws.split((2 * NOISE, LATENT), 1)

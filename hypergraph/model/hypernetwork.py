@@ -59,9 +59,9 @@ def hypernetwork(
     (first, *others), learned = unflatten_hyperweights(hyperweights, graph, encoder)
     preactivations = first.bias.unsqueeze(3).expand(-1, -1, sides, graph.weights)
     kl = hyperweights.new_zeros(members, graph.weights)
-    for depth, linear in enumerate(others):
+    for depth, (linear, variables) in enumerate(zip(others, learned.unbind(1), strict=True)):
         computed, nats = blocks(preactivations, draws[:, depth], graph)
-        hyperactivations = Hyperactivations(computed, learned[:, depth], encodings)
+        hyperactivations = Hyperactivations(computed, variables, encodings)
         kl = kl + nats
         preactivations = linear(hyperactivations if depth < HYPERDEPTH - 1 else hyperactivations.decoder())
     weight, bias = preactivations.squeeze(2).unbind(1)

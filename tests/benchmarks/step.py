@@ -1,4 +1,4 @@
-"""Training steps per second at (16, 48, 1), with the compiled attention kernel and with torch operators instead.
+"""Training steps per second at (16, 48, 1), with the compiled blocks and with torch operators instead.
 
 The two take turns in one process, so that the ratio holds on a machine whose speed drifts. Prints a table and writes
 JSON to the file named as argument, if any.
@@ -10,13 +10,12 @@ import json
 import statistics
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import torch
 
 from hypergraph.model import hyperlayer
-from hypergraph.model.attention import attention, bucket_attention
+from hypergraph.model.compiled import available
 from hypergraph.training.recipe import Recipe
 from hypergraph.training.trainer import Trainer
 from hypergraph_l1norm.task import L1Norm
@@ -24,9 +23,9 @@ from hypergraph_l1norm.task import L1Norm
 ROUNDS, STEPS = 15, 3
 
 
-def seconds_per_step(trainer: Trainer, attend: Callable[..., torch.Tensor]) -> float:
-    """Seconds of one step with this implementation of attention."""
-    hyperlayer.attention = attend  # type: ignore[assignment]
+def seconds_per_step(trainer: Trainer, compiled: bool) -> float:
+    """Seconds of one step, with the blocks of a hyperlayer compiled or not."""
+    hyperlayer.available = available if compiled else lambda _: False
     started = time.perf_counter()
     for _ in range(STEPS):
         trainer.step()
@@ -37,17 +36,17 @@ def measure(members: int) -> dict[str, float]:
     """Member-steps per second of both, and the median of their ratios pair by pair."""
     task = L1Norm()
     trainer = Trainer(task, task.default_spec, Recipe(steps=10_000), 0, range(members), torch.device("cpu"))
-    pairs = [(seconds_per_step(trainer, attention), seconds_per_step(trainer, bucket_attention)) for _ in range(ROUNDS)]
-    kernel, operators = (statistics.median(side) for side in zip(*pairs[2:], strict=True))
+    pairs = [(seconds_per_step(trainer, True), seconds_per_step(trainer, False)) for _ in range(ROUNDS)]
+    compiled, operators = (statistics.median(side) for side in zip(*pairs[2:], strict=True))
     ratio = statistics.median(slow / fast for fast, slow in pairs[2:])
-    return {"members": members, "kernel": members / kernel, "operators": members / operators, "ratio": ratio}
+    return {"members": members, "compiled": members / compiled, "operators": members / operators, "ratio": ratio}
 
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
     rows = [measure(members) for members in (1, 2, 8)]
-    print("members  member-steps/s with the kernel  with torch operators  ratio")
+    print("members  member-steps/s, compiled blocks  with torch operators  ratio")
     for row in rows:
-        print("{members:7}  {kernel:31.1f}  {operators:20.1f}  {ratio:5.2f}".format(**row))
+        print("{members:7}  {compiled:31.1f}  {operators:20.1f}  {ratio:5.2f}".format(**row))
     if len(sys.argv) > 1:
         Path(sys.argv[1]).write_text(json.dumps(rows, indent=2))

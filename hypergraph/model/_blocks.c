@@ -1,5 +1,5 @@
-/* Attention at every neuron of a computation graph, forward and backward: what model/attention.py does with torch
- * operators, one neuron at a time in cache. Plain C without Python.h: loaded with ctypes, built if a compiler is there.
+/* The blocks of a hyperlayer, forward and backward: what model/hyperlayer.py does with torch operators, in one pass and
+ * with attention one neuron at a time in cache. Plain C without Python.h: loaded with ctypes, built if a compiler is there.
  */
 
 #include <stdint.h>
@@ -7,7 +7,15 @@
 #include <string.h>
 
 #define INLINE static inline __attribute__((always_inline))
-#define WIDTH 5                              /* keys, queries and values are 5 hyperfeatures each */
+/* hyperfeatures of each block, as in model/blocks.py */
+#define ACTIVATION 20
+#define WIDTH 5 /* of a key, a query, a value */
+#define LATENT 4
+#define NOISE 5
+#define ROWS_IN (ACTIVATION + 6 * WIDTH + 2 * LATENT)
+#define ROWS_OUT (ACTIVATION + 2 * WIDTH + LATENT + NOISE)
+
+#define RANGE ((REAL)5)                      /* of log sigma, as in model/channel.py */
 #define SCALE ((REAL)0.44721359549995793928) /* 1 / sqrt(WIDTH) */
 
 static const double INVERSE_FACTORIALS[] = {
@@ -24,7 +32,7 @@ static int64_t longest(const int64_t *starts, int64_t neurons)
 }
 
 #define FLAVOUR(name, type) name##_##type
-#include "_attention_types.inc"
+#include "_blocks_types.inc"
 #undef FLAVOUR
 
 /* The same again for machines with AVX2: half the time. */
@@ -32,10 +40,10 @@ static int64_t longest(const int64_t *starts, int64_t neurons)
 #pragma GCC push_options
 #pragma GCC target("avx2,fma")
 #define FLAVOUR(name, type) name##_##type##_avx2
-#include "_attention_types.inc"
+#include "_blocks_types.inc"
 #undef FLAVOUR
 #pragma GCC pop_options
-int attention_has_avx2(void) { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
+int blocks_have_avx2(void) { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
 #else
-int attention_has_avx2(void) { return 0; }
+int blocks_have_avx2(void) { return 0; }
 #endif
