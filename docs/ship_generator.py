@@ -1,4 +1,4 @@
-"""Ships one member of a finished run: python docs/ship_generator.py RUN MEMBER FILE.safetensors, with a card beside it."""
+"""Ships a member of a finished run, with a card: python docs/ship_generator.py RUN MEMBER FILE.safetensors."""
 
 from __future__ import annotations
 

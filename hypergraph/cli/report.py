@@ -6,7 +6,6 @@ import math
 from collections import Counter
 from typing import Any
 
-from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
@@ -22,7 +21,7 @@ def print_report(run: RunDirectory, result: dict[str, Any]) -> None:
     networks, colours = result["networks"], result["algorithms"]
     betas = sorted({network["beta"] for network in networks})
     cells = {(network["beta"], network["member"]): network for network in networks}
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))  # four members fit 80 columns
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))  # four members fit 80 columns
     table.title = f"{run.config.task} {run.config.spec}: algorithm and loss by price of information"
     table.add_column("beta", justify="right")
     for member in range(run.config.members):

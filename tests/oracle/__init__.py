@@ -1,0 +1,23 @@
+"""A second implementation of Appendix B.2, slow and literal, to be read beside the paper's Figure 7.
+
+One member and one network at a time, in float64, by message passing on DGL graphs whose edges are the weights of the
+network. It shares no code with the fast implementation: only the order in which weights, hyperweights, hyperfeatures
+and random draws are laid out, and the choices that the paper leaves open (the wavelengths of the positional encodings,
+the range of log sigma).
+"""
+
+from oracle.encodings import positional_encodings
+from oracle.graphs import Weight, list_weights
+from oracle.hypernetwork import Generated, hypernetwork
+from oracle.mlp import run_mlp
+from oracle.pareto import hyperhypernetwork
+
+__all__ = [
+    "Generated",
+    "Weight",
+    "hyperhypernetwork",
+    "hypernetwork",
+    "list_weights",
+    "positional_encodings",
+    "run_mlp",
+]
