@@ -15,6 +15,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from hypergraph.analysis.measure import measure_loss
 from hypergraph.cli import main
 from hypergraph.weights import MLPWeights
 from hypergraph_l1norm.task import L1Norm
@@ -136,6 +137,16 @@ def test_generate_other_sizes_with_the_encoder_ignored(
     assert "ignore the encoder to generate 6,5,4,3" in stderr
     assert command(*words, "--decoder-only")[0] == 0
     assert MLPWeights.load(file)[0].spec.sizes == (6, 5, 4, 3)
+
+
+def test_a_shipped_generator_makes_a_double_sided_network(command: Command, tmp_path: Path) -> None:
+    file = tmp_path / "net.safetensors"
+    assert command("generate", "l1norm/memorised", "--beta", "1e-8", "--seed", 5, "--out", file)[0] == 0
+    network, metadata = MLPWeights.load(file)
+    assert metadata["task"] == "l1norm"
+    assert float(measure_loss(L1Norm(), network, seed=1)) < 0.02
+    (row,) = json.loads(command("classify", file, "--json")[1])
+    assert row["algorithm"] == "double-sided"
 
 
 def test_classify_agrees_with_the_run(run: tuple[Path, str, str], command: Command) -> None:
