@@ -1,4 +1,4 @@
-"""Writes the table of docs/default-run.md from finished runs: python docs/default_runs.py RUN..."""
+"""Prints the table of docs/default-run.md from finished runs: python docs/default_runs.py RUN..."""
 
 from __future__ import annotations
 

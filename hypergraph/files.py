@@ -71,11 +71,22 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[s
     write_bytes(path, save(flat, dict(metadata)))
 
 
+def check_format(path: Path, metadata: Mapping[str, str], name: str, version: str) -> None:
+    """Raise FileError where a file's metadata does not say that it is what `name` calls, in this version."""
+    if metadata.get("format") != name:
+        raise FileError(f"{path} is no {name} file: its metadata lacks format = {name}")
+    if metadata.get("format_version") != version:
+        found = metadata.get("format_version")
+        raise FileError(f"{path} has format version {found}; this release reads version {version}")
+
+
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     """Read the tensors and the metadata of a safetensors file. Raises FileError where it is not a whole one."""
-    if not path.is_file():
-        raise FileError(f"cannot read {path}: no such file")
     try:
+        if path.is_dir():
+            raise FileError(f"cannot read {path}: it is a folder")
+        if not path.is_file():
+            raise FileError(f"cannot read {path}: no such file")
         with safe_open(path, framework="pt") as file:
             # the file object has keys() but is no mapping
             return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118

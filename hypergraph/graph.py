@@ -18,6 +18,7 @@ from torch import Tensor
 
 from hypergraph.errors import SpecError
 from hypergraph.spec import Connection, MLPSpec
+from hypergraph.weights import kept_weights
 
 
 def computation_graph(spec: MLPSpec) -> dgl.DGLGraph:
@@ -47,14 +48,6 @@ def _per_part(values: Sequence[int], counts: Sequence[int]) -> Tensor:
 def _edges(spec: MLPSpec, connection: Connection, first_source: int, first_target: int) -> tuple[Tensor, Tensor]:
     kept = kept_weights(spec, connection).nonzero()
     return kept[:, 1] + first_source, kept[:, 0] + first_target
-
-
-def kept_weights(spec: MLPSpec, connection: Connection) -> Tensor:
-    """Which weights the connection's mask keeps: bool [target neurons, source neurons]."""
-    shape = spec.sizes[connection.target], spec.sizes[connection.source]
-    if connection.rows is None:
-        return torch.ones(shape, dtype=torch.bool)
-    return torch.tensor([[mark == "1" for mark in row] for row in connection.rows])
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from importlib.resources import files
 from pathlib import Path
 
-from hypergraph.errors import FileError
+from hypergraph.errors import FileError, UsageError
 from hypergraph.registry import TASKS
 
 
@@ -22,3 +22,21 @@ def shipped(name: str) -> Path:
         names = ", ".join(f"{task}/{path.stem}" for path in sorted(folder.glob("*.safetensors")))
         raise FileError(f"{name} is neither a file nor a shipped generator; task {task} ships {names or 'none'}")
     return path
+
+
+def generator_file(source: Path) -> Path:
+    """The generator that a run directory, a file or a shipped name stands for.
+
+    Raises:
+        UsageError: the run in that directory is not trained to the end.
+    """
+    if source.is_dir():
+        path = source / "generator.safetensors"
+        if not path.is_file():
+            raise UsageError(f"{source} holds no trained generator: if it is a run, finish it with --resume")
+        return path
+    tasks = TASKS.names()
+    named = not source.exists() and (source.parent.as_posix() in tasks or source.as_posix() in tasks)
+    return (
+        shipped(source.as_posix() if source.as_posix() not in tasks else f"{source.as_posix()}/") if named else source
+    )

@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import json
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,6 +21,9 @@ if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib
+
+MOST_SHOWN = 20
+"""Layers that a message names."""
 
 MAX_WEIGHTS = 2**31 - 1
 """More weights than this cannot be indexed."""
@@ -59,17 +63,20 @@ class MLPSpec:
     masks: tuple[Connection, ...] = ()
 
     def __post_init__(self) -> None:
+        for name in ("sizes", "skips", "masks"):  # a spec is hashed, so lists become tuples
+            object.__setattr__(self, name, _as_tuple(name, getattr(self, name)))
+        object.__setattr__(self, "skips", tuple(_as_tuple("a skip", skip) for skip in self.skips))
         _check_sizes(self.sizes)
         if not isinstance(self.activation, str) or not self.activation.isidentifier():
             raise SpecError(f"activation {self.activation!r} is not a name such as 'silu'")
         if not isinstance(self.bias, bool):
             raise SpecError(f"bias must be true or false, not {self.bias!r}")
         _check_skips(self.skips, len(self.sizes))
-        ends = {(c.source, c.target) for c in self.connections}
-        if len({(m.source, m.target) for m in self.masks}) < len(self.masks):
-            raise SpecError("two masks on one connection: merge them")
+        ends = {*itertools.pairwise(range(len(self.sizes))), *self.skips}
         for mask in self.masks:
             _check_mask(mask, ends, self.sizes)
+        if len({(m.source, m.target) for m in self.masks}) < len(self.masks):
+            raise SpecError("two masks on one connection: merge them")
         if self.dense_weights > MAX_WEIGHTS:
             raise SpecError(f"{self} has {self.dense_weights:,} weights; at most {MAX_WEIGHTS:,} can be indexed")
 
@@ -104,7 +111,8 @@ class MLPSpec:
         return not self.skips
 
     def __str__(self) -> str:
-        return ",".join(str(n) for n in self.sizes)
+        shown = [str(n) for n in self.sizes]
+        return ",".join(shown if len(shown) <= MOST_SHOWN else [*shown[:MOST_SHOWN], "…"])
 
     def to_json(self) -> str:
         """One line of JSON that :meth:`from_json` reads back."""
@@ -131,8 +139,6 @@ class MLPSpec:
         if "sizes" not in fields:
             raise SpecError("sizes is missing; write for example sizes = [16, 48, 1]")
         values: dict[str, Any] = dict(fields)
-        values["sizes"] = _as_tuple("sizes", fields["sizes"])
-        values["skips"] = tuple(_as_tuple("a skip", s) for s in _as_tuple("skips", fields.get("skips", ())))
         values["masks"] = tuple(_mask_from(m) for m in _as_tuple("masks", fields.get("masks", ())))
         return cls(**values)
 
@@ -141,13 +147,10 @@ class MLPSpec:
         """Read "16,48,1", or the path of a .json or .toml file that holds a spec. Raises SpecError."""
         if text.endswith((".json", ".toml")):
             return cls._read(Path(text))
-        try:
-            sizes = tuple(int(part) for part in text.split(","))
-        except ValueError:
-            raise SpecError(
-                f"{text!r} is no network: write sizes such as 16,48,1, or name a .json or .toml file"
-            ) from None
-        return cls(sizes)
+        parts = [part.strip() for part in text.split(",")]
+        if not all(re.fullmatch(r"-?[0-9]{1,12}", part) for part in parts):
+            raise SpecError(f"{text!r} is no network: write sizes such as 16,48,1, or name a .json or .toml file")
+        return cls(tuple(map(int, parts)))
 
     @classmethod
     def _read(cls, path: Path) -> MLPSpec:
@@ -157,7 +160,7 @@ class MLPSpec:
             raise SpecError(f"cannot read the spec {path}: {error}") from None
         try:
             return cls.from_fields(tomllib.loads(text)) if path.suffix == ".toml" else cls.from_json(text)
-        except (SpecError, tomllib.TOMLDecodeError) as error:
+        except (SpecError, ValueError, RecursionError) as error:  # tomllib raises all of its own as ValueError
             raise SpecError(f"{path}: {error}") from None
 
 
@@ -197,7 +200,7 @@ def _check_skips(skips: tuple[tuple[int, int], ...], layers: int) -> None:
 
 
 def _check_mask(mask: Connection, ends: set[tuple[int, int]], sizes: tuple[int, ...]) -> None:
-    if (mask.source, mask.target) not in ends:
+    if not (_is_count(mask.source) and _is_count(mask.target)) or (mask.source, mask.target) not in ends:
         raise SpecError(f"mask on {mask.source}->{mask.target}, but there is no such connection")
     columns, count = sizes[mask.source], sizes[mask.target]
     rows = mask.rows or ()

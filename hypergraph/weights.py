@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,21 +13,33 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hypergraph.errors import FileError, SpecError
-from hypergraph.files import read_tensors, write_tensors
-from hypergraph.spec import MLPSpec
+from hypergraph.files import check_format, read_tensors, write_tensors
+from hypergraph.spec import Connection, MLPSpec
 
 FORMAT = "hypergraph-mlp"
 FORMAT_VERSION = "1"
+PRECISIONS = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
+
+
+def kept_weights(spec: MLPSpec, connection: Connection) -> Tensor:
+    """Which weights the connection's mask keeps: bool [target neurons, source neurons]."""
+    shape = spec.sizes[connection.target], spec.sizes[connection.source]
+    if connection.rows is None:
+        return torch.ones(shape, dtype=torch.bool)
+    return torch.tensor([[mark == "1" for mark in row] for row in connection.rows])
 
 
 def activation(name: str) -> Callable[[Tensor], Tensor]:
     """The elementwise function of `torch.nn.functional` called `name`. Raises SpecError where there is none."""
-    function = getattr(F, name, None)
-    probe = torch.zeros(2, 3)
+    function: Callable[[Tensor], Tensor] | None = getattr(F, name, None)
+    probe = torch.linspace(-2, 2, 24).view(2, 3, 4)
     try:
-        if function is not None and function(probe).shape == probe.shape:
-            chosen: Callable[[Tensor], Tensor] = function
-            return chosen
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            if function is not None and torch.allclose(
+                function(probe).flatten(), torch.stack([function(number) for number in probe.flatten()])
+            ):
+                return function
     except Exception:  # torch raises whatever it likes when a function wants more than one tensor
         pass
     raise SpecError(f"activation {name!r} is no elementwise function of torch.nn.functional; try silu, relu or tanh")
@@ -96,7 +109,9 @@ class MLPWeights:
     def to_module(self) -> nn.Module:
         """A real module that computes the same: a plain `nn.Sequential` unless the spec has skip connections."""
         module = build_module(self.spec)
-        module.load_state_dict({name: tensor.detach().clone() for name, tensor in self.state_dict().items()})
+        module.load_state_dict(
+            {name: tensor.detach().clone() for name, tensor in self.state_dict().items()}, assign=True
+        )
         return module
 
     def save(self, path: Path, metadata: Mapping[str, str] | None = None) -> None:
@@ -116,13 +131,10 @@ class MLPWeights:
             FileError: where the file is not a whole network that fits its own spec, or holds other than finite numbers.
         """
         tensors, metadata = read_tensors(path)
-        if metadata.get("format") != FORMAT:
-            raise FileError(f"{path} is no network: its metadata lacks format = {FORMAT}")
-        if metadata.get("format_version") != FORMAT_VERSION:
-            version = metadata.get("format_version")
-            raise FileError(f"{path} has format version {version}; this release reads version {FORMAT_VERSION}")
+        check_format(path, metadata, FORMAT, FORMAT_VERSION)
         try:
             spec = MLPSpec.from_json(metadata.get("spec", ""))
+            activation(spec.activation)
         except SpecError as error:
             raise FileError(f"{path}: {error}") from None
         _check_tensors(path, spec, tensors)
@@ -152,10 +164,14 @@ def _check_tensors(path: Path, spec: MLPSpec, tensors: Mapping[str, Tensor]) -> 
         tensor = tensors[name]
         if tuple(tensor.shape) != shape:
             raise FileError(f"{path}: {name} has shape {tuple(tensor.shape)}; its spec {spec} needs {shape}")
-        if not tensor.is_floating_point():
-            raise FileError(f"{path}: {name} is {tensor.dtype}, not floating point")
+        if tensor.dtype not in PRECISIONS:
+            raise FileError(f"{path}: {name} is {tensor.dtype}, none of {', '.join(map(str, PRECISIONS))}")
         if not bool(torch.isfinite(tensor).all()):
             raise FileError(f"{path}: {name} holds NaN or infinity")
+    for mask in spec.masks:
+        name = f"{_name(mask.source, mask.target)}.weight"
+        if bool(tensors[name][~kept_weights(spec, mask)].any()):
+            raise FileError(f"{path}: {name} is not zero where the mask of its spec removes weights")
 
 
 class Activation(nn.Module):

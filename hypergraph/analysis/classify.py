@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 
 from hypergraph.errors import SpecError
 from hypergraph.interfaces import Classifier
 from hypergraph.weights import MLPWeights
+
+_log = logging.getLogger(__name__)
 
 
 def classify(
@@ -18,7 +21,10 @@ def classify(
         return [None] * count, [{}] * count
     try:
         tensors = classifier.order_parameters(networks, sibling)
+        values = [{name: float(tensor[index]) for name, tensor in tensors.items()} for index in range(count)]
+        return classifier.classify(tensors), values
     except SpecError:
         return [None] * count, [{}] * count
-    values = [{name: float(tensor[index]) for name, tensor in tensors.items()} for index in range(count)]
-    return classifier.classify(tensors), values
+    except Exception as error:  # a broken plugin must not cost a training
+        _log.warning("passed over: the classifier of %s raised %r", classifier.task, error)
+        return [None] * count, [{}] * count

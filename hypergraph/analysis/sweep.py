@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -10,9 +9,11 @@ from hypergraph.analysis.classify import classify
 from hypergraph.analysis.measure import generate, measure_loss
 from hypergraph.interfaces import Classifier, Task
 from hypergraph.model.generator import Generator
+from hypergraph.model.pareto import LOG10_BETA_RANGE
 from hypergraph.weights import MLPWeights
 
-BETAS = tuple(10.0 ** (-12 + 0.4 * n) for n in range(31))
+_LOW, _HIGH = LOG10_BETA_RANGE
+BETAS = tuple(10.0 ** (_LOW + (_HIGH - _LOW) * n / 30) for n in range(31))
 """From 1e-12 to 1 in 30 logarithmic increments, as in the paper's figures."""
 
 
@@ -76,6 +77,6 @@ def _rows(
 def best_by_algorithm(rows: Sequence[Row]) -> dict[str, Row]:
     """The network of lowest loss for each algorithm found."""
     best: dict[str, Row] = {}
-    for row in sorted((row for row in rows if row.algorithm and math.isfinite(row.loss)), key=lambda row: row.loss):
+    for row in sorted((row for row in rows if row.algorithm), key=lambda row: row.loss):
         best.setdefault(str(row.algorithm), row)
     return best

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Annotated, Any
 
@@ -40,7 +41,7 @@ def _version(wanted: bool) -> None:
 @app.callback()
 def _options(
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+        bool, typer.Option("--version", callback=_version, is_eager=True, envvar=None, help="Print the version.")
     ] = False,
 ) -> None:
     pass
@@ -59,5 +60,6 @@ def main() -> None:
         sys.exit(2)
     except (KeyboardInterrupt, typer.Abort):
         sys.exit(INTERRUPTED)
-    except BrokenPipeError:
-        sys.exit(1)
+    except OSError as error:  # standard output is full, closed or gone
+        complain(f"cannot write the result: {error.strerror or error}")
+        os._exit(1)  # a usual exit would flush it once more

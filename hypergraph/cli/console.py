@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,13 +13,18 @@ from rich.console import Console
 if TYPE_CHECKING:
     from hypergraph.spec import MLPSpec
 
-out = Console(highlight=False)
-err = Console(stderr=True, highlight=False)
+out = Console(highlight=False, markup=False)
+err = Console(stderr=True, highlight=False, markup=False)
 
 
 def complain(message: str) -> None:
     """One line on stderr, whatever the message holds."""
-    print("error:", " ".join(message.split()), file=sys.stderr)
+    print("error:", printable(message), file=sys.stderr)
+
+
+def printable(text: str) -> str:
+    """One line that cannot steer a terminal."""
+    return "".join(character if character.isprintable() else "?" for character in " ".join(text.split()))
 
 
 def write_json_lines(value: object) -> None:
@@ -32,7 +38,7 @@ Layers = Annotated[
     str | None,
     typer.Option(metavar="SPEC", help="The network: sizes such as 16,48,1, or a .json or .toml file with a spec."),
 ]
-Seed = Annotated[int, typer.Option(min=0, help="Every random number follows from it.")]
+Seed = Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Every random number follows from it.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
 
@@ -55,22 +61,19 @@ def parse_device(text: str) -> str:
 
     if text == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
-    kind, _, index = text.partition(":")
-    if kind not in ("cpu", "cuda") or (index and not index.isdigit()) or (kind == "cpu" and index):
+    if not re.fullmatch("cpu|cuda(:[0-9]{1,3})?", text):
         raise UsageError(f"device {text!r} is none of auto, cpu, cuda, cuda:N")
-    if kind == "cuda" and int(index or 0) >= torch.cuda.device_count():
+    if text != "cpu" and int(text[5:] or 0) >= torch.cuda.device_count():
         raise UsageError(f"device {text!r} is not here: torch sees {torch.cuda.device_count()} GPUs; use --device cpu")
     return text
 
 
 def check_beta(beta: float) -> float:
     """A price that can be generated at. Raises UsageError."""
-    import math
-
     from hypergraph.errors import UsageError
 
-    if not (math.isfinite(beta) and beta > 0):
-        raise UsageError(f"beta {beta} is no price: it must be positive, from 1e-12 (free) to 1 (dear)")
+    if not 1e-12 <= beta <= 1:
+        raise UsageError(f"beta {beta} is no price: generators are trained from 1e-12 (free) to 1 (dear)")
     return beta
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from hypergraph.cli.console import Layers, Seed, check_beta, err, parse_layers
-from hypergraph.registry import TASKS
+from hypergraph.pretrained import generator_file
 
 
 def generate(
@@ -33,7 +33,7 @@ def generate(
 
     if out.suffix != ".safetensors":
         raise UsageError(f"--out {out} must end in .safetensors")
-    generator, metadata = Generator.load(_file(source))
+    generator, metadata = Generator.load(generator_file(source))
     if member >= generator.members:
         raise UsageError(f"{source} has members 0 to {generator.members - 1}, not {member}")
     spec = parse_layers(layers, generator.specs[0])
@@ -44,12 +44,3 @@ def generate(
     task = {"task": metadata["task"]} if "task" in metadata else {}
     sample.networks[0].save(out, {**task, **{name: str(value) for name, value in text.items()}})
     err.print(f"wrote {out}: {spec}, {float(sample.kl[0]):.1f} nats", soft_wrap=True)
-
-
-def _file(source: Path) -> Path:
-    from hypergraph.pretrained import shipped
-
-    if source.is_dir():
-        return source / "generator.safetensors"
-    named = not source.exists() and source.parent.as_posix() in TASKS.names()
-    return shipped(source.as_posix()) if named else source

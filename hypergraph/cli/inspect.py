@@ -7,7 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from hypergraph.cli.console import Json, out, write_json_lines
+from hypergraph.cli.console import Json, out, printable, write_json_lines
+from hypergraph.pretrained import generator_file
 
 
 def inspect(
@@ -15,12 +16,12 @@ def inspect(
     json: Json = False,
 ) -> None:
     """Say what a network, a generator or a run is."""
-    facts = _run(source) if source.is_dir() else _file(source)
+    facts = _run(source) if source.is_dir() else _file(generator_file(source))
     if json:
         write_json_lines(facts)
         return
     for name, value in facts.items():
-        out.print(f"{name:>12}  {value}", soft_wrap=True, markup=False)
+        out.print(f"{name:>12}  {value}", soft_wrap=True)
 
 
 def _run(path: Path) -> dict[str, Any]:
@@ -60,4 +61,4 @@ def _file(path: Path) -> dict[str, Any]:
 
 def _plain(metadata: dict[str, str]) -> dict[str, str]:
     hidden = {"format", "format_version", "spec", "specs"}
-    return {name: value for name, value in sorted(metadata.items()) if name not in hidden}
+    return {printable(name): printable(value) for name, value in sorted(metadata.items()) if name not in hidden}

@@ -15,6 +15,7 @@ from hypergraph.analysis.sweep import BETAS, Row, best_by_algorithm, sweep
 from hypergraph.cli.console import err, relative
 from hypergraph.cli.progress import watch
 from hypergraph.engines.local import train, worker_count
+from hypergraph.errors import FileError
 from hypergraph.files import write_json
 from hypergraph.model.generator import Generator
 from hypergraph.registry import TASKS, classifier_for, working_visualizers
@@ -58,11 +59,13 @@ def finish(run: RunDirectory, generator: Generator) -> dict[str, Any]:
         **config.to_fields(),
         "algorithms": dict(classifier.colours) if classifier else {},
         "networks": [_save(run, row) for row in found],
-        "figures": _draw(run, found),
-        "analysis_seconds": round(time.monotonic() - started, 1),
+        "figures": [],
+        "analysis_seconds": None,
     }
     write_json(run.result, result)
-    return result
+    drawn = {"figures": _draw(run, found), "analysis_seconds": round(time.monotonic() - started, 1)}
+    write_json(run.result, {**result, **drawn})
+    return {**result, **drawn}
 
 
 def _save(run: RunDirectory, row: Row) -> dict[str, Any]:
@@ -84,10 +87,19 @@ def _draw(run: RunDirectory, rows: list[Row]) -> list[str]:
     visualizer = next(iter(working_visualizers()), None)
     if visualizer is None:
         return []
-    best = best_by_algorithm(rows) or {"best": min(rows, key=lambda row: row.loss)}
+    finite = [row for row in rows if math.isfinite(row.loss)]
+    if not finite:
+        return []
+    best = best_by_algorithm(finite) or {"best": min(finite, key=lambda row: row.loss)}
     titles = [f"{label}: member {row.member}, beta {row.beta:.1e}, loss {row.loss:.3f}" for label, row in best.items()]
     networks = MLPWeights.stack([row.network for row in best.values()])
     figures = [[run.figures / f"{label}.{suffix}" for label in best] for suffix in ("svg", "png")]
-    for paths in figures:
-        visualizer.draw(networks, paths, layout=visualizer.layouts[0], seed=run.config.seed, titles=titles)
+    try:
+        for paths in figures:
+            visualizer.draw(networks, paths, layout=visualizer.layouts[0], seed=run.config.seed, titles=titles)
+    except FileError:
+        raise
+    except Exception as error:  # a broken plugin must not cost a result
+        err.print(f"nothing drawn: {type(visualizer).__name__} raised {error!r}", soft_wrap=True)
+        return []
     return [relative(path, run.path) for paths in figures for path in paths]

@@ -12,6 +12,8 @@ from rich.text import Text
 from hypergraph.cli.console import out
 from hypergraph.runs.directory import RunDirectory
 
+MANY = 4
+"""With more members, the table counts them by algorithm."""
 EVERY = 3
 """The table shows every third price of the sweep."""
 
@@ -24,11 +26,15 @@ def print_report(run: RunDirectory, result: dict[str, Any]) -> None:
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))  # four members fit 80 columns
     table.title = f"{run.config.task} {run.config.spec}: algorithm and loss by price of information"
     table.add_column("beta", justify="right")
-    for member in range(run.config.members):
-        table.add_column(f"member {member}")
+    members = range(run.config.members)
+    many = len(members) > MANY
+    for name in [*colours, ""] if many else [f"member {member}" for member in members]:
+        table.add_column(name, style=colours.get(name, ""))
     for beta in betas[::EVERY]:
-        row = [cells[beta, member] for member in range(run.config.members)]
-        table.add_row(f"{beta:.1e}", *(Text(_cell(cell), style=colours.get(cell["algorithm"], "")) for cell in row))
+        row = [cells[beta, member] for member in members]
+        table.add_row(
+            f"{beta:.1e}", *(_counts(row, [*colours, None]) if many else [_text(cell, colours) for cell in row])
+        )
     out.print(table)
     counts = Counter(network["algorithm"] for network in networks)
     for label, count in counts.most_common():
@@ -37,6 +43,16 @@ def print_report(run: RunDirectory, result: dict[str, Any]) -> None:
         out.print(name, f"{count} of {len(networks)}, best loss {_loss(best):.4f}: {best['file']}", soft_wrap=True)
     if result["figures"]:
         out.print("drawn:", *(figure for figure in result["figures"] if figure.endswith(".svg")), soft_wrap=True)
+
+
+def _counts(row: list[dict[str, Any]], labels: list[str | None]) -> list[str]:
+    """How many members run each algorithm, and the lowest loss among them."""
+    groups = [[_loss(network) for network in row if network["algorithm"] == label] for label in labels]
+    return [f"{len(losses)}, best {min(losses):.3f}" if losses else "" for losses in groups]
+
+
+def _text(network: dict[str, Any], colours: dict[str, str]) -> Text:
+    return Text(_cell(network), style=colours.get(network["algorithm"], ""))
 
 
 def _cell(network: dict[str, Any]) -> str:

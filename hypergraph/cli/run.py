@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,6 +21,7 @@ RUNS = Path("runs")
 
 
 def run(
+    context: typer.Context,
     task: Annotated[str, typer.Argument(metavar="TASK", autocompletion=TASKS.names, help="A task plugin.")],
     members: Annotated[int | None, typer.Option(min=1, help="Hypernetworks to train, each from its own seed.")] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Training steps.")] = None,
@@ -36,14 +39,12 @@ def run(
 
     plugin = TASKS.find(task)
     if resume:
-        if any((members, steps, layers)):
-            raise UsageError("a resumed run keeps its members, steps and layers: leave them out, or start a new run")
+        _check_resumed(context)
         directory = _resumed(plugin.name, out)
     else:
         directory = _started(_config(task, members, steps, layers, preset, seed, device), out)
-    with directory.lock():
-        generator = train_with_progress(directory)
-        result = finish(directory, generator)
+    with directory.lock(), contextlib.redirect_stdout(sys.stderr):  # a plugin may print; stdout is for the result
+        result = finish(directory, train_with_progress(directory))
     if json:
         write_json_lines(result)
     else:
@@ -63,10 +64,22 @@ def _config(
     plugin = TASKS.load(task)
     spec = parse_layers(layers, plugin.default_spec)
     plugin.check_spec(spec)
+    if not spec.weight_count:
+        raise UsageError("the masks leave no weight to generate")
     chosen = PRESETS[preset]
     count, where = members or chosen.members, parse_device(device)
     check_memory(spec, count, TRAINING, where)
     return RunConfig(task, spec, count, seed, where, Recipe(steps=steps or chosen.steps))
+
+
+KEPT = ("members", "steps", "layers", "preset", "seed", "device")
+"""Options that a run is started with and keeps."""
+
+
+def _check_resumed(context: typer.Context) -> None:
+    given = [name for name in KEPT if getattr(context.get_parameter_source(name), "name", "") == "COMMANDLINE"]
+    if given:
+        raise UsageError(f"a resumed run keeps its {' and '.join(given)}: leave them out, or start a new run")
 
 
 def _started(config: RunConfig, out: Path | None) -> RunDirectory:
@@ -79,9 +92,12 @@ def _started(config: RunConfig, out: Path | None) -> RunDirectory:
 
 
 def _resumed(task: str, out: Path | None) -> RunDirectory:
+    from hypergraph.memory import TRAINING, check_memory
     from hypergraph.runs.directory import RunDirectory, latest_run
 
     directory = RunDirectory.open(out or latest_run(RUNS / task))
+    config = directory.config
+    check_memory(config.spec, config.members, TRAINING, parse_device(config.device))
     if directory.config.task.rpartition("/")[2] != task:
         raise UsageError(f"{directory.path} is a run of {directory.config.task}, not of {task}")
     return directory

@@ -13,7 +13,7 @@ from collections.abc import Generator
 from typing import Any
 
 from hypergraph.engines.worker import STOPPED
-from hypergraph.errors import HypergraphError
+from hypergraph.errors import FileError, HypergraphError
 from hypergraph.runs.directory import Chunk, RunDirectory
 
 Event = dict[str, Any]
@@ -70,9 +70,13 @@ def train(run: RunDirectory, chunks: list[Chunk]) -> Generator[tuple[Chunk, Even
 
 
 def _start(run: RunDirectory, chunk: Chunk, threads: int) -> subprocess.Popen[str]:
-    chunk.folder.mkdir(parents=True, exist_ok=True)
     first, last = str(chunk.members[0]), str(chunk.members[-1])
-    with (chunk.folder / "log.txt").open("a") as log:
+    try:
+        chunk.folder.mkdir(parents=True, exist_ok=True)
+        log = (chunk.folder / "log.txt").open("a")
+    except OSError as error:
+        raise FileError(f"cannot write {chunk.folder}: {error.strerror or error}") from None
+    with log:
         return subprocess.Popen(
             [sys.executable, "-m", "hypergraph.engines.worker", str(run.path), first, last],
             stdin=subprocess.PIPE,
@@ -86,11 +90,13 @@ def _start(run: RunDirectory, chunk: Chunk, threads: int) -> subprocess.Popen[st
 
 def _listen(chunk: Chunk, worker: subprocess.Popen[str], events: queue.Queue[tuple[Chunk, Event | None]]) -> None:
     assert worker.stdout is not None
-    with worker.stdout as lines:
-        for line in lines:
-            events.put((chunk, json.loads(line)))
-    worker.wait()
-    events.put((chunk, None))
+    try:
+        with worker.stdout as lines:
+            for line in lines:
+                events.put((chunk, json.loads(line)))
+    finally:
+        worker.wait()
+        events.put((chunk, None))
 
 
 def _check(chunk: Chunk, worker: subprocess.Popen[str]) -> None:

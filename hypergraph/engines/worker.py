@@ -62,7 +62,8 @@ class Worker:
             if time.monotonic() - reported > 1:
                 reported = time.monotonic()
                 _tell({"step": trainer.steps_done})
-        trainer.save(chunk.state)
+        if trainer.steps_done:
+            trainer.save(chunk.state)
         if trainer.steps_done < self.steps:
             return False
         trainer.generator.save(chunk.trained)
@@ -91,7 +92,7 @@ class Worker:
 
 
 def _tell(row: dict[str, Any]) -> None:
-    print(json.dumps(row), flush=True)
+    print(json.dumps(row), file=sys.__stdout__, flush=True)
 
 
 def _stop_with_input(worker: Worker) -> None:
@@ -102,6 +103,7 @@ def _stop_with_input(worker: Worker) -> None:
 def main(path: str, first: str, last: str) -> int:
     """Train members FIRST to LAST of the run in `path`. Returns the exit status."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
+    sys.stdout = sys.stderr  # whatever a plugin prints goes to the log, not between the reports
     run = RunDirectory.open(Path(path))
     worker = Worker(run, Chunk(run.path / "training", range(int(first), int(last) + 1)))
     threading.Thread(target=_stop_with_input, args=(worker,), daemon=True).start()

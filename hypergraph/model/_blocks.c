@@ -35,7 +35,7 @@ static int64_t longest(const int64_t *starts, int64_t neurons)
 #include "_blocks_types.inc"
 #undef FLAVOUR
 
-/* The same again for machines with AVX2: half the time. */
+/* The same again for machines with AVX2. */
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
 #pragma GCC push_options
 #pragma GCC target("avx2,fma")

@@ -28,6 +28,7 @@ def attention(projections: Tensor, graph: ComputationGraph) -> Tensor:
     sizes = [neurons * degree for neurons, degree in graph.buckets]
     results = []
     for (neurons, degree), bucket in zip(graph.buckets, by_neuron.split(sizes, 3), strict=True):
+        # five axes: torch's fused kernels, which take four, hide NaN
         keys, queries, values = bucket.unflatten(3, (neurons, degree)).unbind(1)
         results.append(F.scaled_dot_product_attention(queries, keys, values).flatten(2, 3))
     slots = torch.cat(results, 2).index_select(2, torch.argsort(graph.slots))

@@ -47,6 +47,8 @@ class _Blocks(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, preactivations: Tensor, draws: Tensor, graph: ComputationGraph) -> tuple[Tensor, Tensor]:
         preactivations = preactivations.contiguous()
+        if draws.stride()[1:] != (draws.shape[2], 1) or draws.dtype != preactivations.dtype:
+            draws = draws.to(preactivations.dtype).contiguous()
         members, _, sides, weights = preactivations.shape
         computed = preactivations.new_empty(members, COMPUTED, sides, weights)
         kl = preactivations.new_empty(members, weights)
@@ -59,6 +61,8 @@ class _Blocks(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, by_computed: Tensor, by_kl: Tensor) -> tuple[Tensor, None, None]:
+        if torch.is_grad_enabled():
+            raise RuntimeError("the compiled blocks have no second derivative; torch_blocks has")
         preactivations, draws, most, share = ctx.saved_tensors
         result = torch.empty_like(preactivations)
         inputs = by_computed.contiguous(), by_kl.contiguous(), most, share

@@ -12,15 +12,15 @@ import torch
 from torch import Tensor, nn
 
 from hypergraph.errors import FileError, SpecError, UsageError
-from hypergraph.files import read_tensors, write_tensors
-from hypergraph.graph import ComputationGraph, kept_weights
+from hypergraph.files import check_format, read_tensors, write_tensors
+from hypergraph.graph import ComputationGraph
 from hypergraph.model.blocks import DRAWS, HYPERDEPTH
 from hypergraph.model.encodings import positional_encodings
 from hypergraph.model.hypernetwork import SHARED_HYPERWEIGHTS, Generated, hypernetwork, hyperweight_count
 from hypergraph.model.initial import initial_hyperweights
 from hypergraph.model.pareto import ParetoHyperhypernetwork
 from hypergraph.spec import Connection, MLPSpec
-from hypergraph.weights import MLPWeights
+from hypergraph.weights import MLPWeights, activation, kept_weights
 
 FORMAT = "hypergraph-generator"
 FORMAT_VERSION = "1"
@@ -128,16 +128,16 @@ class Generator(nn.Module):
             FileError: where the file is not a whole generator that fits its own specs, or holds NaN or infinity.
         """
         tensors, metadata = read_tensors(path)
-        if metadata.get("format") != FORMAT:
-            raise FileError(f"{path} is no generator: its metadata lacks format = {FORMAT}")
-        if metadata.get("format_version") != FORMAT_VERSION:
-            version = metadata.get("format_version")
-            raise FileError(f"{path} has format version {version}; this release reads version {FORMAT_VERSION}")
+        check_format(path, metadata, FORMAT, FORMAT_VERSION)
         try:
             specs = [MLPSpec.from_json(text) for text in json.loads(metadata["specs"])]
-            count = hyperweight_count(ComputationGraph.of(*specs))
-        except (KeyError, ValueError, TypeError, SpecError) as error:
+            for spec in specs:
+                activation(spec.activation)
+        except (KeyError, ValueError, TypeError, RecursionError, SpecError) as error:
             raise FileError(f"{path} does not say which networks it generates: {error}") from None
+        count = hyperweight_count(sum(spec.weight_count for spec in specs))
+        if not specs or count == SHARED_HYPERWEIGHTS:
+            raise FileError(f"{path} generates no weights")
         try:
             return cls(specs, ParetoHyperhypernetwork.checked(tensors, count)), metadata
         except ValueError as error:

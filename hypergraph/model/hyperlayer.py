@@ -39,7 +39,7 @@ class Linear(NamedTuple):
     def __call__(self, hyperactivations: Hyperactivations) -> Tensor:
         """Hyperactivations -> [member, out, side, weight].
 
-        Blocks that are the same for both sides are multiplied once: a third of the operations is saved.
+        Blocks that are the same for both sides are multiplied once.
         """
         computed, learned, encodings = hyperactivations
         by_computed, by_learned, by_position = self.weight.split((COMPUTED, LEARNED, 3 * POSITION), 2)

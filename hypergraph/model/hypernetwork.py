@@ -27,9 +27,9 @@ SHARED_HYPERWEIGHTS = sum(out * (width + 1) for out, width in _SHAPES)
 """Hyperweights that any network shares; those after them are learned variables of one network."""
 
 
-def hyperweight_count(graph: ComputationGraph) -> int:
-    """Hyperweights with the learned variables of `graph` counted in."""
-    return SHARED_HYPERWEIGHTS + HYPERDEPTH * LEARNED * graph.weights
+def hyperweight_count(weights: int) -> int:
+    """Hyperweights with the learned variables of this many generated weights counted in."""
+    return SHARED_HYPERWEIGHTS + HYPERDEPTH * LEARNED * weights
 
 
 class Generated(NamedTuple):

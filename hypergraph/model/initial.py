@@ -30,7 +30,7 @@ WIRE = 1.0
 
 def initial_hyperweights(graph: ComputationGraph, rng: torch.Generator) -> tuple[Tensor, Tensor]:
     """Hyperweights to start from, and the scale on which each of them may vary with beta; both [hyperweights]."""
-    values, scales = torch.zeros(2, 1, hyperweight_count(graph))
+    values, scales = torch.zeros(2, 1, hyperweight_count(graph.weights))
     linears, learned = unflatten_hyperweights(values, graph, encoder=True)
     spreads, learned_spread = unflatten_hyperweights(scales, graph, encoder=True)
     for linear, spread in zip(linears, spreads, strict=True):

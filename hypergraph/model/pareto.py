@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 WIDTHS = (100, 10)
 LOG10_BETA_RANGE = (-12.0, 0.0)
+"""Of the prices that a generator is trained for."""
 
 DEPENDENCE = 0.3
 """How much the hyperweights vary with beta at the start, relative to their own scale."""

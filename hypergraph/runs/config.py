@@ -78,6 +78,8 @@ def _of(kind: type, fields: dict[str, Any], name: str) -> Any:
     value = fields[name]
     if not isinstance(value, kind) or isinstance(value, bool):
         raise FileError(f"the configuration's {name} is {value!r}, not {kind.__name__}")
+    if isinstance(value, int) and value < 0:
+        raise FileError(f"the configuration's {name} is {value}; it must not be negative")
     return value
 
 

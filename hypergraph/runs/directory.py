@@ -15,13 +15,14 @@ import fcntl
 import itertools
 import json
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from hypergraph.errors import FileError, UsageError
-from hypergraph.files import read_json, write_json
+from hypergraph.files import read_json, write_bytes, write_json
 from hypergraph.runs.config import RunConfig
 
 
@@ -54,7 +55,7 @@ class Chunk:
             return
         lines = self.metrics.read_text(encoding="utf-8").splitlines(keepends=True)
         kept = [line for line in lines if line.endswith("\n") and json.loads(line)["step"] <= step]
-        self.metrics.write_text("".join(kept), encoding="utf-8")
+        write_bytes(self.metrics, "".join(kept).encode())
 
 
 class RunDirectory:
@@ -73,6 +74,8 @@ class RunDirectory:
         """Start a run in a new or empty folder. Raises FileError, UsageError."""
         if (path / "config.json").exists():
             raise UsageError(f"{path} already holds a run: continue it with --resume, or choose another --out")
+        if path.is_dir() and any(path.iterdir()):
+            raise UsageError(f"{path} is not empty: choose another --out")
         write_json(path / "config.json", config.to_fields())
         return cls(path, config)
 
@@ -81,16 +84,17 @@ class RunDirectory:
         """The run in an existing folder. Raises FileError, UsageError."""
         if not (path / "config.json").is_file():
             raise UsageError(f"{path} holds no run: there is no config.json in it")
+        fields = read_json(path / "config.json")
         try:
-            return cls(path, RunConfig.from_fields(read_json(path / "config.json")))
+            return cls(path, RunConfig.from_fields(fields))
         except FileError as error:
             raise FileError(f"{path / 'config.json'}: {error}") from None
 
     def chunks(self, count: int) -> list[Chunk]:
         """Divide the members into `count` chunks, or as an earlier start of this run divided them."""
         training = self.path / "training"
-        folders = [folder.name.split("-") for folder in training.glob("[0-9]*-[0-9]*")]
-        ranges = sorted((int(first), int(last) + 1) for first, last in folders)
+        names = [re.fullmatch(r"([0-9]{1,9})-([0-9]{1,9})", folder.name) for folder in training.glob("*")]
+        ranges = sorted((int(name[1]), int(name[2]) + 1) for name in names if name)
         members = self.config.members
         if not ranges or [start for start, _ in ranges] + [members] != [0] + [stop for _, stop in ranges]:
             cuts = [members * n // count for n in range(count + 1)]

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import torch
 
-from hypergraph.graph import kept_weights
 from hypergraph.interfaces import Task
 from hypergraph.spec import MLPSpec
 from hypergraph.streams import restart, stream
 from hypergraph.training.schedule import learning_rate
-from hypergraph.weights import MLPWeights
+from hypergraph.weights import MLPWeights, kept_weights
 
 
 def train_directly(

@@ -5,8 +5,9 @@ import math
 import torch
 from torch import Tensor
 
-LOWEST, HIGHEST = -12.0, 0.0
-"""log10 of the prices that a generator is trained for."""
+from hypergraph.model.pareto import LOG10_BETA_RANGE
+
+LOWEST, HIGHEST = LOG10_BETA_RANGE
 FIRST_WINDOW = 1.0
 """Decades of beta that are open at the first step."""
 

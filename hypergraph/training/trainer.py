@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import torch
 from torch import Tensor
 
 from hypergraph.errors import FileError
-from hypergraph.files import read_tensors, write_tensors
+from hypergraph.files import check_format, read_tensors, write_tensors
 from hypergraph.interfaces import Task
 from hypergraph.model.generator import Generator
 from hypergraph.spec import MLPSpec
@@ -18,6 +19,8 @@ from hypergraph.training.objective import clip_per_member, objective
 from hypergraph.training.recipe import Recipe
 from hypergraph.training.schedule import draw_beta, learning_rate
 
+FORMAT = "hypergraph-training"
+FORMAT_VERSION = "1"
 BETAS = (0.9, 0.99)
 CLIP = 1.0
 
@@ -67,29 +70,38 @@ class Trainer:
         self.optimizer.step()
 
     def save(self, path: Path) -> None:
-        """Write all that is needed to go on: parameters, moments of the gradient, step. Raises FileError."""
+        """Write all that is needed to go on after a first step: parameters, moments, step. Raises FileError."""
         tensors = {name: parameter.detach() for name, parameter in self.generator.pareto.named_parameters()}
         moments = self.optimizer.state_dict()["state"]
-        for name, moment in zip(list(tensors), moments.values(), strict=False):
+        for name, moment in zip(list(tensors), moments.values(), strict=True):
             tensors |= {f"mean.{name}": moment["exp_avg"], f"square.{name}": moment["exp_avg_sq"]}
-        text = {"format": "hypergraph-training", "format_version": "1", "step": str(self.steps_done)}
+        text = {"format": FORMAT, "format_version": FORMAT_VERSION, "step": str(self.steps_done)}
         write_tensors(path, tensors, text)
 
     def restore(self, path: Path) -> None:
         """Go on from where :meth:`save` was called. Raises FileError where the file does not fit this training."""
         tensors, metadata = read_tensors(path)
-        names = [name for name, _ in self.generator.pareto.named_parameters()]
-        expected = {prefix + name for prefix in ("", "mean.", "square.") for name in names}
-        if metadata.get("format") != "hypergraph-training" or set(tensors) != expected:
-            raise FileError(f"{path} is no state of a training")
-        step = int(metadata["step"])
+        check_format(path, metadata, FORMAT, FORMAT_VERSION)
+        step = self._check_state(path, tensors, metadata)
         state = {}
         for index, (name, parameter) in enumerate(self.generator.pareto.named_parameters()):
-            if tensors[name].shape != parameter.shape:
-                raise FileError(f"{path}: {name} has shape {tuple(tensors[name].shape)}, not {tuple(parameter.shape)}")
             with torch.no_grad():
                 parameter.copy_(tensors[name])
             moments = {"exp_avg": tensors[f"mean.{name}"], "exp_avg_sq": tensors[f"square.{name}"]}
             state[index] = {"step": torch.tensor(float(step)), **moments}
         self.optimizer.load_state_dict({"state": state, "param_groups": self.optimizer.state_dict()["param_groups"]})
         self.steps_done = step
+
+    def _check_state(self, path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> int:
+        """The step of a saved state that fits this training. Raises FileError."""
+        named = dict(self.generator.pareto.named_parameters())
+        expected = {prefix + name: p.shape for prefix in ("", "mean.", "square.") for name, p in named.items()}
+        if set(tensors) != set(expected) or not re.fullmatch("[0-9]{1,12}", metadata.get("step", "")):
+            raise FileError(f"{path} is no state of a training")
+        for name, shape in expected.items():
+            tensor = tensors[name]
+            if tensor.shape != shape:
+                raise FileError(f"{path}: {name} has shape {tuple(tensor.shape)}, not {tuple(shape)}")
+            if tensor.dtype != torch.float32 or not bool(torch.isfinite(tensor).all()):
+                raise FileError(f"{path}: {name} must be finite float32 numbers")
+        return int(metadata["step"])

@@ -11,6 +11,7 @@ from hypergraph.errors import SpecError
 from hypergraph.interfaces import UNKNOWN, Classifier
 from hypergraph.weights import MLPWeights
 from hypergraph_l1norm.order_parameters import (
+    assigned_share,
     assignment,
     double_sidedness,
     one_signedness,
@@ -26,6 +27,8 @@ ASSIGNED = 7.0
 """From this assignment on, inputs have hidden neurons of their own."""
 ASSIGNED_TWICE = 4.5
 """From this two-sided assignment on, they have one for either sign."""
+ASSIGNED_SHARE = 0.5
+"""From this assigned share on, such neurons are the rule and no accident of a wide layer."""
 ONE_SIGNED = 0.8
 """From this one-signedness on, the read-out is a plain sum."""
 
@@ -46,6 +49,7 @@ class L1NormClassifier(Classifier):
     strongest_connection    0.2 to 4.6      2.8 to 3.7      2.8 to 3.7
     assignment              below 7 (*)     above 20        above 20
     two_sided_assignment    below 4         below 3.5       above 18
+    assigned_share          below 0.4       above 0.75      above 0.99
     one_signedness          above 0.99      above 0.99      above 0.99
 
     (*) Below 5 from eight inputs on. The worst size is (4, 16): one normal matrix in 400 reaches 7. The paper's α₁
@@ -71,6 +75,7 @@ class L1NormClassifier(Classifier):
             "strongest_connection": strongest_connection(first),
             "assignment": assignment(first),
             "two_sided_assignment": two_sided_assignment(first),
+            "assigned_share": assigned_share(first),
             "one_signedness": one_signedness(first, second),
         }
         if sibling is not None:
@@ -78,14 +83,16 @@ class L1NormClassifier(Classifier):
         return parameters
 
     def classify(self, order_parameters: Mapping[str, Tensor]) -> list[str]:
-        names = "assignment", "two_sided_assignment", "one_signedness"
+        names = "assignment", "two_sided_assignment", "assigned_share", "one_signedness"
         values = (order_parameters[name].flatten().tolist() for name in names)
         return [_label(*network) for network in zip(*values, strict=True)]
 
 
-def _label(assigned: float, assigned_twice: float, one_signed: float) -> str:
-    if not math.isfinite(assigned + assigned_twice + one_signed) or one_signed < ONE_SIGNED:
+def _label(assigned: float, assigned_twice: float, share: float, one_signed: float) -> str:
+    if not math.isfinite(assigned + assigned_twice + share + one_signed) or one_signed < ONE_SIGNED:
         return UNKNOWN
+    if share < ASSIGNED_SHARE:
+        return CONVEXITY
     if assigned_twice >= ASSIGNED_TWICE:
         return DOUBLE_SIDED
     return PUDDING if assigned >= ASSIGNED else CONVEXITY

@@ -11,6 +11,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+WEAK = 0.1
+"""A neuron whose weights are weaker than this, beside the strongest neuron's, has no say in who dominates whom."""
+DOMINATED = 4.5
+"""An input dominates a neuron from this weight on, over the root mean square of the neuron's others."""
+
 
 def double_sidedness(weight: Tensor) -> Tensor:
     """α₁ (equation 5): min_i min(-min_j W_ij, max_j W_ij) / median_ij |W_ij|. [..., hidden, input] -> [...]
@@ -53,6 +58,16 @@ def two_sided_assignment(weight: Tensor) -> Tensor:
     return torch.minimum(-dominance.amin(-2), dominance.amax(-2)).median(-1).values
 
 
+def assigned_share(weight: Tensor) -> Tensor:
+    """The share of ‖W‖² that belongs to hidden neurons which one input dominates. [..., hidden, input] -> [...]
+
+    Of many random neurons some are dominated by chance, but they are few.
+    """
+    strength = weight.square().sum(-1)
+    dominated = _dominance(weight).abs().amax(-1) >= DOMINATED
+    return (strength * dominated).sum(-1) / _positive(strength.sum(-1))
+
+
 def one_signedness(first: Tensor, second: Tensor) -> Tensor:
     """How far the read-out sums the hidden neurons with one sign: 1 if all share it, near 0 if it is drawn at random.
 
@@ -63,11 +78,16 @@ def one_signedness(first: Tensor, second: Tensor) -> Tensor:
 
 
 def _dominance(weight: Tensor) -> Tensor:
-    """W_ij over the root mean square of neuron j's weights from other inputs, finite: [..., hidden, input]."""
+    """W_ij over the root mean square of neuron j's weights from other inputs, finite: [..., hidden, input].
+
+    Zero at neurons far weaker than the strongest: what is nearly nothing may look like anything.
+    """
     squares = weight.square()
-    share = squares / _positive(squares.sum(-1, keepdim=True))
+    strength = squares.sum(-1, keepdim=True)
+    share = squares / _positive(strength)
     others = (1 - share).clamp(min=torch.finfo(weight.dtype).eps) / max(weight.shape[-1] - 1, 1)
-    return weight.sign() * (share / others).sqrt()
+    strong = strength > WEAK**2 * strength.amax(-2, keepdim=True)
+    return weight.sign() * (share / others).sqrt() * strong
 
 
 def _median(values: Tensor) -> Tensor:

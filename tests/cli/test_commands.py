@@ -196,7 +196,7 @@ REFUSED = [
     (2, ["run", "l1norm", "--preset", "huge"], "unknown preset 'huge': there are quick and paper"),
     (2, ["run", "l1norm", "--device", "tpu"], "device 'tpu' is none of auto, cpu, cuda, cuda:N"),
     (2, ["run", "l1norm", "--resume", "--out", "nowhere"], "nowhere holds no run"),
-    (2, ["run", "l1norm", "--resume", "--steps", "9"], "a resumed run keeps its members, steps and layers"),
+    (2, ["run", "l1norm", "--resume", "--steps", "9"], "a resumed run keeps its steps"),
     (2, ["run", "l1norm", "--resume"], "nothing to resume in runs/l1norm"),
     (
         1,
@@ -248,7 +248,7 @@ def broken_files(run: Path, folder: Path) -> dict[str, str]:
     return {
         "text": "is not a whole safetensors file",
         "short": "is not a whole safetensors file",
-        "bare": "is no network",
+        "bare": "is no hypergraph-mlp file",
         "keys": "its spec 4,8,1 needs 0.bias, 0.weight",
         "shape": "0.weight has shape (3, 3)",
         "nan": "0.bias holds NaN or infinity",

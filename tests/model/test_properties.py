@@ -136,7 +136,7 @@ def test_inputs_and_outputs_are_not_interchangeable(layer: int) -> None:
 
 def test_hyperweights_of_the_paper() -> None:
     spec = MLPSpec((16, 48, 1))
-    assert hyperweight_count(ComputationGraph.of(spec)) == 29_578
+    assert hyperweight_count(ComputationGraph.of(spec).weights) == 29_578
     generator = Generator.initial([spec], [stream(0), stream(1)])
     assert sum(parameter.numel() for parameter in generator.parameters()) == 2 * 651_926
 

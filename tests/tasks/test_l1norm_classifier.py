@@ -81,6 +81,16 @@ def measured(kind: str, noise: str) -> dict[str, torch.Tensor]:
     return {name: torch.cat([parameters[name] for parameters in found]) for name in found[0]}
 
 
+@pytest.mark.parametrize("inputs_and_hidden", [*SIZES, (4, 64), (4, 256), (8, 256)], ids=str)
+def test_each_size_is_told_apart(inputs_and_hidden):
+    """Wide layers too, in which chance alone gives each of a few inputs neurons of its own."""
+    spec, rng = MLPSpec((*inputs_and_hidden, 1)), torch.Generator().manual_seed(2)
+    for kind, label in KINDS.items():
+        for noise in NOISES:
+            labels = CLASSIFIER.classify(CLASSIFIER.order_parameters(disturb(build(kind, spec), noise, rng)))
+            assert labels.count(label) / len(labels) >= 0.99, (kind, noise)
+
+
 @pytest.mark.parametrize("noise", NOISES)
 @pytest.mark.parametrize("kind", KINDS)
 def test_closed_forms_are_told_apart(kind, noise):
@@ -94,6 +104,7 @@ CLUSTERS = {
         "strongest_connection": (0.2, 4.6),
         "assignment": (0, ASSIGNED),
         "two_sided_assignment": (-1, 4),
+        "assigned_share": (0, 0.4),
         "one_signedness": (0.99, 1),
     },
     "pudding": {
@@ -101,6 +112,7 @@ CLUSTERS = {
         "strongest_connection": (2.8, 3.7),
         "assignment": (20, math.inf),
         "two_sided_assignment": (0, 3.5),
+        "assigned_share": (0.75, 1),
         "one_signedness": (0.99, 1),
     },
     "double-sided": {
@@ -108,6 +120,7 @@ CLUSTERS = {
         "strongest_connection": (2.8, 3.7),
         "assignment": (20, math.inf),
         "two_sided_assignment": (18, math.inf),
+        "assigned_share": (0.99, 1),
         "one_signedness": (0.99, 1),
     },
 }
