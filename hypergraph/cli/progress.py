@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
+from statistics import median
 
 from rich.console import Group
 from rich.live import Live
@@ -81,22 +83,23 @@ class _View:
         )
 
     def _summary(self, beta: float) -> str:
-        losses, nats = zip(
-            *[(loss, kl) for (price, _), (loss, kl, _) in self.cells.items() if price == beta], strict=True
-        )
+        losses, nats, _ = zip(*self._cells(beta), strict=True)
         return f"beta {beta:.0e}: loss {min(losses):.3f}-{max(losses):.3f} KL {min(nats):.1f}-{max(nats):.1f} nats"
 
     def _found(self) -> str:
         return f"found: {', '.join(sorted(self.found)) or 'nothing yet'}"
 
     def table(self) -> Group:
-        """The live view: a bar, and a row per price with loss, KL and algorithm of each member."""
-        table = Table(box=None, pad_edge=False)
-        table.add_column("beta")
-        shown = range(min(self.config.members, 6))
-        for member in shown:
-            table.add_column(f"member {member}: loss, nats")
+        """The live view: a bar, and at each price the median loss and KL and how many members run which algorithm."""
+        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+        for name in ("beta", "loss", "KL (nats)", "algorithms"):
+            table.add_column(name)
         for beta in sorted({beta for beta, _ in self.cells}):
-            cells = [self.cells.get((beta, member)) for member in shown]
-            table.add_row(f"{beta:.0e}", *(f"{c[0]:.3f} {c[1]:.0f} {c[2]}" if c else "" for c in cells))
+            losses, nats, labels = zip(*self._cells(beta), strict=True)
+            counts = ", ".join(f"{count} {label}" for label, count in Counter(labels).most_common() if label)
+            table.add_row(f"{beta:.0e}", f"{median(losses):.3f}", f"{median(nats):.1f}", counts)
         return Group(self.progress, table, self._found())
+
+    def _cells(self, beta: float) -> list[tuple[float, float, str]]:
+        """Loss, KL and algorithm of every member heard of, at one price."""
+        return [cell for (price, _), cell in self.cells.items() if price == beta]
