@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import tempfile
 from collections.abc import Mapping
@@ -50,9 +51,18 @@ def _sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
+def finite(value: Any) -> Any:
+    """`value` for JSON, which has no NaN and no infinity: null stands for them."""
+    if isinstance(value, dict):
+        return {name: finite(item) for name, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
 def write_json(path: Path, value: object) -> None:
     """Write `value` as indented JSON, atomically. Raises FileError."""
-    write_bytes(path, (json.dumps(value, indent=2, allow_nan=False) + "\n").encode())
+    write_bytes(path, (json.dumps(finite(value), indent=2) + "\n").encode())
 
 
 def read_json(path: Path) -> Any:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
-from hypergraph.cli.console import Json, out, write_json_lines
+from hypergraph.cli.console import Json, complain, out, write_json_lines
+from hypergraph.errors import FileError
 from hypergraph.registry import TASKS
 
 if TYPE_CHECKING:
@@ -23,7 +24,20 @@ def classify(
     json: Json = False,
 ) -> None:
     """Say which algorithm each network runs."""
-    rows = [_classify(file, task) for file in files]
+    rows, refused = [], False
+    for file in files:
+        try:
+            rows.append(_classify(file, task))
+        except FileError as error:  # the others are told all the same
+            complain(str(error))
+            refused = True
+    if rows:
+        _print(rows, json)
+    if refused:
+        raise typer.Exit(FileError.exit_code)
+
+
+def _print(rows: list[dict[str, Any]], json: bool) -> None:
     if json:
         write_json_lines(rows)
         return

@@ -16,7 +16,7 @@ from hypergraph.cli.console import err, relative
 from hypergraph.cli.progress import watch
 from hypergraph.engines.local import train, worker_count
 from hypergraph.errors import FileError
-from hypergraph.files import write_json
+from hypergraph.files import finite, write_json
 from hypergraph.model.generator import Generator
 from hypergraph.registry import TASKS, classifier_for, working_visualizers
 from hypergraph.runs.directory import RunDirectory
@@ -57,6 +57,7 @@ def finish(run: RunDirectory, generator: Generator) -> dict[str, Any]:
     found = [row for step in steps for row in step]
     result = {
         **config.to_fields(),
+        "solved_loss": task.solved_loss,
         "algorithms": dict(classifier.colours) if classifier else {},
         "networks": [_save(run, row) for row in found],
         "figures": [],
@@ -73,13 +74,7 @@ def _save(run: RunDirectory, row: Row) -> dict[str, Any]:
     metadata = {"task": run.config.task, "seed": run.config.seed, "member": row.member, "beta": row.beta, "encoder": 1}
     row.network.save(path, {name: str(value) for name, value in metadata.items()})
     values = {field.name: getattr(row, field.name) for field in dataclasses.fields(row) if field.name != "network"}
-    values["order_parameters"] = {name: _finite(value) for name, value in row.order_parameters.items()}
-    return {**{name: _finite(value) for name, value in values.items()}, "file": relative(path, run.path)}
-
-
-def _finite(value: Any) -> Any:
-    """JSON has no NaN and no infinity: a network that diverged has null there."""
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    return {**finite(values), "file": relative(path, run.path)}
 
 
 def _draw(run: RunDirectory, rows: list[Row]) -> list[str]:

@@ -41,6 +41,8 @@ def print_report(run: RunDirectory, result: dict[str, Any]) -> None:
         best = min((network for network in networks if network["algorithm"] == label), key=_loss)
         name = Text(str(label or "networks"), style=colours.get(label, ""))
         out.print(name, f"{count} of {len(networks)}, best loss {_loss(best):.4f}: {best['file']}", soft_wrap=True)
+    solved = sum(_loss(network) < result["solved_loss"] for network in networks)
+    out.print(f"solved (loss below {result['solved_loss']}): {solved} of {len(networks)}")
     if result["figures"]:
         out.print("drawn:", *(figure for figure in result["figures"] if figure.endswith(".svg")), soft_wrap=True)
 

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from hypergraph.errors import FileError, UsageError
-from hypergraph.files import read_json, write_bytes, write_json
+from hypergraph.files import finite, read_json, write_bytes, write_json
 from hypergraph.runs.config import RunConfig
 
 
@@ -45,7 +45,7 @@ class Chunk:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             with self.metrics.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(row) + "\n")
+                file.write(json.dumps(finite(row)) + "\n")
         except OSError as error:
             raise FileError(f"cannot write {self.metrics}: {error.strerror or error}") from None
 

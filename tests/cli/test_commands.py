@@ -161,6 +161,16 @@ def test_classify_agrees_with_the_run(run: tuple[Path, str, str], command: Comma
     assert "l1norm" in stdout
 
 
+def test_classify_tells_the_good_files_beside_a_bad_one(
+    run: tuple[Path, str, str], command: Command, tmp_path: Path
+) -> None:
+    good = run[0] / result_of(run[0])["networks"][0]["file"]
+    (tmp_path / "bad.safetensors").write_text("nothing")
+    status, stdout, stderr = command("classify", tmp_path / "bad.safetensors", good, "--json")
+    assert (status, stderr.count("\n")) == (1, 1)
+    assert [row["file"] for row in json.loads(stdout)] == [str(good)]
+
+
 @pytest.mark.parametrize(("suffix", "magic"), [("svg", b"<?xml"), ("png", b"\x89PNG"), ("pdf", b"%PDF")])
 def test_draw(run: tuple[Path, str, str], command: Command, tmp_path: Path, suffix: str, magic: bytes) -> None:
     file = run[0] / result_of(run[0])["networks"][0]["file"]
@@ -212,6 +222,11 @@ REFUSED = [
     (1, ["classify", "nothing.safetensors"], "cannot read nothing.safetensors: no such file"),
     (1, ["draw", "nothing.safetensors", "--out", "x.png"], "no such file"),
     (2, ["inspect", "."], "holds no run"),
+    (2, ["generate", "l1norm/memorised", "--beta", "1e9", "--out", "x.safetensors"], "trained from 1e-12"),
+    (2, ["run", "l1norm", "--device", "cuda:\u00b2"], "is none of auto"),
+    (2, ["run", "l1norm", "--seed", "-1"], "--seed"),
+    (2, ["run", "l1norm", "--resume", "--seed", "4"], "a resumed run keeps its seed"),
+    (1, ["classify", "[/b].safetensors"], "[/b].safetensors"),
 ]
 
 
