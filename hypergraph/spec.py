@@ -156,7 +156,7 @@ class MLPSpec:
     def _read(cls, path: Path) -> MLPSpec:
         try:
             text = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
+        except (OSError, ValueError) as error:
             raise SpecError(f"cannot read the spec {path}: {error}") from None
         try:
             return cls.from_fields(tomllib.loads(text)) if path.suffix == ".toml" else cls.from_json(text)

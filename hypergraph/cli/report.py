@@ -24,7 +24,6 @@ def print_report(run: RunDirectory, result: dict[str, Any]) -> None:
     betas = sorted({network["beta"] for network in networks})
     cells = {(network["beta"], network["member"]): network for network in networks}
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))  # four members fit 80 columns
-    table.title = f"{run.config.task} {run.config.spec}: algorithm and loss by price of information"
     table.add_column("beta", justify="right")
     members = range(run.config.members)
     many = len(members) > MANY
@@ -35,6 +34,7 @@ def print_report(run: RunDirectory, result: dict[str, Any]) -> None:
         table.add_row(
             f"{beta:.1e}", *(_counts(row, [*colours, None]) if many else [_text(cell, colours) for cell in row])
         )
+    out.print(f"{run.config.task} {run.config.spec}: algorithm and loss by price of information", soft_wrap=True)
     out.print(table)
     counts = Counter(network["algorithm"] for network in networks)
     for label, count in counts.most_common():
