@@ -16,7 +16,7 @@ LAYERS = [
     ["graph", "weights", "memory"],
     ["model"],
     ["interfaces"],
-    ["registry", "pretrained"],
+    ["registry", "pretrained", "testing"],
     ["training"],
     ["runs", "analysis"],
     ["engines"],
