@@ -35,8 +35,9 @@ def generator_file(source: Path) -> Path:
         if not path.is_file():
             raise UsageError(f"{source} holds no trained generator: if it is a run, finish it with --resume")
         return path
-    tasks = TASKS.names()
-    named = not source.exists() and (source.parent.as_posix() in tasks or source.as_posix() in tasks)
-    return (
-        shipped(source.as_posix() if source.as_posix() not in tasks else f"{source.as_posix()}/") if named else source
-    )
+    name, tasks = source.as_posix(), TASKS.names()
+    if not source.exists() and name in tasks:
+        return shipped(f"{name}/")  # tells what the task ships
+    if not source.exists() and source.parent.as_posix() in tasks:
+        return shipped(name)
+    return source

@@ -6,6 +6,7 @@ import itertools
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import torch
@@ -29,6 +30,7 @@ def kept_weights(spec: MLPSpec, connection: Connection) -> Tensor:
     return torch.tensor([[mark == "1" for mark in row] for row in connection.rows])
 
 
+@cache  # asked for at every step
 def activation(name: str) -> Callable[[Tensor], Tensor]:
     """The elementwise function of `torch.nn.functional` called `name`. Raises SpecError where there is none."""
     function: Callable[[Tensor], Tensor] | None = getattr(F, name, None)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
-from hypergraph.cli.console import Json, complain, out, write_json_lines
+from hypergraph.cli.console import Json, complain, out, print_json
 from hypergraph.errors import FileError
 from hypergraph.registry import TASKS
 
@@ -39,7 +39,7 @@ def classify(
 
 def _print(rows: list[dict[str, Any]], json: bool) -> None:
     if json:
-        write_json_lines(rows)
+        print_json(rows)
         return
     table = Table(box=None, pad_edge=False)
     for name in ("file", "task", "algorithm", "order parameters"):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -27,7 +26,7 @@ def printable(text: str) -> str:
     return "".join(character if character.isprintable() else "?" for character in " ".join(text.split()))
 
 
-def write_json_lines(value: object) -> None:
+def print_json(value: object) -> None:
     """A result for programs, on stdout."""
     import json
 
@@ -75,8 +74,3 @@ def check_beta(beta: float) -> float:
     if not 1e-12 <= beta <= 1:
         raise UsageError(f"beta {beta} is no price: generators are trained from 1e-12 (free) to 1 (dear)")
     return beta
-
-
-def relative(path: Path, folder: Path) -> str:
-    """`path` as it is written inside a file of `folder`."""
-    return path.relative_to(folder).as_posix()

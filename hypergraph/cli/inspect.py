@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from hypergraph.cli.console import Json, out, printable, write_json_lines
+from hypergraph.cli.console import Json, out, print_json, printable
 from hypergraph.pretrained import generator_file
 
 
@@ -18,7 +18,7 @@ def inspect(
     """Say what a network, a generator or a run is."""
     facts = _run(source) if source.is_dir() else _file(generator_file(source))
     if json:
-        write_json_lines(facts)
+        print_json(facts)
         return
     for name, value in facts.items():
         out.print(f"{name:>12}  {value}", soft_wrap=True)
@@ -29,7 +29,6 @@ def _run(path: Path) -> dict[str, Any]:
 
     run = RunDirectory.open(path)
     config = run.config
-    states = [chunk for chunk in run.chunks(1) if chunk.trained.exists()]
     return {
         "run": str(path),
         "task": config.task,
@@ -37,7 +36,7 @@ def _run(path: Path) -> dict[str, Any]:
         "members": config.members,
         "steps": config.recipe.steps,
         "seed": config.seed,
-        "trained": run.generator.exists() or len(states) == len(run.chunks(1)),
+        "trained": run.generator.exists() or all(chunk.trained.exists() for chunk in run.chunks(1)),
         "analysed": run.result.exists(),
     }
 

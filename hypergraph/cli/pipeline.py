@@ -12,7 +12,7 @@ import torch
 from rich.progress import track
 
 from hypergraph.analysis.sweep import BETAS, Row, best_by_algorithm, sweep
-from hypergraph.cli.console import err, relative
+from hypergraph.cli.console import err
 from hypergraph.cli.progress import watch
 from hypergraph.engines.local import train, worker_count
 from hypergraph.errors import FileError
@@ -74,7 +74,7 @@ def _save(run: RunDirectory, row: Row) -> dict[str, Any]:
     metadata = {"task": run.config.task, "seed": run.config.seed, "member": row.member, "beta": row.beta, "encoder": 1}
     row.network.save(path, {name: str(value) for name, value in metadata.items()})
     values = {field.name: getattr(row, field.name) for field in dataclasses.fields(row) if field.name != "network"}
-    return {**finite(values), "file": relative(path, run.path)}
+    return {**finite(values), "file": run.relative(path)}
 
 
 def _draw(run: RunDirectory, rows: list[Row]) -> list[str]:
@@ -82,10 +82,10 @@ def _draw(run: RunDirectory, rows: list[Row]) -> list[str]:
     visualizer = next(iter(working_visualizers()), None)
     if visualizer is None:
         return []
-    finite = [row for row in rows if math.isfinite(row.loss)]
-    if not finite:
+    measured = [row for row in rows if math.isfinite(row.loss)]
+    if not measured:
         return []
-    best = best_by_algorithm(finite) or {"best": min(finite, key=lambda row: row.loss)}
+    best = best_by_algorithm(measured) or {"best": min(measured, key=lambda row: row.loss)}
     titles = [f"{label}: member {row.member}, beta {row.beta:.1e}, loss {row.loss:.3f}" for label, row in best.items()]
     networks = MLPWeights.stack([row.network for row in best.values()])
     figures = [[run.figures / f"{label}.{suffix}" for label in best] for suffix in ("svg", "png")]
@@ -97,4 +97,4 @@ def _draw(run: RunDirectory, rows: list[Row]) -> list[str]:
     except Exception as error:  # a broken plugin must not cost a result
         err.print(f"nothing drawn: {type(visualizer).__name__} raised {error!r}", soft_wrap=True)
         return []
-    return [relative(path, run.path) for paths in figures for path in paths]
+    return [run.relative(path) for paths in figures for path in paths]

@@ -9,7 +9,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from hypergraph.cli.console import Json, complain, out, write_json_lines
+from hypergraph.cli.console import Json, complain, out, print_json
 from hypergraph.registry import CLASSIFIERS, TASKS, VISUALIZERS, Plugin, PluginLoadError, Registry
 
 app = typer.Typer(no_args_is_help=True)
@@ -32,7 +32,7 @@ def list_plugins(
         for plugin in registry.plugins()
     ]
     if json:
-        write_json_lines(rows)
+        print_json(rows)
     else:
         _print_table(rows, check)
     if any(row.get("status", "ok") != "ok" for row in rows):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hypergraph.cli.console import Device, Json, Layers, Seed, err, parse_device, parse_layers, write_json_lines
+from hypergraph.cli.console import Device, Json, Layers, Seed, err, parse_device, parse_layers, print_json
 from hypergraph.errors import UsageError
 from hypergraph.registry import TASKS
 
@@ -46,7 +46,7 @@ def run(
     with directory.lock(), contextlib.redirect_stdout(sys.stderr):  # a plugin may print; stdout is for the result
         result = finish(directory, train_with_progress(directory))
     if json:
-        write_json_lines(result)
+        print_json(result)
     else:
         print_report(directory, result)
     err.print(f"Everything is in {directory.path}", soft_wrap=True)

@@ -90,6 +90,10 @@ class RunDirectory:
         except FileError as error:
             raise FileError(f"{path / 'config.json'}: {error}") from None
 
+    def relative(self, path: Path) -> str:
+        """`path` as the files of this run write it."""
+        return path.relative_to(self.path).as_posix()
+
     def chunks(self, count: int) -> list[Chunk]:
         """Divide the members into `count` chunks, or as an earlier start of this run divided them."""
         training = self.path / "training"
