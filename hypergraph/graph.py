@@ -91,6 +91,11 @@ class ComputationGraph:
         """Number of weights over all networks."""
         return len(self.target)
 
+    @property
+    def pairs(self) -> int:
+        """Number of ordered pairs of slots that meet at a neuron: what attention costs."""
+        return sum(neurons * degree**2 for neurons, degree in self.buckets)
+
     @classmethod
     def of(cls, *specs: MLPSpec) -> ComputationGraph:
         """The computation graph of one or several networks. Raises SpecError where nothing is left to generate."""

@@ -23,11 +23,21 @@ static const double INVERSE_FACTORIALS[] = {
     1.0 / 3628800, 1.0 / 39916800, 1.0 / 479001600, 1.0 / 6227020800.0,
 };
 
-static int64_t longest(const int64_t *starts, int64_t neurons)
+/* What one call works on: some of the neurons and some of the weights, on every side of every member. */
+struct part {
+    int64_t members, sides, weights;
+    const int64_t *slots, *starts;     /* as in graph.py */
+    int64_t neuron, last_neuron;       /* of the graph: the first, and the first after the last */
+    int64_t weight, last_weight;       /* likewise */
+    int64_t draws_member;              /* elements between the draws of two members */
+};
+
+/* The most slots of one neuron. */
+static int64_t longest(const int64_t *start, const int64_t *last)
 {
     int64_t most = 0;
-    for (int64_t n = 0; n < neurons; n++)
-        if (starts[n + 1] - starts[n] > most) most = starts[n + 1] - starts[n];
+    for (; start < last; start++)
+        if (start[1] - start[0] > most) most = start[1] - start[0];
     return most;
 }
 

@@ -7,6 +7,7 @@ it finds a C compiler; where it finds none, or on a GPU, the torch operators do 
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,13 @@ from torch import Tensor
 from hypergraph.graph import ComputationGraph
 from hypergraph.model.blocks import COMPUTED, ENDS
 
+PAIRS_PER_THREAD = 50_000
+"""How many pairs of slots must attend to each other to be worth a thread."""
+
 
 def _load() -> ctypes.CDLL | None:
-    """The library beside this file; None where there is none that loads."""
-    for path in Path(__file__).parent.glob("_blocks*.so"):
+    """The first library beside this file that loads, the one with threads before the serial one; None without any."""
+    for path in sorted(Path(__file__).parent.glob("_blocks*.so")):
         try:
             return ctypes.CDLL(str(path))
         except OSError:
@@ -54,39 +58,52 @@ class _Blocks(torch.autograd.Function):
         kl = preactivations.new_empty(members, weights)
         most = preactivations.new_empty(members, sides, ENDS * weights)
         share = torch.empty_like(most)
-        _call("forward", preactivations, draws, graph, computed, kl, most, share)
+        _call("forward", graph, preactivations, draws, computed, kl, most, share)
         ctx.graph = graph
-        ctx.save_for_backward(preactivations, draws, most, share)
+        ctx.save_for_backward(preactivations, draws, computed, most, share)
         return computed, kl
 
     @staticmethod
     def backward(ctx: Any, by_computed: Tensor, by_kl: Tensor) -> tuple[Tensor, None, None]:
         if torch.is_grad_enabled():
             raise RuntimeError("the compiled blocks have no second derivative; torch_blocks has")
-        preactivations, draws, most, share = ctx.saved_tensors
+        preactivations, draws, computed, most, share = ctx.saved_tensors
         result = torch.empty_like(preactivations)
-        inputs = by_computed.contiguous(), by_kl.contiguous(), most, share
-        _call("backward", preactivations, draws, ctx.graph, *inputs, result)
+        buffers = computed, by_computed.contiguous(), by_kl.contiguous(), most, share, result
+        _call("backward", ctx.graph, preactivations, draws, *buffers)
         return result, None, None
 
 
-def _call(name: str, preactivations: Tensor, draws: Tensor, graph: ComputationGraph, *buffers: Tensor) -> None:
+class _Part(ctypes.Structure):
+    """`struct part` of _blocks.c."""
+
+    _fields_ = [
+        *((name, ctypes.c_int64) for name in ("members", "sides", "weights")),
+        *((name, ctypes.c_void_p) for name in ("slots", "starts")),
+        *((name, ctypes.c_int64) for name in ("neuron", "last_neuron", "weight", "last_weight", "draws_member")),
+    ]
+
+
+def _call(name: str, graph: ComputationGraph, preactivations: Tensor, draws: Tensor, *buffers: Tensor) -> None:
     """`draws` may be a slice [member, DRAWS, weight] of a larger tensor; everything else is contiguous."""
+    tensors = [ctypes.c_void_p(tensor.data_ptr()) for tensor in (preactivations, draws, *buffers)]
     members, _, sides, weights = preactivations.shape
+    worth = members * sides * graph.pairs // PAIRS_PER_THREAD
+    parts = [
+        _Part(members, sides, weights, graph.slots.data_ptr(), graph.starts.data_ptr(), *bounds, draws.stride(0))
+        for bounds in _bounds(graph, max(1, min(worth, torch.get_num_threads())))
+    ]
     function = getattr(_library, f"blocks_{name}_{_TYPES[preactivations.dtype]}{_FLAVOUR}")
-    failed = function(
-        *map(ctypes.c_int64, (members, sides, weights)),
-        _pointer(graph.slots),
-        _pointer(graph.starts),
-        ctypes.c_int64(len(graph.starts) - 1),
-        _pointer(preactivations),
-        _pointer(draws),
-        ctypes.c_int64(draws.stride(0)),
-        *map(_pointer, buffers),
-    )
-    if failed:
+    if function((_Part * len(parts))(*parts), ctypes.c_int64(len(parts)), *tensors):
         raise MemoryError("the blocks of a hyperlayer ran out of memory")
 
 
-def _pointer(tensor: Tensor) -> ctypes.c_void_p:
-    return ctypes.c_void_p(tensor.data_ptr())
+def _bounds(graph: ComputationGraph, parts: int) -> Iterator[tuple[int, int, int, int]]:
+    """First and last neuron, first and last weight of each part: neurons with about equally many pairs of slots."""
+    if parts == 1:
+        return iter([(0, len(graph.starts) - 1, 0, graph.weights)])
+    pairs = graph.starts.diff().square().cumsum(0)
+    cuts = [graph.pairs * part // parts for part in range(1, parts)]
+    neurons = [0, *torch.searchsorted(pairs, torch.tensor(cuts)).tolist(), len(pairs)]
+    weights = [graph.weights * part // parts for part in range(parts + 1)]
+    return zip(neurons[:-1], neurons[1:], weights[:-1], weights[1:], strict=True)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import math
 from collections.abc import Callable
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
@@ -15,6 +17,7 @@ from strategies import normal, seeds, specs
 from torch import Tensor
 
 from hypergraph.graph import ComputationGraph
+from hypergraph.model import compiled
 from hypergraph.model.blocks import ACTIVATION, ATTENTION_IN, ATTENTION_OUT, DRAWS, HYPERWIDTH_OUT, LATENT, NOISE
 from hypergraph.model.compiled import available, compiled_blocks
 from hypergraph.model.hyperlayer import torch_blocks
@@ -241,3 +244,30 @@ def test_scale_is_bounded_so_that_nothing_overflows(blocks: Blocks) -> None:
     latents, kl = channel(blocks, distributions, torch.ones(1, LATENT, 1))
     torch.testing.assert_close(latents, torch.full_like(latents, math.exp(-5)))
     torch.testing.assert_close(kl, torch.full_like(kl, LATENT * (10 + math.exp(-20) / 2 - 0.5)))
+
+
+@needs_compiler
+@given(spec=specs(4), members=st.integers(1, 2), sides=st.integers(1, 2), threads=st.integers(2, 5), seed=seeds)
+def test_threads_do_not_change_a_bit(spec: MLPSpec, members: int, sides: int, threads: int, seed: int) -> None:
+    graph = ComputationGraph.of(spec)
+    preactivations = normal(seed, members, HYPERWIDTH_OUT, sides, graph.weights)
+    draws = random_draws(seed + 1, members, graph.weights)
+    alone = compute(compiled_blocks, preactivations, draws, graph)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(compiled, "PAIRS_PER_THREAD", 1)
+        patch.setattr(torch, "get_num_threads", lambda: threads)
+        for part, whole in zip(compute(compiled_blocks, preactivations, draws, graph), alone, strict=True):
+            assert torch.equal(part, whole)
+
+
+SERIAL = next(Path(compiled.__file__).parent.glob("_blocks_serial*.so"), None)
+
+
+@pytest.mark.skipif(SERIAL is None, reason="the blocks were not compiled")
+def test_the_library_without_threads_gives_the_same_bits(monkeypatch: pytest.MonkeyPatch) -> None:
+    graph = ComputationGraph.of(MLPSpec((7, 9, 5)))
+    inputs = normal(0, 2, HYPERWIDTH_OUT, 2, graph.weights), random_draws(1, 2, graph.weights), graph
+    first = compute(compiled_blocks, *inputs)
+    monkeypatch.setattr(compiled, "_library", ctypes.CDLL(str(SERIAL)))
+    for part, whole in zip(compute(compiled_blocks, *inputs), first, strict=True):
+        assert torch.equal(part, whole)
