@@ -66,6 +66,8 @@ class ComputationGraph:
         network: which of `specs`, int64 [weights].
         target: neuron (over all networks) in front of each weight, int64 [weights].
         incoming: weights that enter each neuron, at least 1 so that it can divide, int64 [neurons].
+        log_odds: logarithm of how many slots from the front there are to one from behind, at the neuron in front of and
+            at the one behind each weight; infinite where all are of one kind, float64 [2, weights].
         biased: neurons past the input layer, in order, int64 [biases].
         slots: all slots, neuron by neuron, neurons of one degree together, int64 [2 * weights].
         starts: where each neuron's slots begin in `slots`, and the end, int64 [neurons + 1].
@@ -81,6 +83,7 @@ class ComputationGraph:
     network: Tensor
     target: Tensor
     incoming: Tensor
+    log_odds: Tensor
     biased: Tensor
     slots: Tensor
     starts: Tensor
@@ -116,6 +119,7 @@ class ComputationGraph:
             network=network,
             target=target,
             incoming=graph.in_degrees().clamp(min=1),
+            log_odds=(graph.in_degrees() / graph.out_degrees().double()).log()[torch.stack([target, source])],
             biased=(graph.ndata["layer"] > 0).nonzero().squeeze(1),
             slots=slots,
             starts=starts,

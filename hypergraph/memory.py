@@ -1,4 +1,4 @@
-"""Refuse work that would not fit in memory, before it starts."""
+"""Refuse work that would not fit in memory, before it starts. `make bench` prints what was really taken."""
 
 import psutil
 import torch
@@ -6,22 +6,38 @@ import torch
 from hypergraph.errors import UsageError
 from hypergraph.spec import MLPSpec
 
-TRAINING = 15_000
-"""Bytes per weight and member that a training step takes; 14,200 were measured at (128, 512, 10)."""
+MEMBER = 6_000_000
+"""Bytes per member, whatever it generates: above all the hyperhypernetwork's parameters, moments and gradients."""
+TRAINING = 16_000
+"""Bytes per weight and member that a training step takes: 10,000 to 11,000 compiled, to 15,600 with torch operators."""
+RECOMPUTED = 13_000
+"""The same where hyperlayers are recomputed on the way back: 9,000 compiled, to 12,600 with torch operators."""
 GENERATION = 5_000
-"""Bytes per weight and member that generating takes; 2,300 were measured at (128, 512, 10) without the encoder."""
+"""Bytes per weight and member that generating takes: 1,200 compiled without the encoder."""
+
+
+def needs_recompute(spec: MLPSpec, members: int, device: str = "cpu") -> bool:
+    """Whether a training step would not fit in what `device` has free unless it recomputes the hyperlayers."""
+    return _needed(spec, members, TRAINING) > _free(device)
 
 
 def check_memory(spec: MLPSpec, members: int, per_weight: int, device: str = "cpu") -> None:
     """Raise UsageError where `members` networks of this spec need more memory than `device` has free.
 
-    `per_weight` is TRAINING or GENERATION.
+    `per_weight` is TRAINING, RECOMPUTED or GENERATION.
     """
-    free = psutil.virtual_memory().available if device == "cpu" else torch.cuda.mem_get_info(device)[0]
-    needed = spec.weight_count * members * per_weight
+    free, needed = _free(device), _needed(spec, members, per_weight)
     if needed > free:
-        most = free // (per_weight * members)
+        most = max(0, free // members - MEMBER) // per_weight
         raise UsageError(
             f"{spec} has {spec.weight_count:,} weights; {members} at once need about {needed / 1e9:,.1f} GB and "
             f"{free / 1e9:,.1f} GB are free: at most {most:,} weights fit, or fewer members"
         )
+
+
+def _free(device: str) -> int:
+    return int(psutil.virtual_memory().available if device == "cpu" else torch.cuda.mem_get_info(device)[0])
+
+
+def _needed(spec: MLPSpec, members: int, per_weight: int) -> int:
+    return members * (MEMBER + spec.weight_count * per_weight)

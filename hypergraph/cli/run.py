@@ -55,7 +55,7 @@ def run(
 def _config(
     task: str, members: int | None, steps: int | None, layers: str | None, preset: str, seed: int, device: str
 ) -> RunConfig:
-    from hypergraph.memory import TRAINING, check_memory
+    from hypergraph.memory import RECOMPUTED, check_memory
     from hypergraph.runs.config import RunConfig
     from hypergraph.training.recipe import PRESETS, Recipe
 
@@ -68,7 +68,7 @@ def _config(
         raise UsageError("the masks leave no weight to generate")
     chosen = PRESETS[preset]
     count, where = members or chosen.members, parse_device(device)
-    check_memory(spec, count, TRAINING, where)
+    check_memory(spec, count, RECOMPUTED, where)
     return RunConfig(task, spec, count, seed, where, Recipe(steps=steps or chosen.steps))
 
 
@@ -92,12 +92,12 @@ def _started(config: RunConfig, out: Path | None) -> RunDirectory:
 
 
 def _resumed(task: str, out: Path | None) -> RunDirectory:
-    from hypergraph.memory import TRAINING, check_memory
+    from hypergraph.memory import RECOMPUTED, check_memory
     from hypergraph.runs.directory import RunDirectory, latest_run
 
     directory = RunDirectory.open(out or latest_run(RUNS / task))
     config = directory.config
-    check_memory(config.spec, config.members, TRAINING, parse_device(config.device))
+    check_memory(config.spec, config.members, RECOMPUTED, parse_device(config.device))
     if directory.config.task.rpartition("/")[2] != task:
         raise UsageError(f"{directory.path} is a run of {directory.config.task}, not of {task}")
     return directory

@@ -19,6 +19,7 @@ import torch
 from hypergraph.analysis.classify import classify
 from hypergraph.analysis.measure import generate, measure_loss
 from hypergraph.errors import HypergraphError
+from hypergraph.memory import needs_recompute
 from hypergraph.registry import TASKS, classifier_for
 from hypergraph.runs.directory import Chunk, RunDirectory
 from hypergraph.training.trainer import Trainer
@@ -42,6 +43,7 @@ class Worker:
         self.classifier = classifier_for(config.task)
         device = torch.device(config.device)
         self.trainer = Trainer(self.task, config.spec, config.recipe, config.seed, chunk.members, device)
+        self.trainer.generator.recompute = needs_recompute(config.spec, config.members, config.device)
         self.stop = threading.Event()
 
     def run(self) -> bool:

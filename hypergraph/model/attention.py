@@ -4,16 +4,26 @@ Every weight feeds one set of key, query and value to the neuron in front and an
 one result back from each.
 """
 
+from functools import partial
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.utils.checkpoint import checkpoint
 
 from hypergraph.graph import ComputationGraph
 from hypergraph.model.blocks import ENDS, HEAD
 
 
+SCORES = 2**26
+"""Scores of pairs of slots held at once, unless one neuron has more."""
+
+
 def attention(projections: Tensor, graph: ComputationGraph) -> Tensor:
-    """Attend at every neuron, in one dense batch per degree.
+    """Attend at every neuron, in dense batches of neurons of one degree.
+
+    Where a degree has more than SCORES scores, neurons are taken a chunk at a time and their scores computed again on
+    the way back.
 
     Args:
         projections: [member, ATTENTION_IN, side, weight], ordered [key, query, value][front, behind][HEAD].
@@ -28,8 +38,33 @@ def attention(projections: Tensor, graph: ComputationGraph) -> Tensor:
     sizes = [neurons * degree for neurons, degree in graph.buckets]
     results = []
     for (neurons, degree), bucket in zip(graph.buckets, by_neuron.split(sizes, 3), strict=True):
-        # five axes: torch's fused kernels, which take four, hide NaN
-        keys, queries, values = bucket.unflatten(3, (neurons, degree)).unbind(1)
-        results.append(F.scaled_dot_product_attention(queries, keys, values).flatten(2, 3))
+        chunks = bucket.unflatten(3, (neurons, degree)).split(max(1, SCORES // (members * sides * degree**2)), 3)
+        results += [_attend(chunk) if len(chunks) == 1 else _attend_lightly(chunk) for chunk in chunks]
     slots = torch.cat(results, 2).index_select(2, torch.argsort(graph.slots))
     return slots.view(members, sides, ENDS, weights, HEAD).permute(0, 2, 4, 1, 3).flatten(1, 2)
+
+
+def _attend(projections: Tensor) -> Tensor:
+    """[member, (key, query, value), side, neuron, slot, HEAD] -> [member, side, all slots, HEAD]."""
+    keys, queries, values = projections.unbind(1)  # five axes: torch's fused kernels, which take four, hide NaN
+    return F.scaled_dot_product_attention(queries, keys, values).flatten(2, 3)
+
+
+_attend_lightly = partial(checkpoint, _attend, use_reentrant=False, preserve_rng_state=False)
+
+
+def attention_among_equals(projections: Tensor, graph: ComputationGraph) -> Tensor:
+    """:func:`attention` where all weights have the same projections: a neuron knows its slots by their end only.
+
+    Args:
+        projections: [member, ATTENTION_IN, 1].
+        graph: whose neurons attend.
+
+    Returns:
+        [member, ATTENTION_OUT, weight].
+    """
+    keys, queries, values = projections.view(-1, 3, ENDS, HEAD).unbind(1)
+    fronts, backs = (queries @ keys.mT / HEAD**0.5).unbind(2)
+    share = torch.sigmoid((fronts - backs).unsqueeze(2) + graph.log_odds.to(keys))
+    front, back = values[:, :, None, :, None].unbind(1)
+    return (back + share.unsqueeze(2) * (front - back)).flatten(1, 2)

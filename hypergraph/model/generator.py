@@ -47,6 +47,8 @@ class Generator(nn.Module):
         super().__init__()
         self.specs = tuple(specs)
         self.pareto = pareto
+        self.recompute = False
+        """Whether gradients recompute the hyperlayers: less memory, the same bits, more time."""
         self._plans: dict[tuple[tuple[MLPSpec, ...], torch.device, torch.dtype], tuple[ComputationGraph, Tensor]] = {}
 
     @classmethod
@@ -94,7 +96,7 @@ class Generator(nn.Module):
             raise UsageError(f"the encoder memorised {trained}; ignore the encoder to generate {asked}")
         graph, encodings = self._plan(chosen)
         hyperweights = self.pareto(beta, None if encoder else SHARED_HYPERWEIGHTS)
-        generated = hypernetwork(hyperweights, draws, encodings, graph, encoder)
+        generated = hypernetwork(hyperweights, draws, encodings, graph, encoder, self.recompute)
         kl = generated.kl.new_zeros(len(beta), len(chosen)).index_add(1, graph.network, generated.kl)
         return Networks(_assemble(generated, chosen), kl)
 

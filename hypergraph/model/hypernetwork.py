@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import NamedTuple
 
 from torch import Tensor
+from torch.utils.checkpoint import checkpoint
 
 from hypergraph.graph import ComputationGraph
 from hypergraph.model.blocks import (
@@ -13,7 +15,7 @@ from hypergraph.model.blocks import (
     HYPERWIDTH_OUT,
     LEARNED,
 )
-from hypergraph.model.hyperlayer import Hyperactivations, Linear, blocks
+from hypergraph.model.hyperlayer import Hyperactivations, Linear, first_hyperlayer, hyperlayer
 
 WEIGHT_AND_BIAS = 2
 _SHAPES = [
@@ -44,7 +46,12 @@ class Generated(NamedTuple):
 
 
 def hypernetwork(
-    hyperweights: Tensor, draws: Tensor, encodings: Tensor, graph: ComputationGraph, encoder: bool
+    hyperweights: Tensor,
+    draws: Tensor,
+    encodings: Tensor,
+    graph: ComputationGraph,
+    encoder: bool,
+    recompute: bool = False,
 ) -> Generated:
     """Generate the weights of every network of `graph`.
 
@@ -54,17 +61,17 @@ def hypernetwork(
         encodings: positional encodings, [3 * POSITION, weight].
         graph: the computation graph of the target networks.
         encoder: whether the encoder is used; without it latents come from the prior and the KL is zero.
+        recompute: whether the way back computes every hyperlayer again instead of keeping what it needs.
     """
-    members, sides = hyperweights.shape[0], 1 + encoder
-    (first, *others), learned = unflatten_hyperweights(hyperweights, graph, encoder)
-    preactivations = first.bias.unsqueeze(3).expand(-1, -1, sides, graph.weights)
-    kl = hyperweights.new_zeros(members, graph.weights)
-    for depth, (linear, variables) in enumerate(zip(others, learned.unbind(1), strict=True)):
-        computed, nats = blocks(preactivations, draws[:, depth], graph)
-        hyperactivations = Hyperactivations(computed, variables, encodings)
+    run = partial(checkpoint, hyperlayer, use_reentrant=False, preserve_rng_state=False) if recompute else hyperlayer
+    (first, *others, read_out), learned = unflatten_hyperweights(hyperweights, graph, encoder)
+    computed = first_hyperlayer(first.bias, draws[:, 0], graph, sides=1 + encoder)
+    kl = hyperweights.new_zeros(hyperweights.shape[0], graph.weights)
+    for depth, linear in enumerate(others):
+        hyperactivations = Hyperactivations(computed, learned[:, depth], encodings)
+        computed, nats = run(linear, hyperactivations, draws[:, depth + 1], graph)
         kl = kl + nats
-        preactivations = linear(hyperactivations if depth < HYPERDEPTH - 1 else hyperactivations.decoder())
-    weight, bias = preactivations.squeeze(2).unbind(1)
+    weight, bias = read_out(Hyperactivations(computed, learned[:, -1], encodings).decoder()).squeeze(2).unbind(1)
     return Generated(weight, _mean_over_inputs(bias, graph), kl)
 
 

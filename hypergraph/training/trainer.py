@@ -62,12 +62,12 @@ class Trainer:
         return beta, loss.detach(), kl.detach()
 
     def _descend(self, objectives: Tensor) -> None:
-        self.optimizer.zero_grad()
         objectives.sum().backward()
         clip_per_member([p.grad for p in self.generator.parameters() if p.grad is not None], CLIP)
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(self.steps_done, self.recipe.steps, self.recipe.rate)
         self.optimizer.step()
+        self.optimizer.zero_grad()  # here, so that gradients are not kept through the next forward pass
 
     def save(self, path: Path) -> None:
         """Write all that is needed to go on after a first step: parameters, moments, step. Raises FileError."""

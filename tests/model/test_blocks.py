@@ -17,7 +17,7 @@ from strategies import normal, seeds, specs
 from torch import Tensor
 
 from hypergraph.graph import ComputationGraph
-from hypergraph.model import compiled
+from hypergraph.model import attention, compiled
 from hypergraph.model.blocks import ACTIVATION, ATTENTION_IN, ATTENTION_OUT, DRAWS, HYPERWIDTH_OUT, LATENT, NOISE
 from hypergraph.model.compiled import available, compiled_blocks
 from hypergraph.model.hyperlayer import torch_blocks
@@ -271,3 +271,42 @@ def test_the_library_without_threads_gives_the_same_bits(monkeypatch: pytest.Mon
     monkeypatch.setattr(compiled, "_library", ctypes.CDLL(str(SERIAL)))
     for part, whole in zip(compute(compiled_blocks, *inputs), first, strict=True):
         assert torch.equal(part, whole)
+
+
+@given(spec=specs(4), members=st.integers(1, 2), sides=st.integers(1, 2), scores=st.integers(1, 200), seed=seeds)
+def test_attention_in_chunks_is_attention(spec: MLPSpec, members: int, sides: int, scores: int, seed: int) -> None:
+    graph = ComputationGraph.of(spec)
+    projections = normal(seed, members, ATTENTION_IN, sides, graph.weights).requires_grad_()
+    whole = attention.attention(projections, graph)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(attention, "SCORES", scores)
+        chunked = attention.attention(projections, graph)
+    assert_close(chunked, whole, 1e-14)
+    along = normal(seed + 1, *whole.shape)
+    by_chunks, by_whole = (torch.autograd.grad(each, projections, along)[0] for each in (chunked, whole))
+    assert_close(by_chunks, by_whole, 1e-13)
+
+
+def test_chunks_hold_few_scores_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    graph = ComputationGraph.of(MLPSpec((20, 30, 1)))
+    monkeypatch.setattr(attention, "SCORES", 3 * 30**2)
+    attend, held = attention._attend, []
+
+    def watch(chunk: Tensor) -> Tensor:
+        members, _, sides, neurons, degree, _ = chunk.shape
+        held.append(members * sides * neurons * degree**2)
+        return attend(chunk)
+
+    monkeypatch.setattr(attention, "_attend", watch)
+    monkeypatch.setattr(attention, "_attend_lightly", watch)
+    attention.attention(normal(0, 1, ATTENTION_IN, 2, graph.weights), graph)
+    assert max(held) <= 3 * 30**2
+    assert sum(held) == 2 * graph.pairs
+
+
+@given(spec=specs(), members=st.integers(1, 2), seed=seeds)
+def test_attention_among_equals_is_attention(spec: MLPSpec, members: int, seed: int) -> None:
+    graph = ComputationGraph.of(spec)
+    projections = normal(seed, members, ATTENTION_IN, 1)
+    among_all = attention.attention(projections.unsqueeze(3).expand(-1, -1, -1, graph.weights), graph)
+    assert_close(attention.attention_among_equals(projections, graph), among_all.squeeze(2), 1e-14)

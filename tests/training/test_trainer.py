@@ -6,7 +6,9 @@ import pytest
 import torch
 
 from hypergraph.errors import FileError
+from hypergraph.model.generator import Generator
 from hypergraph.spec import MLPSpec
+from hypergraph.streams import stream
 from hypergraph.training.recipe import Recipe
 from hypergraph.training.trainer import Trainer
 from hypergraph_l1norm.task import L1Norm
@@ -47,6 +49,34 @@ def test_same_seed_same_bits_other_seed_other_bits() -> None:
     first, again, other = (parameters(train(trainer([0, 1], seed), 5)) for seed in (3, 3, 4))
     assert all(torch.equal(first[name], again[name]) for name in first)
     assert not all(torch.equal(first[name], other[name]) for name in first)
+
+
+def test_recomputing_hyperlayers_changes_no_bit_and_keeps_less() -> None:
+    kept, recomputed = trainer([0, 1]), trainer([0, 1])
+    recomputed.generator.recompute = True
+    train(kept, 5)
+    train(recomputed, 5)
+    ends = parameters(recomputed)
+    assert all(torch.equal(tensor, ends[name]) for name, tensor in parameters(kept).items())
+    assert bytes_kept(recompute=True) < 0.6 * bytes_kept(recompute=False)
+
+
+def bytes_kept(recompute: bool) -> int:
+    """What a forward pass keeps for the way back, parameters left out."""
+    generator = Generator.initial([MLPSpec((20, 30, 1))], [stream(0)])
+    generator.recompute = recompute
+    parts: dict[int, int] = {}
+
+    def keep(tensor: torch.Tensor) -> torch.Tensor:
+        parts[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        networks = generator(torch.ones(1), generator.draw([stream(0)]))
+    for parameter in generator.parameters():
+        parts.pop(parameter.untyped_storage().data_ptr(), None)
+    assert networks.kl.requires_grad
+    return sum(parts.values())
 
 
 def test_a_restored_training_continues_bit_for_bit(tmp_path: Path) -> None:
