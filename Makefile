@@ -17,7 +17,7 @@ lint: .venv/installed
 	$(BIN)/mypy
 
 bench: .venv/installed
-	$(BIN)/python tests/benchmarks/step.py
+	PYTHONPATH=tests $(BIN)/python -m benchmarks build/benchmarks.json
 
 # the runs that docs/default-run.md reports: about half an hour; finished ones are not run again
 SEEDS := 0 1 2 3

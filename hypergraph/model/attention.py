@@ -14,7 +14,6 @@ from torch.utils.checkpoint import checkpoint
 from hypergraph.graph import ComputationGraph
 from hypergraph.model.blocks import ENDS, HEAD
 
-
 SCORES = 2**26
 """Scores of pairs of slots held at once, unless one neuron has more."""
 

@@ -1,0 +1,203 @@
+"""make bench: how fast training and generation are, against other ways to compute the same. Ratios, not seconds.
+
+PYTHONPATH=tests python -m benchmarks [FILE.json]
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import psutil
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.race import CORES, Entry, Figures, ask, race, ratio
+from hypergraph.model.compiled import available
+
+Row = dict[str, Any]
+PRODUCT = Entry("any", "product", "1,1", threads=CORES)
+PRODUCT_OPERATIONS = 2 * 2048**3
+DECADES = ["4,8,1", "8,44,1", "16,48,1", "40,100,1", "196,200,10", "784,512,10"]
+"""Networks of 40 to 406,528 weights."""
+
+
+def shape(layers: str) -> tuple[int, int, int]:
+    """Weights, pairs of weights that attend to each other at a neuron, and pairs if every neuron had the most."""
+    sizes = [0, *map(int, layers.split(",")), 0]
+    degrees = [(sizes[n], sizes[n - 1] + sizes[n + 1]) for n in range(1, len(sizes) - 1)]
+    most = max(degree for _, degree in degrees)
+    weights = sum(a * b for a, b in pairwise(sizes))
+    return weights, sum(n * d * d for n, d in degrees), sum(n for n, _ in degrees) * most**2
+
+
+def eager_fits(layers: str, work: str, members: int = 1) -> bool:
+    """Whether what the eager implementation holds of padded scores, several of each kind, leaves memory free."""
+    copies = 5 if work == "generation" else 4 * 2 * 3
+    return bool(members * shape(layers)[2] * 4 * copies < 0.7 * psutil.virtual_memory().available)
+
+
+def oracle_fits(layers: str) -> bool:
+    """Whether the oracle, which lists every pair in Python, ends in reasonable time."""
+    return shape(layers)[1] < 200_000
+
+
+def measure(entries: dict[str, Entry], layers: str, work: str, members: int = 1, rounds: int = 5) -> Row:
+    """Seconds per member of each entry, how many times longer than the first it takes, and the floor.
+
+    The floor is the time of the counted operations at the rate of a large matrix product in the same race.
+    """
+    figures = race({**entries, "product": PRODUCT}, rounds)
+    product, first = figures.pop("product"), next(iter(figures))
+    operations = int(ask("operations", layers, work))
+    floor = Figures([s * operations / PRODUCT_OPERATIONS for s in product.seconds], 0)
+    row: Row = {"layers": layers, "work": work, "members": members, "weights": shape(layers)[0]}
+    row |= {"operations": operations, "product_rate": PRODUCT_OPERATIONS / product.median}
+    row["seconds_per_member"] = {name: figure.median / entries[name].members for name, figure in figures.items()}
+    row["peak_bytes"] = {name: figure.peak for name, figure in figures.items()}
+    row["ratio"] = {
+        name: ratio(figure, figures[first]) * entries[first].members / entries[name].members
+        for name, figure in figures.items()
+    }
+    row["of_floor"] = ratio(floor, figures[first]) * members
+    return row
+
+
+def training(members: int) -> Row:
+    """Training steps at (16, 48, 1): as `hypergraph run` does them, and in other ways."""
+    layers, processes = "16,48,1", min(CORES, members)
+    ways = {
+        "run": Entry("compiled", "training", layers, members, processes),
+        "operators": Entry("operators", "training", layers, members, processes),
+        "eager": Entry("eager", "training", layers, members, 1, CORES),
+        "eager, a process per core": Entry("eager", "training", layers, members, processes),
+        "oracle": Entry("oracle", "training", layers, processes, processes),
+    }
+    if processes == 1:
+        del ways["eager, a process per core"]
+    return measure(ways, layers, "training", members)
+
+
+def generation(layers: str) -> Row:
+    """Generation without the encoder, on all cores."""
+    kinds = ["compiled", "operators", *["eager"] * eager_fits(layers, "generation")]
+    return measure({kind: Entry(kind, "generation", layers, 1, 1, CORES) for kind in kinds}, layers, "generation", 1, 3)
+
+
+def scaling(layers: str) -> Row:
+    """One training step of one member, on all cores from LARGE weights on as in `hypergraph run`."""
+    weights, pairs, _ = shape(layers)
+    threads = CORES if weights >= 10_000 else 1
+    kinds = ["compiled", *["eager"] * eager_fits(layers, "training"), *["oracle"] * oracle_fits(layers)]
+    entries = {kind: Entry(kind, "training", layers, 1, 1, threads) for kind in kinds}
+    entries["attention"] = Entry("compiled", "attention", layers, 1, 1, threads)
+    return measure(entries, layers, "training", 1, 3) | {"pairs": pairs}
+
+
+def show_shares(console: Console, rows: dict[str, dict[str, float]]) -> None:
+    """Where the time of a training step goes."""
+    table = Table(title="Shares of a training step")
+    for heading in ("", *rows):
+        table.add_column(heading, justify="right")
+    for part in next(iter(rows.values())):
+        table.add_row(part, *(f"{shares[part]:.0%}" for shares in rows.values()))
+    console.print(table)
+
+
+def commands() -> Row:
+    """Least seconds of five cold starts."""
+    with tempfile.TemporaryDirectory() as folder:
+        network = str(Path(folder) / "network.safetensors")
+        lines = {
+            "hypergraph --help": ["--help"],
+            "hypergraph generate": ["generate", "l1norm/memorised", "--beta", "1e-8", "--out", network],
+        }
+        return {name: min(_seconds(line) for _ in range(5)) for name, line in lines.items()}
+
+
+def _seconds(arguments: list[str]) -> float:
+    started = time.perf_counter()
+    command = [str(Path(sys.executable).with_name("hypergraph")), *arguments]
+    subprocess.run(command, capture_output=True, check=True)
+    return time.perf_counter() - started
+
+
+def show_ways(console: Console, rows: list[Row], title: str) -> None:
+    """How many times as long as the first way each takes."""
+    names = list(dict.fromkeys(name for row in rows for name in row["ratio"]))
+    table = Table(title=title)
+    for heading in ("network", "members", *names, "of the floor"):
+        table.add_column(heading, justify="right")
+    for row in rows:
+        cells = [f"{row['ratio'][name]:.2f} x" if name in row["ratio"] else "-" for name in names]
+        table.add_row(row["layers"], str(row["members"]), *cells, f"{row['of_floor']:.0%}")
+    console.print(table)
+
+
+def show_scaling(console: Console, rows: list[Row]) -> None:
+    """What a training step costs per weight, and the rest of it without attention, relative to the smallest network."""
+    table = Table(title="A training step of one member against the size of the network")
+    columns = ["weights", "pairs/weight", "eager", "oracle", "time/weight", "attention/pair", "rest/weight", "peak"]
+    for heading in columns:
+        table.add_column(heading, justify="right")
+    costs = [_costs(row) for row in rows]
+    reference = next(cost for cost, row in zip(costs, rows, strict=True) if row["weights"] > 10_000)
+    for row, cost in zip(rows, costs, strict=True):
+        ways = [f"{row['ratio'][name]:.1f} x" if name in row["ratio"] else "-" for name in ("eager", "oracle")]
+        relative = [f"{part / whole:.2f}" for part, whole in zip(cost, reference, strict=True)]
+        peak = f"{row['peak_bytes']['compiled'] / 1e9:.2f} GB"
+        table.add_row(f"{row['weights']:,}", f"{row['pairs'] / row['weights']:.0f}", *ways, *relative, peak)
+    console.print(table)
+    console.print("time, attention and rest: relative to the first network of more than 10,000 weights")
+
+
+def _costs(row: Row) -> tuple[float, float, float]:
+    """Seconds of a step per weight, of its attention per pair, and of the rest per weight."""
+    whole, attention = (row["seconds_per_member"][name] for name in ("compiled", "attention"))
+    return whole / row["weights"], attention / row["pairs"], (whole - attention) / row["weights"]
+
+
+def main() -> None:
+    """Measure everything, print tables, write JSON to the file named as argument, if any."""
+    console = Console()
+    if not available_here():
+        console.print("the compiled blocks are missing: 'compiled' and 'run' use torch operators")
+    report: Row = {"cores": CORES}
+    report["training"] = [training(members) for members in (1, 8, 33)]
+    show_ways(console, report["training"], "Training steps: how many times as long as in `hypergraph run`")
+    report["generation"] = [generation(layers) for layers in ("784,512,10", "256,256,256,256,10")]
+    show_ways(console, report["generation"], "Generation without the encoder: how many times as long as compiled")
+    for row in report["generation"]:
+        seconds, peak = row["seconds_per_member"]["compiled"], row["peak_bytes"]["compiled"] / 1e9
+        console.print(f"{row['layers']}: {row['weights']:,} weights, {seconds:.1f} s, {peak:.2f} GB")
+    report["scaling"] = [scaling(layers) for layers in DECADES]
+    show_scaling(console, report["scaling"])
+    report["shares"] = {
+        "16,48,1, 4 members, 1 thread": json.loads(ask("shares", "16,48,1", 4, 1)),
+        "784,512,10, 1 member, all cores": json.loads(ask("shares", "784,512,10", 1, CORES)),
+    }
+    show_shares(console, report["shares"])
+    report["commands"] = commands()
+    for name, seconds in report["commands"].items():
+        console.print(f"{name}: {seconds:.2f} s from a cold start")
+    if len(sys.argv) > 1:
+        path = Path(sys.argv[1])
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(report, indent=2) + "\n")
+
+
+def available_here() -> bool:
+    """Whether the compiled blocks are."""
+    import torch
+
+    return available(torch.zeros(1))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,148 @@
+"""One contestant in a process of its own: python -m benchmarks.contestant KIND WORK LAYERS MEMBERS THREADS.
+
+It reads a number from each line of standard input, does its work that many times, and answers with a JSON object: the
+seconds of one time, and the most memory that the process has held so far, in bytes.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+import time
+from collections.abc import Callable
+from itertools import pairwise
+
+import oracle
+import torch
+from torch import Tensor
+
+from benchmarks.eager import Eager, EagerTrainer
+from hypergraph.graph import ComputationGraph
+from hypergraph.interfaces import Task
+from hypergraph.model import hyperlayer
+from hypergraph.model.blocks import DRAWS, HYPERDEPTH, HYPERWIDTH_OUT
+from hypergraph.model.generator import Generator
+from hypergraph.spec import MLPSpec
+from hypergraph.streams import stream
+from hypergraph.training.objective import objective
+from hypergraph.training.recipe import Recipe
+from hypergraph.training.trainer import Trainer
+
+RECIPE = Recipe(steps=1_000_000)
+
+
+class Mean(Task):
+    """The mean of the inputs, at every output: a task for any number of either."""
+
+    @property
+    def default_spec(self) -> MLPSpec:
+        return MLPSpec((16, 48, 1))
+
+    @property
+    def solved_loss(self) -> float:
+        return 0.1
+
+    def sample(self, spec: MLPSpec, batch: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+        inputs = torch.randn(batch, spec.sizes[0], generator=rng, device=rng.device)
+        return inputs, inputs.mean(1, keepdim=True).expand(-1, spec.sizes[-1])
+
+    def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        return (outputs - targets).square().mean((-2, -1))
+
+
+class OracleTrainer:
+    """A training step of one member by the oracle, message by message."""
+
+    def __init__(self, spec: MLPSpec) -> None:
+        self.spec, self.rng = spec, torch.Generator()
+        state = Generator.initial([spec], [self.rng]).pareto.state_dict()
+        self.parameters = {name: tensor[0].double().requires_grad_() for name, tensor in state.items()}
+        self.optimizer = torch.optim.Adam(self.parameters.values())
+
+    def step(self) -> None:
+        p = self.parameters
+        biases = [p["bias1"][0], p["bias2"][0], p["bias3"][0]]
+        hyperweights = oracle.hyperhypernetwork([p["weight1"], p["weight2"], p["weight3"]], biases, 1e-6)
+        draws = torch.randn(HYPERDEPTH, DRAWS, self.spec.weight_count, generator=self.rng, dtype=torch.float64)
+        generated = oracle.hypernetwork(self.spec, hyperweights, draws, encoder=True)
+        inputs, targets = Mean().sample(self.spec, RECIPE.batch, self.rng)
+        sizes = self.spec.sizes
+        counts = [a * b for a, b in pairwise(sizes)]
+        matrices = {
+            (n, n + 1): part.view(sizes[n + 1], sizes[n]) for n, part in enumerate(generated.weights.split(counts))
+        }
+        outputs = oracle.run_mlp(
+            self.spec, matrices, generated.biases.split(sizes[1:]), torch.nn.functional.silu, inputs.double()
+        )
+        self.optimizer.zero_grad()
+        objective((outputs - targets).square().mean(), generated.kl.sum(), torch.tensor(1e-6)).backward()
+        self.optimizer.step()
+
+
+def training_step(kind: str, spec: MLPSpec, members: int) -> Callable[[], object]:
+    """One training step; the oracle's is of one member."""
+    if kind == "oracle":
+        return OracleTrainer(spec).step
+    if kind == "eager":
+        return EagerTrainer(Mean(), spec, RECIPE, 0, range(members)).step
+    return Trainer(Mean(), spec, RECIPE, 0, range(members), torch.device("cpu")).step
+
+
+def generation(kind: str, spec: MLPSpec, members: int) -> Callable[[], object]:
+    """One generation of networks without the encoder."""
+    rngs = [stream(0, member) for member in range(members)]
+    beta = torch.full((members,), 1e-6)
+    small = Generator.initial([MLPSpec((1, 1))], rngs)  # the decoder's hyperweights do not depend on the network
+    if kind != "eager":
+        return torch.no_grad()(lambda: small(beta, small.draw(rngs, [spec]), [spec], encoder=False))
+    model = Eager(spec, rngs)
+    return torch.no_grad()(lambda: model(beta, small.draw(rngs, [spec]), encoder=False))
+
+
+def attention_blocks(kind: str, spec: MLPSpec, members: int) -> Callable[[], object]:
+    """The blocks of the hyperlayers that attend over d² pairs, forward and back, as in one training step."""
+    graph = ComputationGraph.of(spec)
+    preactivations = torch.randn(members, HYPERWIDTH_OUT, 2, graph.weights, requires_grad=True)
+    draws = torch.randn(members, DRAWS, graph.weights)
+
+    def run() -> None:
+        for _ in range(HYPERDEPTH - 1):
+            computed, kl = hyperlayer.blocks(preactivations, draws, graph)
+            torch.autograd.grad((computed, kl), preactivations, (computed, kl))
+
+    return run
+
+
+def matrix_product(kind: str, spec: MLPSpec, members: int) -> Callable[[], object]:
+    """A large float32 product of PRODUCT³ multiplications and additions."""
+    a, b, out = torch.randn(3, PRODUCT, PRODUCT).unbind()
+    return lambda: torch.mm(a, b, out=out)
+
+
+PRODUCT = 2048
+WORK = {
+    "training": training_step,
+    "generation": generation,
+    "attention": attention_blocks,
+    "product": matrix_product,
+}
+
+
+def main(kind: str, work: str, layers: str, members: str, threads: str) -> None:
+    """Get ready, then answer every line of standard input."""
+    torch.set_num_threads(int(threads))
+    if kind == "operators":
+        hyperlayer.available = lambda tensor: False
+    run = WORK[work](kind, MLPSpec(tuple(map(int, layers.split(",")))), int(members))
+    for line in sys.stdin:
+        started = time.perf_counter()
+        for _ in range(int(line)):
+            run()
+        seconds = (time.perf_counter() - started) / int(line)
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        print(json.dumps({"seconds": seconds, "peak": peak}), flush=True)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
