@@ -9,7 +9,7 @@ from hypergraph.spec import MLPSpec
 MEMBER = 6_000_000
 """Bytes per member, whatever it generates: above all the hyperhypernetwork's parameters, moments and gradients."""
 TRAINING = 16_000
-"""Bytes per weight and member that a training step takes: 10,000 to 11,000 compiled, to 15,600 with torch operators."""
+"""Bytes per weight and member that a training step takes: 10,000 to 12,200 compiled, to 15,600 with torch operators."""
 RECOMPUTED = 13_000
 """The same where hyperlayers are recomputed on the way back: 9,000 compiled, to 12,600 with torch operators."""
 GENERATION = 5_000

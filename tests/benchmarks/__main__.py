@@ -10,11 +10,14 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import psutil
+import torch
+from rich.box import MARKDOWN
 from rich.console import Console
 from rich.table import Table
 
@@ -39,7 +42,7 @@ def shape(layers: str) -> tuple[int, int, int]:
 
 def eager_fits(layers: str, work: str, members: int = 1) -> bool:
     """Whether what the eager implementation holds of padded scores, several of each kind, leaves memory free."""
-    copies = 5 if work == "generation" else 4 * 2 * 3
+    copies = 4 if work == "generation" else 4 * 2 * 3
     return bool(members * shape(layers)[2] * 4 * copies < 0.7 * psutil.virtual_memory().available)
 
 
@@ -76,11 +79,11 @@ def training(members: int) -> Row:
         "run": Entry("compiled", "training", layers, members, processes),
         "operators": Entry("operators", "training", layers, members, processes),
         "eager": Entry("eager", "training", layers, members, 1, CORES),
-        "eager, a process per core": Entry("eager", "training", layers, members, processes),
+        "eager/core": Entry("eager", "training", layers, members, processes),
         "oracle": Entry("oracle", "training", layers, processes, processes),
     }
     if processes == 1:
-        del ways["eager, a process per core"]
+        del ways["eager/core"]
     return measure(ways, layers, "training", members)
 
 
@@ -102,7 +105,7 @@ def scaling(layers: str) -> Row:
 
 def show_shares(console: Console, rows: dict[str, dict[str, float]]) -> None:
     """Where the time of a training step goes."""
-    table = Table(title="Shares of a training step")
+    table = Table(box=MARKDOWN, title="Shares of a training step")
     for heading in ("", *rows):
         table.add_column(heading, justify="right")
     for part in next(iter(rows.values())):
@@ -131,7 +134,7 @@ def _seconds(arguments: list[str]) -> float:
 def show_ways(console: Console, rows: list[Row], title: str) -> None:
     """How many times as long as the first way each takes."""
     names = list(dict.fromkeys(name for row in rows for name in row["ratio"]))
-    table = Table(title=title)
+    table = Table(box=MARKDOWN, title=title)
     for heading in ("network", "members", *names, "of the floor"):
         table.add_column(heading, justify="right")
     for row in rows:
@@ -142,7 +145,7 @@ def show_ways(console: Console, rows: list[Row], title: str) -> None:
 
 def show_scaling(console: Console, rows: list[Row]) -> None:
     """What a training step costs per weight, and the rest of it without attention, relative to the smallest network."""
-    table = Table(title="A training step of one member against the size of the network")
+    table = Table(box=MARKDOWN, title="A training step of one member against the size of the network")
     columns = ["weights", "pairs/weight", "eager", "oracle", "time/weight", "attention/pair", "rest/weight", "peak"]
     for heading in columns:
         table.add_column(heading, justify="right")
@@ -163,40 +166,48 @@ def _costs(row: Row) -> tuple[float, float, float]:
     return whole / row["weights"], attention / row["pairs"], (whole - attention) / row["weights"]
 
 
-def main() -> None:
-    """Measure everything, print tables, write JSON to the file named as argument, if any."""
-    console = Console()
-    if not available_here():
-        console.print("the compiled blocks are missing: 'compiled' and 'run' use torch operators")
-    report: Row = {"cores": CORES}
-    report["training"] = [training(members) for members in (1, 8, 33)]
+def available_here() -> bool:
+    """Whether the compiled blocks are."""
+    return available(torch.zeros(1))
+
+
+def show(console: Console, report: Row) -> None:
+    """Print everything that was measured."""
     show_ways(console, report["training"], "Training steps: how many times as long as in `hypergraph run`")
-    report["generation"] = [generation(layers) for layers in ("784,512,10", "256,256,256,256,10")]
     show_ways(console, report["generation"], "Generation without the encoder: how many times as long as compiled")
     for row in report["generation"]:
         seconds, peak = row["seconds_per_member"]["compiled"], row["peak_bytes"]["compiled"] / 1e9
         console.print(f"{row['layers']}: {row['weights']:,} weights, {seconds:.1f} s, {peak:.2f} GB")
-    report["scaling"] = [scaling(layers) for layers in DECADES]
     show_scaling(console, report["scaling"])
-    report["shares"] = {
-        "16,48,1, 4 members, 1 thread": json.loads(ask("shares", "16,48,1", 4, 1)),
-        "784,512,10, 1 member, all cores": json.loads(ask("shares", "784,512,10", 1, CORES)),
-    }
     show_shares(console, report["shares"])
-    report["commands"] = commands()
     for name, seconds in report["commands"].items():
         console.print(f"{name}: {seconds:.2f} s from a cold start")
+
+
+def main() -> None:
+    """Measure everything, print tables, write JSON to the file named as argument, if any."""
+    console = Console(width=120)
+    if not available_here():
+        console.print("the compiled blocks are missing: 'compiled' and 'run' use torch operators")
+    measured: dict[str, Callable[[], object]] = {
+        "training": lambda: [training(members) for members in (1, 8, 33)],
+        "generation": lambda: [generation(layers) for layers in ("784,512,10", "256,256,256,256,10")],
+        "scaling": lambda: [scaling(layers) for layers in DECADES],
+        "shares": lambda: {
+            "16,48,1, 4 members, 1 thread": json.loads(ask("shares", "16,48,1", 4, 1)),
+            "784,512,10, 1 member, all cores": json.loads(ask("shares", "784,512,10", 1, CORES)),
+        },
+        "commands": commands,
+    }
+    report: Row = {"cores": CORES}
+    for name, run in measured.items():
+        with console.status(f"measuring {name}"):
+            report[name] = run()
+    show(console, report)
     if len(sys.argv) > 1:
         path = Path(sys.argv[1])
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(report, indent=2) + "\n")
-
-
-def available_here() -> bool:
-    """Whether the compiled blocks are."""
-    import torch
-
-    return available(torch.zeros(1))
 
 
 if __name__ == "__main__":

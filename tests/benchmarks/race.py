@@ -94,7 +94,7 @@ def _start(entry: Entry, members: int) -> subprocess.Popen[str]:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-        env={**os.environ, **PYTHONPATH, **(KEEP_MEMORY if entry.work == "training" else {})},
+        env={**os.environ, **PYTHONPATH, **({} if entry.work == "generation" else KEEP_MEMORY)},
     )
 
 

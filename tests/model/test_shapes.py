@@ -7,12 +7,12 @@ from jaxtyping import Float, Int, TypeCheckError, jaxtyped
 from torch import Tensor
 
 from hypergraph.graph import ComputationGraph
-from hypergraph.model.attention import attention
+from hypergraph.model.attention import attention, attention_among_equals
 from hypergraph.model.channel import channel
 from hypergraph.model.compiled import available, compiled_blocks
 from hypergraph.model.encodings import positional_encodings, sinusoids
 from hypergraph.model.generator import Generator
-from hypergraph.model.hyperlayer import torch_blocks
+from hypergraph.model.hyperlayer import first_hyperlayer, torch_blocks
 from hypergraph.model.hypernetwork import hypernetwork
 from hypergraph.model.initial import initial_hyperweights
 from hypergraph.model.pareto import ParetoHyperhypernetwork
@@ -31,6 +31,9 @@ LayerDraws = Float[Tensor, "member 14 weight"]
 Encodings = Float[Tensor, "30 weight"]
 Projections = Float[Tensor, "member 30 side weight"]
 Attended = Float[Tensor, "member 10 side weight"]
+SameProjections = Float[Tensor, "member 30 1"]
+Bias = Float[Tensor, "member 58 1"]
+AttendedOnce = Float[Tensor, "member 10 weight"]
 Fed = Float[Tensor, "member 58 side weight"]
 Computed = Float[Tensor, "member 39 side weight"]
 Distributions = Float[Tensor, "member 8 side weight"]
@@ -47,6 +50,16 @@ checked = jaxtyped(typechecker=beartype)
 @checked
 def attend(projections: Projections, graph: ComputationGraph) -> Attended:
     return attention(projections, graph)
+
+
+@checked
+def attend_among_equals(projections: SameProjections, graph: ComputationGraph) -> AttendedOnce:
+    return attention_among_equals(projections, graph)
+
+
+@checked
+def run_first_hyperlayer(bias: Bias, draws: LayerDraws, graph: ComputationGraph, sides: int) -> Computed:
+    return first_hyperlayer(bias, draws, graph, sides)
 
 
 @checked
@@ -118,6 +131,8 @@ def test_shapes(spec: MLPSpec, members: int, encoder: bool) -> None:
     fed = torch.randn(members, 58, sides, weights, generator=NUMBERS)
     layer_draws = torch.randn(members, 14, weights, generator=NUMBERS)
     attend(fed[:, 20:50], graph)
+    attend_among_equals(fed[:, 20:50, 0, :1], graph)
+    assert run_first_hyperlayer(fed[:, :, 0, :1], layer_draws, graph, sides).shape[2:] == (sides, weights)
     pass_channel(fed[:, 50:], layer_draws[:, 10:], encoder)
     run_torch_blocks(fed, layer_draws, graph)
     if available(fed):
