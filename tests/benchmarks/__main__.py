@@ -166,11 +166,6 @@ def _costs(row: Row) -> tuple[float, float, float]:
     return whole / row["weights"], attention / row["pairs"], (whole - attention) / row["weights"]
 
 
-def available_here() -> bool:
-    """Whether the compiled blocks are."""
-    return available(torch.zeros(1))
-
-
 def show(console: Console, report: Row) -> None:
     """Print everything that was measured."""
     show_ways(console, report["training"], "Training steps: how many times as long as in `hypergraph run`")
@@ -187,7 +182,7 @@ def show(console: Console, report: Row) -> None:
 def main() -> None:
     """Measure everything, print tables, write JSON to the file named as argument, if any."""
     console = Console(width=120)
-    if not available_here():
+    if not available(torch.zeros(1)):
         console.print("the compiled blocks are missing: 'compiled' and 'run' use torch operators")
     measured: dict[str, Callable[[], object]] = {
         "training": lambda: [training(members) for members in (1, 8, 33)],
