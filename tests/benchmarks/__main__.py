@@ -21,12 +21,13 @@ from rich.box import MARKDOWN
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.race import CORES, Entry, Figures, ask, race, ratio
+from benchmarks.race import CORES, PRODUCT, Entry, Figures, ask, race, ratio
+from hypergraph.engines.local import LARGE
 from hypergraph.model.compiled import available
 
 Row = dict[str, Any]
-PRODUCT = Entry("any", "product", "1,1", threads=CORES)
-PRODUCT_OPERATIONS = 2 * 2048**3
+LARGE_PRODUCT = Entry("any", "product", "1,1", threads=CORES)
+PRODUCT_OPERATIONS = 2 * PRODUCT**3
 DECADES = ["4,8,1", "8,44,1", "16,48,1", "40,100,1", "196,200,10", "784,512,10"]
 """Networks of 40 to 406,528 weights."""
 
@@ -40,10 +41,10 @@ def shape(layers: str) -> tuple[int, int, int]:
     return weights, sum(n * d * d for n, d in degrees), sum(n for n, _ in degrees) * most**2
 
 
-def eager_fits(layers: str, work: str, members: int = 1) -> bool:
+def eager_fits(layers: str, work: str) -> bool:
     """Whether what the eager implementation holds of padded scores, several of each kind, leaves memory free."""
     copies = 4 if work == "generation" else 4 * 2 * 3
-    return bool(members * shape(layers)[2] * 4 * copies < 0.7 * psutil.virtual_memory().available)
+    return bool(shape(layers)[2] * 4 * copies < 0.7 * psutil.virtual_memory().available)
 
 
 def oracle_fits(layers: str) -> bool:
@@ -56,7 +57,7 @@ def measure(entries: dict[str, Entry], layers: str, work: str, members: int = 1,
 
     The floor is the time of the counted operations at the rate of a large matrix product in the same race.
     """
-    figures = race({**entries, "product": PRODUCT}, rounds)
+    figures = race({**entries, "product": LARGE_PRODUCT}, rounds)
     product, first = figures.pop("product"), next(iter(figures))
     operations = int(ask("operations", layers, work))
     floor = Figures([s * operations / PRODUCT_OPERATIONS for s in product.seconds], 0)
@@ -96,7 +97,7 @@ def generation(layers: str) -> Row:
 def scaling(layers: str) -> Row:
     """One training step of one member, on all cores from LARGE weights on as in `hypergraph run`."""
     weights, pairs, _ = shape(layers)
-    threads = CORES if weights >= 10_000 else 1
+    threads = CORES if weights >= LARGE else 1
     kinds = ["compiled", *["eager"] * eager_fits(layers, "training"), *["oracle"] * oracle_fits(layers)]
     entries = {kind: Entry(kind, "training", layers, 1, 1, threads) for kind in kinds}
     entries["attention"] = Entry("compiled", "attention", layers, 1, 1, threads)
@@ -144,20 +145,20 @@ def show_ways(console: Console, rows: list[Row], title: str) -> None:
 
 
 def show_scaling(console: Console, rows: list[Row]) -> None:
-    """What a training step costs per weight, and the rest of it without attention, relative to the smallest network."""
+    """What a training step costs per weight, and the rest of it without attention, relative to a large network."""
     table = Table(box=MARKDOWN, title="A training step of one member against the size of the network")
     columns = ["weights", "pairs/weight", "eager", "oracle", "time/weight", "attention/pair", "rest/weight", "peak"]
     for heading in columns:
         table.add_column(heading, justify="right")
     costs = [_costs(row) for row in rows]
-    reference = next(cost for cost, row in zip(costs, rows, strict=True) if row["weights"] > 10_000)
+    reference = next(cost for cost, row in zip(costs, rows, strict=True) if row["weights"] >= LARGE)
     for row, cost in zip(rows, costs, strict=True):
         ways = [f"{row['ratio'][name]:.1f} x" if name in row["ratio"] else "-" for name in ("eager", "oracle")]
         relative = [f"{part / whole:.2f}" for part, whole in zip(cost, reference, strict=True)]
         peak = f"{row['peak_bytes']['compiled'] / 1e9:.2f} GB"
         table.add_row(f"{row['weights']:,}", f"{row['pairs'] / row['weights']:.0f}", *ways, *relative, peak)
     console.print(table)
-    console.print("time, attention and rest: relative to the first network of more than 10,000 weights")
+    console.print(f"time, attention and rest: relative to the first network of at least {LARGE:,} weights")
 
 
 def _costs(row: Row) -> tuple[float, float, float]:

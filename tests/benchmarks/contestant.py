@@ -18,8 +18,8 @@ import torch
 from torch import Tensor
 
 from benchmarks.eager import Eager, EagerTrainer
+from benchmarks.race import PRODUCT
 from hypergraph.graph import ComputationGraph
-from hypergraph.interfaces import Task
 from hypergraph.model import hyperlayer
 from hypergraph.model.blocks import DRAWS, HYPERDEPTH, HYPERWIDTH_OUT
 from hypergraph.model.generator import Generator
@@ -28,27 +28,17 @@ from hypergraph.streams import stream
 from hypergraph.training.objective import objective
 from hypergraph.training.recipe import Recipe
 from hypergraph.training.trainer import Trainer
+from hypergraph_l1norm.task import L1Norm
 
 RECIPE = Recipe(steps=1_000_000)
 
 
-class Mean(Task):
+class Mean(L1Norm):
     """The mean of the inputs, at every output: a task for any number of either."""
-
-    @property
-    def default_spec(self) -> MLPSpec:
-        return MLPSpec((16, 48, 1))
-
-    @property
-    def solved_loss(self) -> float:
-        return 0.1
 
     def sample(self, spec: MLPSpec, batch: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
         inputs = torch.randn(batch, spec.sizes[0], generator=rng, device=rng.device)
         return inputs, inputs.mean(1, keepdim=True).expand(-1, spec.sizes[-1])
-
-    def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        return (outputs - targets).square().mean((-2, -1))
 
 
 class OracleTrainer:
@@ -120,7 +110,6 @@ def matrix_product(kind: str, spec: MLPSpec, members: int) -> Callable[[], objec
     return lambda: torch.mm(a, b, out=out)
 
 
-PRODUCT = 2048
 WORK = {
     "training": training_step,
     "generation": generation,

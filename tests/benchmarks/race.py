@@ -16,6 +16,8 @@ from hypergraph.engines.local import KEEP_MEMORY
 
 CORES = len(os.sched_getaffinity(0))
 PYTHONPATH = {"PYTHONPATH": str(Path(__file__).parent.parent)}
+PRODUCT = 2048
+"""Rows and columns of the matrices whose product gives the floor."""
 TURN = 0.7
 """Seconds that a turn should take at least."""
 
