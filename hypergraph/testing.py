@@ -64,7 +64,10 @@ def check_classifier(classifier: Classifier, spec: MLPSpec) -> None:
 
 
 def check_visualizer(visualizer: Visualizer, spec: MLPSpec, folder: Path) -> None:
-    """Check that every layout of a visualizer draws networks of `spec` into `folder`, the same for the same seed."""
+    """Check that every layout of a visualizer draws networks of `spec` into `folder`, the same for the same seed.
+
+    They are drawn into a file each, alone, and into one file together.
+    """
     assert visualizer.layouts, "there must be a layout"
     networks = _random_networks(spec, 2)
     for layout in visualizer.layouts:
@@ -72,8 +75,12 @@ def check_visualizer(visualizer: Visualizer, spec: MLPSpec, folder: Path) -> Non
             paths = [folder / f"{layout}-{index}.{suffix}" for index in range(3)]
             visualizer.draw(networks, paths[:2], layout=layout, seed=1, titles=["$a<b", "ü"])
             visualizer.draw(networks[:1], paths[2:], layout=layout, seed=1, titles=["$a<b"])
-            first, _, alone = (path.read_bytes() for path in paths)
+            first, second, alone = (path.read_bytes() for path in paths)
             assert first == alone, f"{layout}, {suffix}: a network must be drawn alone as beside others"
+            page = folder / f"{layout}-together.{suffix}"
+            visualizer.draw(networks, [page], layout=layout, seed=1, titles=["$a<b", "ü"])
+            assert page.exists(), f"{layout}, {suffix}: two networks must be drawn where there is one path"
+            assert page.read_bytes() not in (first, second), f"{layout}, {suffix}: one path must get all networks"
 
 
 def _random_networks(spec: MLPSpec, count: int, seed: int = 0) -> MLPWeights:

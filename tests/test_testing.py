@@ -1,5 +1,6 @@
 """The checks for plugin authors pass on the first-party plugins and catch what an author may get wrong."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from torch import Tensor
 from hypergraph.interfaces import UNKNOWN
 from hypergraph.spec import MLPSpec
 from hypergraph.testing import check_classifier, check_task, check_visualizer
+from hypergraph.weights import MLPWeights
 from hypergraph_forcelayout.visualizer import ForceLayout
 from hypergraph_l1norm.classifier import L1NormClassifier
 from hypergraph_l1norm.task import L1Norm
@@ -118,3 +120,40 @@ class Hopeful(L1NormClassifier):
 def test_mistakes_of_a_classifier_are_caught(classifier: type[L1NormClassifier], message: str) -> None:
     with pytest.raises(AssertionError, match=message):
         check_classifier(classifier(), SPEC)
+
+
+class First(ForceLayout):
+    def draw(
+        self, weights: MLPWeights, paths: Sequence[Path], *, layout: str, seed: int = 0, titles: Sequence[str] = ()
+    ) -> None:
+        for index, path in enumerate(paths):
+            super().draw(weights[index : index + 1], [path], layout=layout, seed=seed, titles=[titles[index]])
+
+
+class Last(ForceLayout):
+    def draw(
+        self, weights: MLPWeights, paths: Sequence[Path], *, layout: str, seed: int = 0, titles: Sequence[str] = ()
+    ) -> None:
+        for index, title in enumerate(titles):
+            super().draw(weights[index : index + 1], [paths[index % len(paths)]], layout=layout, titles=[title])
+
+
+class Shy(ForceLayout):
+    def draw(
+        self, weights: MLPWeights, paths: Sequence[Path], *, layout: str, seed: int = 0, titles: Sequence[str] = ()
+    ) -> None:
+        if len(paths) == len(titles):
+            super().draw(weights, paths, layout=layout, seed=seed, titles=titles)
+
+
+@pytest.mark.parametrize(
+    ("visualizer", "message"),
+    [
+        (First, "one path must get all networks"),
+        (Last, "one path must get all networks"),
+        (Shy, "two networks must be drawn"),
+    ],
+)
+def test_mistakes_of_a_visualizer_are_caught(visualizer: type[ForceLayout], message: str, tmp_path: Path) -> None:
+    with pytest.raises(AssertionError, match=message):
+        check_visualizer(visualizer(), SPEC, tmp_path)

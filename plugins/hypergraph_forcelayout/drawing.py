@@ -1,4 +1,4 @@
-"""One network at given positions as the bytes of a picture, in the colours of the paper's figures 1 and 6.
+"""Networks at given positions as the bytes of a picture, in the colours of the paper's figures 1 and 6.
 
 Input neurons are green, hidden ones grey, outputs magenta; positive weights red, negative ones blue. Width and
 opacity of a weight grow with its size. Biases are not drawn.
@@ -7,11 +7,15 @@ opacity of a weight grow with its size. Biases are not drawn.
 from __future__ import annotations
 
 import math
+import textwrap
+from collections.abc import Sequence
 from io import BytesIO
+from typing import NamedTuple
 
 import matplotlib.style
 import numpy as np
 import torch
+from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
@@ -29,7 +33,7 @@ CROWD = 2.0
 """Weights per neuron, in units of the network's largest, above which all are drawn thinner, so that gaps remain."""
 
 SIDE = 5 * 72
-"""The longer side of a drawing, in points (1/72 inch)."""
+"""The longer side of a network, in points (1/72 inch)."""
 
 DIAMETERS = (2.5, 9.0)
 """Of a neuron, smallest and largest, in points."""
@@ -41,39 +45,109 @@ RESOLUTION = 200
 """Of pixels, in dots per inch."""
 
 MANY = 20_000
-"""A vector format gets its weights as pixels where there are more, lest no viewer can open it."""
+"""A vector format gets its weights as pixels where a picture has more, lest no viewer can open it."""
 
 METADATA = {".svg": {"Date": None}, ".png": {}, ".pdf": {"CreationDate": None}}
 """The formats, and what to leave out of each, so that the same network gives the same bytes on any day."""
 
 
-def picture(adjacency: Tensor, spec: MLPSpec, positions: Tensor, title: str, suffix: str) -> bytes:
-    """Draw one network of weights [neuron, neuron] at positions [neuron, 2]; `suffix` is a key of `METADATA`."""
+COLUMNS = 4
+"""Of networks side by side, at most."""
+
+GAP = 36
+"""Between networks side by side, in points."""
+
+TITLE = 18
+"""Size of the titles of networks side by side, in points: a page of them is seen from afar."""
+
+LETTERS = 34
+"""In a line of such a title, at most."""
+
+
+class Panel(NamedTuple):
+    """A network to draw.
+
+    Attributes:
+        adjacency: its weights [neuron, neuron].
+        positions: of its neurons [neuron, 2].
+        title: what stands above it.
+    """
+
+    adjacency: Tensor
+    positions: Tensor
+    title: str
+
+
+def picture(panels: Sequence[Panel], spec: MLPSpec, suffix: str) -> bytes:
+    """Draw networks, several of them left to right in rows; `suffix` is a key of `METADATA`."""
     buffer = BytesIO()
     # Whatever the user's matplotlibrc says; ids within an SVG are random unless they are salted.
     with matplotlib.style.context(["default", {"svg.hashsalt": "hypergraph"}]):
-        figure = _figure(adjacency, spec, positions, title)
+        figure = _page(panels, spec) if len(panels) > 1 else _single(panels[0], spec)
+        weights = [axes.collections[0] for axes in figure.axes]
+        many = sum(len(collection.get_paths()) for collection in weights) > MANY
+        for collection in weights:
+            collection.set_rasterized(many)
         figure.savefig(buffer, format=suffix[1:], dpi=RESOLUTION, bbox_inches="tight", metadata=METADATA[suffix])
     return buffer.getvalue()
 
 
-def _figure(adjacency: Tensor, spec: MLPSpec, positions: Tensor, title: str) -> Figure:
-    low, high = positions.amin(0), positions.amax(0)
-    points = positions * (SIDE / (high - low).max())
+def _single(panel: Panel, spec: MLPSpec) -> Figure:
+    figure = Figure()
+    axes = figure.add_axes((0, 0, 1, 1))
+    (left, bottom), (right, top) = _draw(axes, panel, spec).tolist()
+    axes.set(xlim=(left, right), ylim=(bottom, top))
+    figure.set_size_inches((right - left) / 72, (top - bottom) / 72)
+    return figure
+
+
+def _page(panels: Sequence[Panel], spec: MLPSpec) -> Figure:
+    """Each network as it is drawn alone, in the middle of a panel; panels are as large as the largest needs."""
+    rows = math.ceil(len(panels) / COLUMNS)
+    columns = math.ceil(len(panels) / rows)
+    figure = Figure()
+    boxes = torch.stack([_draw(figure.add_axes((0, 0, 1, 1)), panel, spec) for panel in panels])
+    width, height = boxes.diff(dim=1).amax((0, 1)).tolist()
+    width = max(width, SIDE)  # for the title of a slim network
+    across, down = width + GAP, height + GAP + _fit_titles(figure, width)
+    figure.set_size_inches(columns * across / 72, rows * down / 72)
+    for number, (axes, (x, y)) in enumerate(zip(figure.axes, boxes.mean(1).tolist(), strict=True)):
+        row, column = divmod(number, columns)
+        axes.set(xlim=(x - width / 2, x + width / 2), ylim=(y - height / 2, y + height / 2))
+        corner = column / columns, 1 - (row + 1) / rows
+        axes.set_position((*corner, width / across / columns, height / down / rows))
+    return figure
+
+
+def _fit_titles(figure: Figure, width: float) -> float:
+    """Set the titles of all axes in lines no longer than `width`, in points; gives the height of the tallest title."""
+    for axes in figure.axes:
+        lines = axes.get_title().split("\n")
+        wrapped = [textwrap.fill(line, LETTERS, break_on_hyphens=False) for line in lines]
+        axes.set_title("\n".join(wrapped), fontsize=TITLE, pad=TITLE / 2, parse_math=False)
+    titles = [axes.title for axes in figure.axes]
+    extents = [title.get_window_extent() for title in titles]
+    scale = 72 / figure.dpi
+    shrink = width / max(width, *(scale * extent.width for extent in extents))  # where letters are wide
+    for title in titles:
+        title.set_fontsize(TITLE * shrink)
+    return float(scale * shrink * max(extent.height for extent in extents))
+
+
+def _draw(axes: Axes, panel: Panel, spec: MLPSpec) -> Tensor:
+    """Draw a network, in points, under its title; gives the corners [low and high, 2] of the box that it fills."""
+    positions = panel.positions
+    points = positions * (SIDE / (positions.amax(0) - positions.amin(0)).max())
     diameter = _diameter(points)
-    left, bottom = (points.amin(0) - diameter).tolist()
-    right, top = (points.amax(0) + diameter).tolist()
-    figure = Figure(figsize=((right - left) / 72, (top - bottom) / 72))
-    axes = figure.add_axes((0, 0, 1, 1), aspect="equal", xlim=(left, right), ylim=(bottom, top))
+    axes.set_aspect("equal")
     axes.set_axis_off()
-    axes.add_collection(_weights(adjacency, points, diameter), autolim=False)
+    axes.add_collection(_weights(panel.adjacency, points, diameter), autolim=False)
     colours = _colours(spec)
     areas = [(diameter * (OUTPUT_SIZE if colour == OUTPUT else 1)) ** 2 for colour in colours]
     x, y = points.numpy().T
     axes.scatter(x, y, s=areas, c=colours, edgecolors="white", linewidths=diameter / 12, zorder=2)
-    if title:
-        axes.set_title(title, parse_math=False)
-    return figure
+    axes.set_title(panel.title, parse_math=False)
+    return torch.stack([points.amin(0) - diameter, points.amax(0) + diameter])
 
 
 def _diameter(points: Tensor) -> float:
@@ -97,7 +171,6 @@ def _weights(adjacency: Tensor, points: Tensor, diameter: float) -> LineCollecti
         list(torch.stack([points[source], points[target]], 1).numpy()),
         colors=colours,
         linewidths=thickness * (0.03 + 0.3 * size),
-        rasterized=len(size) > MANY,
     )
 
 

@@ -12,7 +12,7 @@ from hypergraph.files import write_bytes
 from hypergraph.interfaces import Visualizer
 from hypergraph.weights import MLPWeights
 from hypergraph_forcelayout.adjacency import adjacency
-from hypergraph_forcelayout.drawing import METADATA, picture
+from hypergraph_forcelayout.drawing import METADATA, Panel, picture
 from hypergraph_forcelayout.layered import layered_layout
 from hypergraph_forcelayout.layout import force_layout
 
@@ -36,7 +36,7 @@ class ForceLayout(Visualizer):
         seed: int = 0,
         titles: Sequence[str] = (),
     ) -> None:
-        """Draw networks [network, ...]; nothing is written where an argument is wrong.
+        """Draw networks [network, ...], each into its path or all into one; nothing is written if an argument is wrong.
 
         Biases are not drawn. `seed` is where the force layout starts; the layered one has no randomness.
 
@@ -50,8 +50,10 @@ class ForceLayout(Visualizer):
         if not bool(torch.isfinite(matrices).all()):
             raise HypergraphError("a network with weights that are NaN or infinite cannot be drawn")
         positions = force_layout(matrices, seed) if layout == "force" else layered_layout(matrices, weights.spec)
-        for matrix, where, path, title in zip(matrices, positions, paths, titles or [""] * len(paths), strict=True):
-            write_bytes(path, picture(matrix, weights.spec, where, title, path.suffix.lower()))
+        panels = list(map(Panel, matrices, positions, titles or [""] * len(matrices)))
+        pages = [panels] if len(paths) == 1 else [[panel] for panel in panels]
+        for path, page in zip(paths, pages, strict=True):
+            write_bytes(path, picture(page, weights.spec, path.suffix.lower()))
 
     def _check(self, weights: MLPWeights, paths: Sequence[Path], layout: str, titles: Sequence[str]) -> None:
         if layout not in self.layouts:
@@ -61,6 +63,6 @@ class ForceLayout(Visualizer):
         for path in paths:
             if path.suffix.lower() not in METADATA:
                 raise UsageError(f"cannot draw into {path}: its name must end in {', '.join(METADATA)}")
-        if tuple(weights.lead) != (len(paths),) or len(titles) not in (0, len(paths)):
-            lead = tuple(weights.lead)
+        lead = tuple(weights.lead)
+        if len(lead) != 1 or not (len(paths) in lead or len(paths) == 1 <= lead[0]) or len(titles) not in (0, *lead):
             raise ValueError(f"{len(paths)} paths and {len(titles)} titles do not fit networks of axes {lead}")

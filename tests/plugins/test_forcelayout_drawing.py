@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
+from itertools import combinations
 from xml.etree import ElementTree
 
 import matplotlib
+import matplotlib.style
 import pytest
 import torch
+from matplotlib.figure import Figure
 from torch import Tensor
 
 from hypergraph.spec import MLPSpec
 from hypergraph_forcelayout import drawing as module
-from hypergraph_forcelayout.drawing import picture
+from hypergraph_forcelayout.drawing import Panel, picture
 
 SPEC = MLPSpec((2, 2, 1))
 POSITIONS = torch.tensor([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0], [2.0, 0.5]], dtype=torch.float64)
@@ -25,8 +29,17 @@ def _matrix() -> Tensor:
     return matrix
 
 
-def _draw(suffix: str, title: str = "") -> bytes:
-    return picture(_matrix(), SPEC, POSITIONS, title, suffix)
+def _draw(suffix: str, *titles: str) -> bytes:
+    return picture([Panel(_matrix(), POSITIONS, title) for title in titles or [""]], SPEC, suffix)
+
+
+def _page(titles: list[str]) -> Figure:
+    # Networks of different shapes: wide, then tall.
+    positions = [POSITIONS, POSITIONS.flip(1)]
+    with matplotlib.style.context("default"):
+        figure = module._page([Panel(_matrix(), positions[n % 2], title) for n, title in enumerate(titles)], SPEC)
+        figure.draw_without_rendering()
+    return figure
 
 
 def _weights(svg: bytes) -> list[tuple[str, float]]:
@@ -36,10 +49,11 @@ def _weights(svg: bytes) -> list[tuple[str, float]]:
 
 
 @pytest.mark.parametrize(("suffix", "magic"), [(".svg", b"<?xml"), (".png", b"\x89PNG\r\n"), (".pdf", b"%PDF-")])
-def test_each_format_is_produced_and_the_same_every_time(suffix: str, magic: bytes) -> None:
-    data = _draw(suffix, "title")
+@pytest.mark.parametrize("titles", [["title"], ["one", "two", "three"]])
+def test_each_format_is_produced_and_the_same_every_time(titles: list[str], suffix: str, magic: bytes) -> None:
+    data = _draw(suffix, *titles)
     assert data.startswith(magic)
-    assert data == _draw(suffix, "title")
+    assert data == _draw(suffix, *titles)
 
 
 def test_no_date_is_kept() -> None:
@@ -78,6 +92,12 @@ def test_many_weights_become_pixels_within_a_vector_format(monkeypatch: pytest.M
     assert data == _draw(".svg")
 
 
+def test_what_is_many_counts_for_the_whole_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MANY", 7)
+    assert _draw(".svg").count(b"<image") == 0
+    assert _draw(".svg", "one", "two").count(b"<image") == 2
+
+
 def test_the_users_settings_neither_matter_nor_change() -> None:
     data = _draw(".svg", "title")
     with matplotlib.rc_context({"savefig.facecolor": "black", "font.size": 30.0, "svg.hashsalt": "other"}):
@@ -86,6 +106,54 @@ def test_the_users_settings_neither_matter_nor_change() -> None:
 
 
 def test_a_network_without_weights_is_only_neurons() -> None:
-    svg = picture(torch.zeros(5, 5, dtype=torch.float64), SPEC, POSITIONS, "", ".svg").decode()
+    svg = picture([Panel(torch.zeros(5, 5, dtype=torch.float64), POSITIONS, "")], SPEC, ".svg").decode()
     assert [svg.count(f"fill: {colour}") for colour in (module.INPUT, module.HIDDEN, module.OUTPUT)] == [2, 2, 1]
     assert module.POSITIVE not in svg
+
+
+@pytest.mark.parametrize(
+    ("networks", "rows"), [(2, [2]), (3, [3]), (4, [4]), (5, [3, 2]), (6, [3, 3]), (8, [4, 4]), (9, [3, 3, 3])]
+)
+def test_panels_are_equal_and_stand_left_to_right_in_rows_of_at_most_four(networks: int, rows: list[int]) -> None:
+    panels = [axes.get_window_extent() for axes in _page([""] * networks).axes]
+    for panel in panels:
+        assert panel.size == pytest.approx(panels[0].size)
+    corners = [(-round(panel.y0), round(panel.x0)) for panel in panels]
+    assert corners == sorted(corners)
+    assert list(Counter(y for y, _ in corners).values()) == rows
+
+
+def test_a_panel_has_room_for_its_network_at_a_point_to_the_unit() -> None:
+    for axes in _page(["", ""]).axes:
+        assert axes.get_window_extent().size * 72 / axes.figure.dpi == pytest.approx(axes.viewLim.size)
+        drawn = axes.collections[1].get_offsets()
+        assert axes.viewLim.count_contains(drawn) == len(drawn) == 5
+        assert list(drawn.max(0) + drawn.min(0)) == pytest.approx(list(axes.viewLim.max + axes.viewLim.min))
+
+
+@pytest.mark.parametrize(
+    "title",
+    [
+        "pudding: member 2, beta 2.5e-04, loss 0.325, KL 61 of 90 nats",
+        "W" * 60,
+        "many words " * 20,
+        "a\nb\nc",
+        "$a & $b",
+    ],
+)
+def test_titles_stand_above_their_panels_and_overlap_nothing(title: str) -> None:
+    figure = _page([title, title, "", "short", title, title])
+    named = [axes for axes in figure.axes if axes.get_title()]
+    panels = [axes.get_window_extent() for axes in figure.axes]
+    titles = [axes.title.get_window_extent() for axes in named]
+    assert not any(one.overlaps(other) for one, other in combinations([*panels, *titles], 2))
+    for axes, box in zip(named, titles, strict=True):
+        panel = axes.get_window_extent()
+        assert (box.x0 + box.x1) / 2 == pytest.approx((panel.x0 + panel.x1) / 2, abs=1)
+        assert panel.y1 < box.y0 < box.y1 < figure.bbox.y1
+
+
+def test_sixty_letters_are_two_lines_of_full_size() -> None:
+    axes, _ = _page(["pudding: member 2, beta 2.5e-04, loss 0.325, KL 61 of 90 nats", ""]).axes
+    assert axes.get_title() == "pudding: member 2, beta 2.5e-04,\nloss 0.325, KL 61 of 90 nats"
+    assert axes.title.get_fontsize() == module.TITLE

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 import torch
+from torch import Tensor
 
 from hypergraph.errors import FileError, HypergraphError, UsageError
 from hypergraph.spec import Connection, MLPSpec
@@ -40,6 +42,13 @@ def _weights(spec: MLPSpec, networks: int = 1) -> MLPWeights:
     return MLPWeights(spec, tuple(weights), biases)
 
 
+def _lines(path: Path) -> list[Tensor]:
+    """Both ends of every weight [end, xy] of each network in an SVG."""
+    groups = re.findall(r'<g id="LineCollection_\d+">(.*?)</g>', path.read_text(), re.DOTALL)
+    ends = [re.findall(r"[ML] ([\d.]+) ([\d.]+)", group) for group in groups]
+    return [torch.tensor([[float(x), float(y)] for x, y in network], dtype=torch.float64) for network in ends]
+
+
 @pytest.mark.parametrize("layout_name", ForceLayout().layouts)
 @pytest.mark.parametrize("spec", SPECS, ids=str)
 def test_any_spec_is_drawn(spec: MLPSpec, layout_name: str, tmp_path: Path) -> None:
@@ -57,6 +66,18 @@ def test_a_batch_gives_a_file_each_as_if_drawn_alone(tmp_path: Path) -> None:
     ForceLayout().draw(weights[1:2], [alone], layout="force", seed=7, titles=["b"])
     assert alone.read_bytes() == paths[1].read_bytes()
     assert paths[0].read_bytes() != paths[2].read_bytes()
+
+
+def test_one_path_gets_all_networks_as_they_are_drawn_alone(tmp_path: Path) -> None:
+    weights = _weights(MLPSpec((3, 5, 1)), networks=2)
+    together, *alone = (tmp_path / name for name in ("together.svg", "a.svg", "b.svg"))
+    ForceLayout().draw(weights, [together], layout="force", seed=7, titles=["a", "b"])
+    ForceLayout().draw(weights, alone, layout="force", seed=7, titles=["a", "b"])
+    beside = _lines(together)
+    by_itself = [lines for path in alone for lines in _lines(path)]
+    assert beside[0][0, 0] < beside[1][0, 0]
+    for drawn, expected in zip(beside, by_itself, strict=True):
+        torch.testing.assert_close(drawn - drawn[0], expected - expected[0], rtol=0, atol=1e-5)
 
 
 def test_no_networks_are_no_files() -> None:
@@ -84,12 +105,14 @@ def test_weights_that_are_not_finite_are_refused(tmp_path: Path) -> None:
 
 
 def test_counts_that_do_not_fit_are_refused(tmp_path: Path) -> None:
-    paths = [tmp_path / "a.svg"]
-    for weights in (_weights(SPECS[1], networks=2), _weights(SPECS[1])[0]):
-        with pytest.raises(ValueError, match="do not fit networks"):
-            ForceLayout().draw(weights, paths, layout="force")
-    with pytest.raises(ValueError, match="2 titles"):
-        ForceLayout().draw(_weights(SPECS[1]), paths, layout="force", titles=["a", "b"])
+    paths = [tmp_path / "a.svg", tmp_path / "b.svg"]
+    networks = _weights(SPECS[1], networks=3)
+    for weights, count in ((networks, 2), (networks[:1], 2), (networks[0], 1), (networks[:0], 1), (networks, 0)):
+        with pytest.raises(ValueError, match=f"{count} paths and 0 titles do not fit networks"):
+            ForceLayout().draw(weights, paths[:count], layout="force")
+    for weights in (networks, networks[:1]):
+        with pytest.raises(ValueError, match="2 titles"):
+            ForceLayout().draw(weights, paths[:1], layout="force", titles=["a", "b"])
 
 
 def test_a_file_that_cannot_be_written(tmp_path: Path) -> None:
