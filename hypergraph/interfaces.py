@@ -50,6 +50,19 @@ class Task(ABC):
     def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Compare outputs [..., batch, output] with targets of that shape: one loss per network, [...]."""
 
+    def normalisation(self, spec: MLPSpec) -> tuple[float, float]:
+        """Mean and deviation that targets for networks of `spec` were freed of: raw = mean + deviation * target.
+
+        Where they depend on the size of the network, a network of another size can be judged by the targets of the size
+        that its generator was trained on.
+        """
+        return 0.0, 1.0
+
+    @property
+    def contours(self) -> Sequence[float]:
+        """Losses at which a map of the loss has its contours, ascending."""
+        return (self.solved_loss,)
+
 
 class Classifier(ABC):
     """Which algorithm a generated network runs."""
@@ -78,6 +91,34 @@ class Classifier(ABC):
     def classify(self, order_parameters: Mapping[str, Tensor]) -> list[str]:
         """One label per network, over the flattened axes of the order parameters."""
 
+    def varieties(self, order_parameters: Mapping[str, Tensor]) -> list[str]:
+        """As :meth:`classify`, in finer words where an algorithm comes in several forms; each form is drawn."""
+        return self.classify(order_parameters)
+
+    @property
+    def planes(self) -> Sequence[tuple[str, str]]:
+        """Pairs of order parameters, horizontal and vertical, whose planes show the algorithms apart."""
+        return ()
+
+    @property
+    def boundaries(self) -> Mapping[str, float]:
+        """Order parameter -> the value at which :meth:`classify` changes its mind, as far as there is one."""
+        return {}
+
+    @property
+    def outcomes(self) -> Mapping[str, str]:
+        """Every name that :meth:`outcome` gives, with what it means in one line."""
+        return {}
+
+    def outcome(self, phases: Sequence[Sequence[str]], kl: Sequence[float]) -> str:
+        """Name how a member's algorithms developed.
+
+        Args:
+            phases: labels [checkpoint][beta], checkpoints through training in order, betas ascending.
+            kl: information in nats at the end, [beta].
+        """
+        return phases[-1][0]
+
 
 class Visualizer(ABC):
     """How a generated network is drawn."""
@@ -101,6 +142,8 @@ class Visualizer(ABC):
     ) -> None:
         """Draw networks [network, ...] into as many files, whose suffixes (.svg, .png, .pdf) say the format.
 
-        `titles` are as many again, or none. Raises :class:`hypergraph.errors.UsageError` for a layout or a suffix that
-        it does not know, :class:`hypergraph.errors.FileError` where a file cannot be written.
+        Where there is but one path, all of them go into that picture, left to right in rows of at most four. A network
+        is laid out the same alone or beside others. `titles` are as many as the networks, or none. Raises
+        :class:`hypergraph.errors.UsageError` for a layout or a suffix that it does not know,
+        :class:`hypergraph.errors.FileError` where a file cannot be written.
         """

@@ -1,10 +1,17 @@
 """Generators that a task ships, by name: TASK/NAME is NAME.safetensors in the folder `pretrained` of its package."""
 
+from __future__ import annotations
+
 from importlib.resources import files
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hypergraph.errors import FileError, UsageError
 from hypergraph.registry import TASKS
+
+if TYPE_CHECKING:
+    from hypergraph.model.generator import Generator
+    from hypergraph.spec import MLPSpec
 
 
 def shipped(name: str) -> Path:
@@ -15,13 +22,31 @@ def shipped(name: str) -> Path:
         FileError: the task ships no generator of this name; those that it ships are told.
     """
     task, _, generator = name.rpartition("/")
-    package = TASKS.find(task).value.partition(":")[0].partition(".")[0]
-    folder = Path(str(files(package))) / "pretrained"
-    path = folder / f"{generator}.safetensors"
-    if not path.is_file():
-        names = ", ".join(f"{task}/{path.stem}" for path in sorted(folder.glob("*.safetensors")))
+    paths = {path.stem: path for path in _files(task)}
+    if generator not in paths:
+        names = ", ".join(f"{task}/{stem}" for stem in paths)
         raise FileError(f"{name} is neither a file nor a shipped generator; task {task} ships {names or 'none'}")
-    return path
+    return paths[generator]
+
+
+def _files(task: str) -> list[Path]:
+    package = TASKS.find(task).value.partition(":")[0].partition(".")[0]
+    return sorted((Path(str(files(package))) / "pretrained").glob("*.safetensors"))
+
+
+def shipped_ensemble(task: str, spec: MLPSpec) -> Generator:
+    """The shipped generators of a network that have an encoder, as the members of one, in order of their names.
+
+    Raises:
+        UsageError: the task ships none for this network.
+    """
+    from hypergraph.model.generator import Generator
+
+    loaded = [Generator.load(path)[0] for path in _files(task)]
+    fitting = [generator for generator in loaded if generator.specs == (spec,) and generator.has_encoder]
+    if not fitting:
+        raise UsageError(f"task {task} ships no generators of {spec}: train some, without --pretrained")
+    return Generator.join(fitting)
 
 
 def generator_file(source: Path) -> Path:

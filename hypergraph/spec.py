@@ -10,7 +10,7 @@ import itertools
 import json
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,12 @@ else:
 
 MOST_SHOWN = 20
 """Layers that a message names."""
+
+RANGE = re.compile("([0-9]{1,12})(?:-([0-9]{1,9})(?::([1-9][0-9]{0,8}))?)?|x([0-9]{1,6})")
+"""A size, sizes from the first to the last by a step, or a multiple of the layer before."""
+
+MOST_NETWORKS = 1_000
+"""Networks that one text may stand for."""
 
 MAX_WEIGHTS = 2**31 - 1
 """More weights than this cannot be indexed."""
@@ -153,6 +159,25 @@ class MLPSpec:
         return cls(tuple(map(int, parts)))
 
     @classmethod
+    def parse_all(cls, text: str) -> tuple[MLPSpec, ...]:
+        """Read what :meth:`parse` reads, or sizes with ranges: several networks. Raises SpecError.
+
+        `8-16` stands for every size from 8 to 16, `8-16:4` for every fourth of them, and `x3` for three times the layer
+        before: "8-16:4,x3,1" are 8,24,1 and 12,36,1 and 16,48,1.
+        """
+        parts = [RANGE.fullmatch(part.strip()) for part in text.split(",")]
+        if not all(parts):
+            return (cls.parse(text),)
+        choices: list[tuple[int, ...]] = [()]
+        for part in filter(None, parts):
+            choices = [(*sizes, size) for sizes in choices for size in _sizes_of(part, sizes)]
+            if not 0 < len(choices) <= MOST_NETWORKS:
+                raise SpecError(
+                    f"{text!r} stands for {len(choices) or 'no'} networks; 1 to {MOST_NETWORKS:,} can be told"
+                )
+        return tuple(map(cls, choices))
+
+    @classmethod
     def _read(cls, path: Path) -> MLPSpec:
         try:
             text = path.read_text(encoding="utf-8")
@@ -162,6 +187,15 @@ class MLPSpec:
             return cls.from_fields(tomllib.loads(text)) if path.suffix == ".toml" else cls.from_json(text)
         except (SpecError, ValueError, RecursionError) as error:  # tomllib raises all of its own as ValueError
             raise SpecError(f"{path}: {error}") from None
+
+
+def _sizes_of(part: re.Match[str], before: tuple[int, ...]) -> Sequence[int]:
+    """The sizes that one part of a range stands for, behind the layers `before`."""
+    first, last, step, times = (int(number) if number else None for number in part.groups())
+    if times is not None:
+        return (before[-1] * times,) if before else ()
+    assert first is not None
+    return range(first, (first if last is None else last) + 1, step or 1)
 
 
 def _as_tuple(name: str, value: object) -> tuple[Any, ...]:

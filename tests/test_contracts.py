@@ -19,7 +19,7 @@ LAYERS = [
     ["registry", "pretrained", "testing"],
     ["training"],
     ["runs", "analysis"],
-    ["engines"],
+    ["engines", "figures"],
     ["cli"],
     ["__main__"],
 ]

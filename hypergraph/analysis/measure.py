@@ -39,19 +39,22 @@ def generate(
     seed: int,
     members: Sequence[int],
     spec: MLPSpec | None = None,
-    encoder: bool = True,
+    encoder: bool | None = None,
     sibling: bool = False,
 ) -> Sample:
     """One network per member of `generator`, whose numbers in their run are `members`.
 
-    The same seed gives the same network; `sibling` gives another sample of the same hypernetwork.
+    The same seed gives the same network; `sibling` gives another sample of the same hypernetwork. The encoder is used
+    where there is one, unless `encoder` says otherwise.
     """
-    chosen = generator.specs if spec is None else (spec,)
+    chosen = (generator.specs[0] if spec is None else spec,)
     device = generator.pareto.weight1.device
     purpose = "sibling" if sibling else "generate"
     rngs = [stream(seed, member, purpose, device=device) for member in members]
     prices = torch.full((len(members),), beta, dtype=torch.float64, device=device)
-    networks, kl = generator(prices, generator.draw(rngs, chosen), chosen, encoder)
+    networks, kl = generator(
+        prices, generator.draw(rngs, chosen), chosen, generator.has_encoder if encoder is None else encoder
+    )
     return Sample(networks[0], kl[:, 0])
 
 

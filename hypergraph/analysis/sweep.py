@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from hypergraph.analysis.classify import classify
-from hypergraph.analysis.measure import generate, measure_loss
+from hypergraph.analysis.measure import Sample, generate, measure_loss
 from hypergraph.interfaces import Classifier, Task
 from hypergraph.model.generator import Generator
 from hypergraph.model.pareto import LOG10_BETA_RANGE
+from hypergraph.spec import MLPSpec
 from hypergraph.weights import MLPWeights
 
 _LOW, _HIGH = LOG10_BETA_RANGE
@@ -48,21 +50,31 @@ def sweep(
     classifier: Classifier | None,
     *,
     seed: int,
+    spec: MLPSpec | None = None,
     members: Sequence[int] | None = None,
     betas: Sequence[float] = BETAS,
 ) -> Iterator[list[Row]]:
-    """For each beta, one row per member; `members` are their numbers in the run, from 0 if None."""
+    """For each beta, one row per member.
+
+    `spec` is the network to generate, the generator's first if None; `members` are their numbers in the run, from 0 if
+    None.
+    """
     numbers = range(generator.members) if members is None else members
+    make = partial(generate, generator, seed=seed, members=numbers, spec=spec)
     for beta in betas:
-        yield _rows(generator, task, classifier, beta, seed, numbers)
+        samples = make(beta), make(beta, encoder=False), make(beta, sibling=True)
+        yield _rows(samples, task, classifier, beta, seed, numbers)
 
 
 def _rows(
-    generator: Generator, task: Task, classifier: Classifier | None, beta: float, seed: int, members: Sequence[int]
+    samples: tuple[Sample, Sample, Sample],
+    task: Task,
+    classifier: Classifier | None,
+    beta: float,
+    seed: int,
+    members: Sequence[int],
 ) -> list[Row]:
-    sample = generate(generator, beta, seed=seed, members=members)
-    ignored = generate(generator, beta, seed=seed, members=members, encoder=False)
-    sibling = generate(generator, beta, seed=seed, members=members, sibling=True)
+    sample, ignored, sibling = samples
     losses = measure_loss(task, sample.networks, seed=seed).tolist()
     decoder_losses = measure_loss(task, ignored.networks, seed=seed).tolist()
     labels, parameters = classify(classifier, sample.networks, sibling.networks)

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from hypergraph.cli import classify, draw, generate, inspect, plugins, run
+from hypergraph.cli import classify, draw, figures, generate, inspect, plugins, run
 from hypergraph.cli.console import complain
 from hypergraph.errors import HypergraphError
 
@@ -23,6 +23,7 @@ app.command()(run.run)
 app.command()(generate.generate)
 app.command()(classify.classify)
 app.command()(draw.draw)
+app.command()(figures.figures)
 app.command()(inspect.inspect)
 app.add_typer(plugins.app, name="plugins")
 

@@ -52,6 +52,17 @@ def parse_layers(text: str | None, default: MLPSpec) -> MLPSpec:
     return spec
 
 
+def parse_networks(texts: list[str] | None, default: MLPSpec) -> tuple[MLPSpec, ...]:
+    """The specs that were asked for, each once. Raises SpecError."""
+    from hypergraph.spec import MLPSpec
+    from hypergraph.weights import activation
+
+    specs = [spec for text in texts or [] for spec in MLPSpec.parse_all(text)] or [default]
+    for spec in specs:
+        activation(spec.activation)
+    return tuple(dict.fromkeys(specs))
+
+
 def parse_device(text: str) -> str:
     """The device that was asked for, as torch names it. Raises UsageError where there is none."""
     import torch

@@ -39,8 +39,9 @@ def generate(
     spec = parse_layers(layers, generator.specs[0])
     check_memory(spec, 1, GENERATION)
     one = generator.member(member)
-    sample = make(one, beta, seed=seed, members=[member], spec=spec, encoder=not decoder_only)
-    text = {"beta": beta, "seed": seed, "member": member, "encoder": int(not decoder_only), "kl": float(sample.kl[0])}
+    encoder = one.has_encoder and not decoder_only
+    sample = make(one, beta, seed=seed, members=[member], spec=spec, encoder=encoder)
+    text = {"beta": beta, "seed": seed, "member": member, "encoder": int(encoder), "kl": float(sample.kl[0])}
     task = {"task": metadata["task"]} if "task" in metadata else {}
     sample.networks[0].save(out, {**task, **{name: str(value) for name, value in text.items()}})
     err.print(f"wrote {out}: {spec}, {float(sample.kl[0]):.1f} nats", soft_wrap=True)

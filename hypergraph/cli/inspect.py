@@ -32,9 +32,9 @@ def _run(path: Path) -> dict[str, Any]:
     return {
         "run": str(path),
         "task": config.task,
-        "network": str(config.spec),
+        "network": config.networks,
         "members": config.members,
-        "steps": config.recipe.steps,
+        "steps": config.recipe.steps if config.recipe else 0,
         "seed": config.seed,
         "trained": run.generator.exists() or all(chunk.trained.exists() for chunk in run.chunks(1)),
         "analysed": run.result.exists(),

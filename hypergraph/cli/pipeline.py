@@ -14,36 +14,44 @@ from rich.progress import track
 from hypergraph.analysis.sweep import BETAS, Row, best_by_algorithm, sweep
 from hypergraph.cli.console import err
 from hypergraph.cli.progress import watch
-from hypergraph.engines.local import train, worker_count
+from hypergraph.engines.local import plan, train
 from hypergraph.errors import FileError
-from hypergraph.files import finite, write_json
+from hypergraph.figures import NAMES
+from hypergraph.figures.catalogue import draw as draw_figures
+from hypergraph.figures.material import Material
+from hypergraph.files import finite, read_json, write_json
 from hypergraph.model.generator import Generator
+from hypergraph.pretrained import shipped_ensemble
 from hypergraph.registry import TASKS, classifier_for, working_visualizers
 from hypergraph.runs.directory import RunDirectory
 from hypergraph.weights import MLPWeights
 
 
-def train_with_progress(run: RunDirectory) -> Generator:
-    """Train all members, or go on where they stopped, and join them in one generator.
+def trained(run: RunDirectory) -> Generator:
+    """The generator of all members: trained, or gone on with where training stopped, or those that the task ships.
 
     Raises:
         TrainingError: where a worker fails.
         KeyboardInterrupt: after the workers have saved; how to go on is printed.
     """
+    config = run.config
     if not run.generator.exists():
-        chunks = run.chunks(worker_count(run))
-        with contextlib.closing(train(run, chunks)) as events:
-            try:
-                watch(run.config, chunks, events)
-            except KeyboardInterrupt:
-                events.close()
-                err.print(
-                    f"Saved. Go on with: hypergraph run {run.config.task} --resume --out {run.path}", soft_wrap=True
-                )
-                raise
-        joined = Generator.join([Generator.load(chunk.trained)[0] for chunk in chunks])
-        joined.save(run.generator, {"task": run.config.task, "seed": str(run.config.seed)})
+        joined = _train(run) if config.recipe else shipped_ensemble(config.task, config.spec)
+        joined.save(run.generator, {"task": config.task, "seed": str(config.seed)})
     return Generator.load(run.generator)[0]
+
+
+def _train(run: RunDirectory) -> Generator:
+    count, at_once = plan(run)
+    chunks = run.chunks(count)
+    with contextlib.closing(train(run, chunks, at_once)) as events:
+        try:
+            watch(run.config, chunks, events)
+        except KeyboardInterrupt:
+            events.close()
+            err.print(f"Saved. Go on with: hypergraph run {run.config.task} --resume --out {run.path}", soft_wrap=True)
+            raise
+    return Generator.join([Generator.load(chunk.trained)[0] for chunk in chunks])
 
 
 def finish(run: RunDirectory, generator: Generator) -> dict[str, Any]:
@@ -52,7 +60,7 @@ def finish(run: RunDirectory, generator: Generator) -> dict[str, Any]:
     torch.set_num_threads(1)  # networks this small gain nothing from a second thread, and lose much on a busy machine
     config = run.config
     task, classifier = TASKS.load(config.task), classifier_for(config.task)
-    rows = sweep(generator, task, classifier, seed=config.seed)
+    rows = sweep(generator, task, classifier, seed=config.seed, spec=config.spec)
     steps = track(rows, "sweeping beta", len(BETAS), console=err, transient=True, disable=not err.is_terminal)
     found = [row for step in steps for row in step]
     result = {
@@ -64,9 +72,18 @@ def finish(run: RunDirectory, generator: Generator) -> dict[str, Any]:
         "analysis_seconds": None,
     }
     write_json(run.result, result)
-    drawn = {"figures": _draw(run, found), "analysis_seconds": round(time.monotonic() - started, 1)}
-    write_json(run.result, {**result, **drawn})
-    return {**result, **drawn}
+    drawn = [*_draw(run, found), *_figures(run)]
+    result |= {"figures": drawn, "analysis_seconds": round(time.monotonic() - started, 1)}
+    write_json(run.result, result)
+    return result
+
+
+def _figures(run: RunDirectory) -> list[str]:
+    """Every figure that the run's data allow."""
+    if all(row["loss"] is None for row in read_json(run.result)["networks"]):
+        return []
+    drawn = draw_figures(Material(run, err), NAMES)
+    return [run.relative(path) for _, paths in drawn if isinstance(paths, list) for path in paths]
 
 
 def _save(run: RunDirectory, row: Row) -> dict[str, Any]:

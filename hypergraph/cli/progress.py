@@ -37,7 +37,8 @@ def watch(config: RunConfig, chunks: list[Chunk], events: Iterator[tuple[Chunk, 
 class _View:
     def __init__(self, config: RunConfig, chunks: list[Chunk]) -> None:
         self.config = config
-        self.steps = {chunk.folder: config.recipe.steps if chunk.trained.exists() else 0 for chunk in chunks}
+        self.total = config.recipe.steps if config.recipe else 0
+        self.steps = {chunk: self.total if chunk.trained.exists() else 0 for chunk in chunks}
         self.cells: dict[tuple[float, int], tuple[float, float, str]] = {}
         self.found: set[str] = set()
         self.reported = -1
@@ -51,25 +52,25 @@ class _View:
             TimeRemainingColumn(),
             console=err,
         )
-        name = f"{config.members} x {config.spec} on {config.task}"
-        self.bar = self.progress.add_task(name, total=config.recipe.steps)
+        name = f"{config.members} x {config.networks} on {config.task}"
+        self.bar = self.progress.add_task(name, total=self.total)
 
     @property
     def step(self) -> int:
-        """Steps that every member has behind it."""
-        return min(self.steps.values())
+        """Steps that members have behind them, on average."""
+        return sum(len(chunk.members) * steps for chunk, steps in self.steps.items()) // self.config.members
 
     def update(self, chunk: Chunk, event: Event) -> bool:
         """Take in an event. Returns whether it is time for the next plain line."""
-        self.steps[chunk.folder] = event["step"]
+        self.steps[chunk] = event["step"]
         self.progress.update(self.bar, completed=self.step)
         for row, beta in enumerate(event.get("beta", [])):
             labels = [label or "" for label in event["algorithm"][row]]
             for column, member in enumerate(chunk.members):
                 self.cells[beta, member] = event["loss"][row][column], event["kl"][row][column], labels[column]
             self.found |= set(labels) - {UNKNOWN, ""}
-        tenth = self.step * PLAIN_LINES // self.config.recipe.steps
-        due = tenth > self.reported and len(self.cells) >= self.config.members
+        tenth = self.step * PLAIN_LINES // self.total
+        due = tenth > self.reported and bool(self.cells)
         self.reported = tenth if due else self.reported
         return due
 
@@ -78,9 +79,7 @@ class _View:
         task = self.progress.tasks[0]
         left = f"{task.time_remaining:.0f} s left" if task.time_remaining is not None else "time left unknown"
         betas = sorted({beta for beta, _ in self.cells})
-        return "  ".join(
-            [f"step {self.step}/{self.config.recipe.steps}", *map(self._summary, betas), self._found(), left]
-        )
+        return "  ".join([f"step {self.step}/{self.total}", *map(self._summary, betas), self._found(), left])
 
     def _summary(self, beta: float) -> str:
         losses, nats, _ = zip(*self._cells(beta), strict=True)

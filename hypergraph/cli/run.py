@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hypergraph.cli.console import Device, Json, Layers, Seed, err, parse_device, parse_layers, print_json
+from hypergraph.cli.console import Device, Json, Seed, err, parse_device, parse_networks, print_json
 from hypergraph.errors import UsageError
 from hypergraph.registry import TASKS
 
@@ -25,8 +25,27 @@ def run(
     task: Annotated[str, typer.Argument(metavar="TASK", autocompletion=TASKS.names, help="A task plugin.")],
     members: Annotated[int | None, typer.Option(min=1, help="Hypernetworks to train, each from its own seed.")] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Training steps.")] = None,
-    layers: Layers = None,
+    layers: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="SPEC",
+            help="The network: sizes such as 16,48,1, or a .json or .toml file. Several of these, or ranges such as "
+            "8-40:4,x3,1, train one generator for all sizes, without an encoder.",
+        ),
+    ] = None,
     preset: Annotated[str, typer.Option(help="How much to train: quick or paper.")] = "quick",
+    wiring: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            max=1,
+            help="How far the encoder is wired to the weights at the start: 1 makes memorised assignments, 0 random "
+            "ones. The quick preset has 1; in the paper preset every member draws its own.",
+        ),
+    ] = None,
+    pretrained: Annotated[
+        bool, typer.Option("--pretrained", help="Train nothing: analyse the generators that come with the task.")
+    ] = False,
     seed: Seed = 0,
     device: Device = "auto",
     out: Annotated[Path | None, typer.Option(help="The run's folder; runs/TASK/TIME if not given.")] = None,
@@ -34,17 +53,20 @@ def run(
     json: Json = False,
 ) -> None:
     """Train hypernetworks on TASK, sweep the price of information, say which algorithms they found, and draw them."""
-    from hypergraph.cli.pipeline import finish, train_with_progress
+    from hypergraph.cli.pipeline import finish, trained
     from hypergraph.cli.report import print_report
 
     plugin = TASKS.find(task)
     if resume:
-        _check_resumed(context)
+        _check_given(context, "a resumed run keeps its", (*KEPT, "pretrained"))
         directory = _resumed(plugin.name, out)
+    elif pretrained:
+        _check_given(context, "shipped generators have their own", KEPT_BY_SHIPPED)
+        directory = _started(_shipped_config(task, seed, device), out)
     else:
-        directory = _started(_config(task, members, steps, layers, preset, seed, device), out)
+        directory = _started(_config(task, members, steps, layers, preset, wiring, seed, device), out)
     with directory.lock(), contextlib.redirect_stdout(sys.stderr):  # a plugin may print; stdout is for the result
-        result = finish(directory, train_with_progress(directory))
+        result = finish(directory, trained(directory))
     if json:
         print_json(result)
     else:
@@ -53,7 +75,14 @@ def run(
 
 
 def _config(
-    task: str, members: int | None, steps: int | None, layers: str | None, preset: str, seed: int, device: str
+    task: str,
+    members: int | None,
+    steps: int | None,
+    layers: list[str] | None,
+    preset: str,
+    wiring: float | None,
+    seed: int,
+    device: str,
 ) -> RunConfig:
     from hypergraph.memory import RECOMPUTED, check_memory
     from hypergraph.runs.config import RunConfig
@@ -62,24 +91,36 @@ def _config(
     if preset not in PRESETS:
         raise UsageError(f"unknown preset {preset!r}: there are {' and '.join(PRESETS)}")
     plugin = TASKS.load(task)
-    spec = parse_layers(layers, plugin.default_spec)
-    plugin.check_spec(spec)
-    if not spec.weight_count:
-        raise UsageError("the masks leave no weight to generate")
+    specs = parse_networks(layers, plugin.default_spec)
+    for spec in specs:
+        plugin.check_spec(spec)
+        if not spec.weight_count:
+            raise UsageError("the masks leave no weight to generate")
     chosen = PRESETS[preset]
-    count, where = members or chosen.members, parse_device(device)
-    check_memory(spec, count, RECOMPUTED, where)
-    return RunConfig(task, spec, count, seed, where, Recipe(steps=steps or chosen.steps))
+    recipe = Recipe(steps=steps or chosen.steps, wiring=chosen.wiring if wiring is None else wiring)
+    config = RunConfig(task, specs, members or chosen.members, seed, parse_device(device), recipe)
+    check_memory(config.largest, 1, RECOMPUTED, config.device)
+    return config
 
 
-KEPT = ("members", "steps", "layers", "preset", "seed", "device")
+def _shipped_config(task: str, seed: int, device: str) -> RunConfig:
+    from hypergraph.pretrained import shipped_ensemble
+    from hypergraph.runs.config import RunConfig
+
+    spec = TASKS.load(task).default_spec
+    return RunConfig(task, (spec,), shipped_ensemble(task, spec).members, seed, parse_device(device), None)
+
+
+KEPT = ("members", "steps", "layers", "preset", "wiring", "seed", "device")
 """Options that a run is started with and keeps."""
+KEPT_BY_SHIPPED = ("members", "steps", "layers", "preset", "wiring")
+"""Options that make no sense for generators that come trained."""
 
 
-def _check_resumed(context: typer.Context) -> None:
-    given = [name for name in KEPT if getattr(context.get_parameter_source(name), "name", "") == "COMMANDLINE"]
+def _check_given(context: typer.Context, message: str, options: tuple[str, ...]) -> None:
+    given = [name for name in options if getattr(context.get_parameter_source(name), "name", "") == "COMMANDLINE"]
     if given:
-        raise UsageError(f"a resumed run keeps its {' and '.join(given)}: leave them out, or start a new run")
+        raise UsageError(f"{message} {' and '.join(given)}: leave them out, or start a new run")
 
 
 def _started(config: RunConfig, out: Path | None) -> RunDirectory:
@@ -97,7 +138,7 @@ def _resumed(task: str, out: Path | None) -> RunDirectory:
 
     directory = RunDirectory.open(out or latest_run(RUNS / task))
     config = directory.config
-    check_memory(config.spec, config.members, RECOMPUTED, parse_device(config.device))
+    check_memory(config.largest, 1, RECOMPUTED, parse_device(config.device))
     if directory.config.task.rpartition("/")[2] != task:
         raise UsageError(f"{directory.path} is a run of {directory.config.task}, not of {task}")
     return directory

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import queue
 import subprocess
@@ -14,6 +15,7 @@ from typing import Any
 
 from hypergraph.engines.worker import STOPPED
 from hypergraph.errors import FileError, HypergraphError
+from hypergraph.memory import fitting_members
 from hypergraph.runs.directory import Chunk, RunDirectory
 
 Event = dict[str, Any]
@@ -30,47 +32,54 @@ class TrainingError(HypergraphError):
     """A worker ended before its training did."""
 
 
-def worker_count(run: RunDirectory) -> int:
-    """Processes worth starting: one per core as long as each has a member; one where a GPU does the work."""
-    cores = len(os.sched_getaffinity(0))
-    return min(cores, run.config.members) if run.config.device == "cpu" else 1
+def plan(run: RunDirectory) -> tuple[int, int]:
+    """Into how many chunks to divide the members, and how many of these to train at a time.
+
+    A process per core as long as each has a member that fits in memory, one where a GPU does the work; and as many
+    chunks, one after another, as it takes for those at work to fit.
+    """
+    config = run.config
+    cores = len(os.sched_getaffinity(0)) if config.device == "cpu" else 1
+    fitting = fitting_members(config.largest, config.device)
+    workers = min(cores, config.members, fitting)
+    return workers * math.ceil(config.members / (fitting // workers * workers)), workers
 
 
 def _environment(run: RunDirectory, workers: int) -> dict[str, str]:
     """What torch and malloc should know before they start."""
-    weights = run.config.spec.weight_count * run.config.members
+    weights = run.config.largest.weight_count * run.config.members
     threads = len(os.sched_getaffinity(0)) // workers if weights >= LARGE else 1
     return {**os.environ, **KEEP_MEMORY, "OMP_NUM_THREADS": str(max(1, threads))}
 
 
-def train(run: RunDirectory, chunks: list[Chunk]) -> Generator[tuple[Chunk, Event], None, None]:
-    """Train all chunks to the end, telling what the workers tell.
+def train(run: RunDirectory, chunks: list[Chunk], at_once: int) -> Generator[tuple[Chunk, Event], None, None]:
+    """Train all chunks to the end, `at_once` at a time, telling what the workers tell.
 
     Closing the iterator, or an exception thrown into it, stops the workers after the step they are at; they save first.
 
     Raises:
         TrainingError: where a worker fails; the others save and stop.
     """
-    environment = _environment(run, len(chunks))
+    environment = _environment(run, at_once)
     events: queue.Queue[tuple[Chunk, Event | None]] = queue.Queue()
-    workers: list[tuple[Chunk, subprocess.Popen[str]]] = []
+    waiting = [chunk for chunk in chunks if not chunk.trained.exists()]
+    working: dict[Chunk, subprocess.Popen[str]] = {}
     try:
-        for chunk in chunks:
-            if not chunk.trained.exists():
-                workers.append((chunk, _start(run, chunk, environment)))
-                threading.Thread(target=_listen, args=(*workers[-1], events), daemon=True).start()
-        running = len(workers)
-        while running:
+        while waiting or working:
+            while waiting and len(working) < at_once:
+                chunk = waiting.pop(0)
+                working[chunk] = _start(run, chunk, environment)
+                threading.Thread(target=_listen, args=(chunk, working[chunk], events), daemon=True).start()
             chunk, event = events.get()
             if event is None:
-                running -= 1
-                _check(chunk, next(worker for each, worker in workers if each is chunk))
+                _stop([working[chunk]])
+                _check(chunk, working.pop(chunk))
             elif "error" in event:
                 raise TrainingError(event["error"])
             else:
                 yield chunk, event
     finally:
-        _stop([worker for _, worker in workers])
+        _stop(list(working.values()))
 
 
 def _start(run: RunDirectory, chunk: Chunk, environment: dict[str, str]) -> subprocess.Popen[str]:

@@ -18,7 +18,7 @@ import torch
 
 from hypergraph.analysis.classify import classify
 from hypergraph.analysis.measure import generate, measure_loss
-from hypergraph.errors import HypergraphError
+from hypergraph.errors import FileError, HypergraphError
 from hypergraph.memory import needs_recompute
 from hypergraph.registry import TASKS, classifier_for
 from hypergraph.runs.directory import Chunk, RunDirectory
@@ -29,8 +29,13 @@ STOPPED = 3
 PRICES = (1e-9, 1e-4, 1.0)
 """A low, a middle and a high beta, at which training is watched."""
 WATCH_INPUTS = 2_000
-METRICS, STATES, CHECKPOINTS = 100, 20, 10
+METRICS, STATES, CHECKPOINTS = 100, 20, 20
 """How often over a whole training metrics are written, the state is saved, and a checkpoint is kept."""
+
+
+def checkpoint_steps(steps: int) -> frozenset[int]:
+    """The steps whose generators are kept: closer together at first, when algorithms form, and the last one."""
+    return frozenset(max(1, round(steps * (n / CHECKPOINTS) ** 2)) for n in range(1, CHECKPOINTS + 1))
 
 
 class Worker:
@@ -38,12 +43,14 @@ class Worker:
 
     def __init__(self, run: RunDirectory, chunk: Chunk) -> None:
         config = run.config
+        if config.recipe is None:
+            raise FileError(f"{run.path} is a run of shipped generators: there is nothing to train")
         self.chunk, self.config, self.steps = chunk, config, config.recipe.steps
         self.task = TASKS.load(config.task)
         self.classifier = classifier_for(config.task)
         device = torch.device(config.device)
-        self.trainer = Trainer(self.task, config.spec, config.recipe, config.seed, chunk.members, device)
-        self.trainer.generator.recompute = needs_recompute(config.spec, config.members, config.device)
+        self.trainer = Trainer(self.task, config.specs, config.recipe, config.seed, chunk.members, device)
+        self.trainer.generator.recompute = needs_recompute(config.largest, config.members, config.device)
         self.stop = threading.Event()
 
     def run(self) -> bool:
@@ -52,12 +59,12 @@ class Worker:
         if chunk.state.exists():
             trainer.restore(chunk.state)
             chunk.keep_metrics(trainer.steps_done)
-        reported = 0.0
+        kept, reported = checkpoint_steps(self.steps), 0.0
         while trainer.steps_done < self.steps and not self.stop.is_set():
             trainer.step()
             if self._due(METRICS):
                 self._report()
-            if self._due(CHECKPOINTS):
+            if trainer.steps_done in kept:
                 trainer.generator.save(chunk.checkpoint(trainer.steps_done))
             if self._due(STATES):
                 trainer.save(chunk.state)
@@ -86,7 +93,7 @@ class Worker:
         watched: dict[str, list[Any]] = {"loss": [], "kl": [], "algorithm": []}
         generator, seed = self.trainer.generator, self.config.seed
         for beta in PRICES:
-            sample = generate(generator, beta, seed=seed, members=self.chunk.members)
+            sample = generate(generator, beta, seed=seed, members=self.chunk.members, spec=self.config.spec)
             watched["loss"].append(measure_loss(self.task, sample.networks, seed=seed, inputs=WATCH_INPUTS).tolist())
             watched["kl"].append(sample.kl.tolist())
             watched["algorithm"].append(classify(self.classifier, sample.networks)[0])

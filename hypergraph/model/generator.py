@@ -39,8 +39,9 @@ class Generator(nn.Module):
     """An ensemble of independent hypernetworks for one or several target networks.
 
     Args:
-        specs: the networks whose learned variables the encoders hold. Ignoring the encoder, any network can be made.
-        pareto: the hyperhypernetworks of all members.
+        specs: the networks that it is made for, whose learned variables the encoders hold where there are encoders.
+            Ignoring the encoder, any network can be made.
+        pareto: the hyperhypernetworks of all members, with or without the learned variables of all specs.
     """
 
     def __init__(self, specs: Sequence[MLPSpec], pareto: ParetoHyperhypernetwork) -> None:
@@ -52,17 +53,34 @@ class Generator(nn.Module):
         self._plans: dict[tuple[tuple[MLPSpec, ...], torch.device, torch.dtype], tuple[ComputationGraph, Tensor]] = {}
 
     @classmethod
-    def initial(cls, specs: Sequence[MLPSpec], rngs: Sequence[torch.Generator]) -> Generator:
-        """An untrained generator with one member per random stream."""
+    def initial(
+        cls,
+        specs: Sequence[MLPSpec],
+        rngs: Sequence[torch.Generator],
+        wirings: Sequence[float] = (),
+        encoder: bool = True,
+    ) -> Generator:
+        """An untrained generator with one member per random stream.
+
+        `wirings` are the members' own, or none for fully wired ones; see :func:`initial_hyperweights`. Without an
+        encoder there are no learned variables, and so nothing that belongs to one network.
+        """
         graph = ComputationGraph.of(*specs)
-        starts = [initial_hyperweights(graph, rng) for rng in rngs]
-        values = torch.stack([start for start, _ in starts])
-        return cls(specs, ParetoHyperhypernetwork.initial(values, starts[0][1], rngs))
+        count = hyperweight_count(graph.weights) if encoder else SHARED_HYPERWEIGHTS
+        parts = zip(rngs, wirings or [1.0] * len(rngs), strict=True)
+        starts = [initial_hyperweights(graph, rng, wiring) for rng, wiring in parts]
+        values = torch.stack([start[:count] for start, _ in starts])
+        return cls(specs, ParetoHyperhypernetwork.initial(values, starts[0][1][:count], rngs))
 
     @property
     def members(self) -> int:
         """Number of hypernetworks."""
         return len(self.pareto.weight1)
+
+    @property
+    def has_encoder(self) -> bool:
+        """Whether there are learned variables; without them every network is made by the decoder alone."""
+        return self.pareto.hyperweights > SHARED_HYPERWEIGHTS
 
     def member(self, index: int) -> Generator:
         """One member, as a generator of its own that shares this one's parameters."""
@@ -88,9 +106,11 @@ class Generator(nn.Module):
             encoder: whether the encoder is used. Without it no memorised information enters, and the KL is zero.
 
         Raises:
-            UsageError: where the encoder should be used for networks that it was not trained for.
+            UsageError: where the encoder should be used for networks that it was not trained for, or is not there.
         """
         chosen = self.specs if specs is None else tuple(specs)
+        if encoder and not self.has_encoder:
+            raise UsageError("this generator has no encoder: ignore the encoder to generate")
         if encoder and chosen != self.specs:
             trained, asked = (" and ".join(map(str, each)) for each in (self.specs, chosen))
             raise UsageError(f"the encoder memorised {trained}; ignore the encoder to generate {asked}")
@@ -119,8 +139,13 @@ class Generator(nn.Module):
     def save(self, path: Path, metadata: Mapping[str, str] | None = None) -> None:
         """Write the generator as safetensors. Raises FileError."""
         specs = json.dumps([spec.to_json() for spec in self.specs])
-        text = {"format": FORMAT, "format_version": FORMAT_VERSION, "specs": specs, **(metadata or {})}
-        write_tensors(path, self.pareto.state_dict(), text)
+        text = {
+            "format": FORMAT,
+            "format_version": FORMAT_VERSION,
+            "specs": specs,
+            "encoder": str(int(self.has_encoder)),
+        }
+        write_tensors(path, self.pareto.state_dict(), {**text, **(metadata or {})})
 
     @classmethod
     def load(cls, path: Path) -> tuple[Generator, dict[str, str]]:
@@ -140,8 +165,12 @@ class Generator(nn.Module):
         count = hyperweight_count(sum(spec.weight_count for spec in specs))
         if not specs or count == SHARED_HYPERWEIGHTS:
             raise FileError(f"{path} generates no weights")
+        encoder = metadata.get("encoder", "1")
+        if encoder not in ("0", "1"):
+            raise FileError(f"{path}: its metadata says encoder = {encoder!r}, which is neither 0 nor 1")
         try:
-            return cls(specs, ParetoHyperhypernetwork.checked(tensors, count)), metadata
+            pareto = ParetoHyperhypernetwork.checked(tensors, count if encoder == "1" else SHARED_HYPERWEIGHTS)
+            return cls(specs, pareto), metadata
         except ValueError as error:
             raise FileError(f"{path}: {error}") from None
 

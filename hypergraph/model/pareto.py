@@ -53,6 +53,11 @@ class ParetoHyperhypernetwork(nn.Module):
             halved.unsqueeze(1),
         )
 
+    @property
+    def hyperweights(self) -> int:
+        """Hyperweights of one hypernetwork."""
+        return self.weight3.shape[2] // 2
+
     @classmethod
     def checked(cls, tensors: Mapping[str, Tensor], count: int) -> ParetoHyperhypernetwork:
         """Build from tensors that may be anything. Raises ValueError where they do not give `count` hyperweights."""

@@ -13,7 +13,7 @@ from hypergraph.errors import FileError, SpecError
 from hypergraph.spec import MLPSpec
 from hypergraph.training.recipe import Recipe
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -22,19 +22,35 @@ class RunConfig:
 
     Attributes:
         task: name of the task plugin.
-        spec: the network to generate.
+        specs: the network to generate, or several that one generator is trained on.
         members: how many hypernetworks, numbered from 0.
         seed: every random number of the run follows from it.
         device: where the members are trained, as torch names it.
-        recipe: how they are trained.
+        recipe: how they are trained; None where the members are generators that the task ships.
     """
 
     task: str
-    spec: MLPSpec
+    specs: tuple[MLPSpec, ...]
     members: int
     seed: int
     device: str
-    recipe: Recipe
+    recipe: Recipe | None
+
+    @property
+    def spec(self) -> MLPSpec:
+        """The network that the analysis generates: the one of middle size."""
+        return sorted(self.specs, key=lambda spec: spec.weight_count)[len(self.specs) // 2]
+
+    @property
+    def largest(self) -> MLPSpec:
+        """The network that takes most memory."""
+        return max(self.specs, key=lambda spec: spec.weight_count)
+
+    @property
+    def networks(self) -> str:
+        """The networks, in a few words."""
+        others = len(self.specs) - 1
+        return f"{self.spec} and {others} other networks" if others else str(self.spec)
 
     def to_fields(self) -> dict[str, Any]:
         """Plain values, as :meth:`from_fields` reads them, with the versions of what runs here."""
@@ -51,16 +67,22 @@ class RunConfig:
         try:
             return cls(
                 task=_of(str, fields, "task"),
-                spec=MLPSpec.from_json(json.dumps(fields["spec"])),
+                specs=_specs(fields["specs"]),
                 members=_count(fields, "members"),
                 seed=_of(int, fields, "seed"),
                 device=_of(str, fields, "device"),
-                recipe=_recipe(fields["recipe"]),
+                recipe=None if fields["recipe"] is None else _recipe(fields["recipe"]),
             )
         except KeyError as error:
             raise FileError(f"the configuration lacks {error}") from None
         except SpecError as error:
-            raise FileError(f"the configuration's spec: {error}") from None
+            raise FileError(f"the configuration's specs: {error}") from None
+
+
+def _specs(fields: object) -> tuple[MLPSpec, ...]:
+    if not isinstance(fields, list) or not fields:
+        raise FileError("the configuration's specs are no list of networks")
+    return tuple(MLPSpec.from_json(json.dumps(spec)) for spec in fields)
 
 
 def _recipe(fields: object) -> Recipe:
@@ -71,14 +93,24 @@ def _recipe(fields: object) -> Recipe:
         batch=_count(fields, "batch"),
         rate=_of(float, fields, "rate"),
         opening=_of(int, fields, "opening"),
+        wiring=_wiring(fields),
     )
+
+
+def _wiring(fields: dict[str, Any]) -> float | None:
+    if fields["wiring"] is None:
+        return None
+    wiring: float = _of(float, fields, "wiring")
+    if not wiring <= 1:
+        raise FileError(f"the configuration's wiring is {wiring}; it must be from 0 to 1")
+    return wiring
 
 
 def _of(kind: type, fields: dict[str, Any], name: str) -> Any:
     value = fields[name]
     if not isinstance(value, kind) or isinstance(value, bool):
         raise FileError(f"the configuration's {name} is {value!r}, not {kind.__name__}")
-    if isinstance(value, int) and value < 0:
+    if isinstance(value, (int, float)) and not value >= 0:
         raise FileError(f"the configuration's {name} is {value}; it must not be negative")
     return value
 

@@ -105,6 +105,16 @@ class RunDirectory:
             ranges = list(itertools.pairwise(cuts))
         return [Chunk(training, range(start, stop)) for start, stop in ranges]
 
+    def checkpoints(self) -> list[tuple[int, range, Path]]:
+        """The generators kept through training: step, members and file, by step."""
+        found = [
+            (int(path.stem), chunk.members, path)
+            for chunk in self.chunks(1)
+            for path in (chunk.folder / "checkpoints").glob("*.safetensors")
+            if path.stem.isdecimal()
+        ]
+        return sorted(found, key=lambda checkpoint: (checkpoint[0], checkpoint[1][0]))
+
     @contextmanager
     def lock(self) -> Iterator[None]:
         """Hold the run for this process; the system releases it when the process dies. Raises FileError."""

@@ -14,21 +14,24 @@ class Recipe:
         batch: inputs drawn per member and step.
         rate: the highest learning rate.
         opening: steps until all prices of information are drawn.
+        wiring: how far a member's channel is wired at the start, from 0 to 1; None lets each member draw its own.
     """
 
     steps: int
     batch: int = 256
     rate: float = 2e-3
     opening: int = 2_000
+    wiring: float | None = 1.0
 
 
 @dataclass(frozen=True)
 class Preset:
-    """How much to train: the number of members and of steps."""
+    """How much to train, and from where."""
 
     members: int
     steps: int
+    wiring: float | None
 
 
-PRESETS = {"quick": Preset(members=4, steps=10_000), "paper": Preset(members=33, steps=30_000)}
-"""`quick` ends within ten minutes on two cores; `paper` has as many members as the paper."""
+PRESETS = {"quick": Preset(4, 10_000, wiring=1.0), "paper": Preset(33, 40_000, wiring=None)}
+"""`quick` ends within ten minutes on two cores; `paper` has as many members as the paper, of every wiring."""

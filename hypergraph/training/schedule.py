@@ -1,4 +1,4 @@
-"""The schedules of a training run: which prices of information are drawn, and the learning rate."""
+"""What a training run draws and schedules: the start, the prices of information, and the learning rate."""
 
 import math
 
@@ -6,10 +6,19 @@ import torch
 from torch import Tensor
 
 from hypergraph.model.pareto import LOG10_BETA_RANGE
+from hypergraph.streams import stream
+from hypergraph.training.recipe import Recipe
 
 LOWEST, HIGHEST = LOG10_BETA_RANGE
 FIRST_WINDOW = 1.0
 """Decades of beta that are open at the first step."""
+
+
+def draw_wiring(recipe: Recipe, seed: int, member: int) -> float:
+    """How far this member is wired at the start: as the recipe says, or drawn evenly between 0 and 1."""
+    if recipe.wiring is not None:
+        return recipe.wiring
+    return float(torch.rand((), generator=stream(seed, member, "wiring")))
 
 
 def window_top(step: int, opening: int) -> float:

@@ -17,7 +17,7 @@ from hypergraph.spec import MLPSpec
 from hypergraph.streams import restart, stream
 from hypergraph.training.objective import clip_per_member, objective
 from hypergraph.training.recipe import Recipe
-from hypergraph.training.schedule import draw_beta, learning_rate
+from hypergraph.training.schedule import draw_beta, draw_wiring, learning_rate
 
 FORMAT = "hypergraph-training"
 FORMAT_VERSION = "1"
@@ -30,7 +30,8 @@ class Trainer:
 
     Args:
         task: what the networks should compute.
-        spec: the network to generate.
+        specs: the network to generate; or several, of which every step draws one, the same for all members. What an
+            encoder memorises belongs to one network, so a generator of several is trained without.
         recipe: how to train.
         seed: of the run. Member k draws from the streams (seed, k, ...), whichever other members train beside it.
         members: which members to train here.
@@ -38,12 +39,19 @@ class Trainer:
     """
 
     def __init__(
-        self, task: Task, spec: MLPSpec, recipe: Recipe, seed: int, members: Sequence[int], device: torch.device
+        self,
+        task: Task,
+        specs: Sequence[MLPSpec],
+        recipe: Recipe,
+        seed: int,
+        members: Sequence[int],
+        device: torch.device,
     ) -> None:
-        self.task, self.spec, self.recipe = task, spec, recipe
+        self.task, self.specs, self.recipe = task, tuple(specs), recipe
         self.seed, self.members, self.device = seed, tuple(members), device
         rngs = [stream(seed, member, "initial") for member in members]
-        self.generator = Generator.initial([spec], rngs).to(device)
+        wirings = [draw_wiring(recipe, seed, member) for member in members]
+        self.generator = Generator.initial(specs, rngs, wirings, encoder=len(specs) == 1).to(device)
         self.optimizer = torch.optim.Adam(self.generator.parameters(), betas=BETAS, fused=True)
         self.rngs = [torch.Generator(device) for _ in members]
         self.steps_done = 0
@@ -53,13 +61,21 @@ class Trainer:
         for rng, member in zip(self.rngs, self.members, strict=True):
             restart(rng, self.seed, member, self.steps_done)
         beta = torch.stack([draw_beta(rng, self.steps_done, self.recipe.opening) for rng in self.rngs])
-        samples = [self.task.sample(self.spec, self.recipe.batch, rng) for rng in self.rngs]
+        spec = self._draw_spec()
+        samples = [self.task.sample(spec, self.recipe.batch, rng) for rng in self.rngs]
         inputs, targets = (torch.stack(part) for part in zip(*samples, strict=True))
-        (networks,), kl = self.generator(beta, self.generator.draw(self.rngs))
+        draws = self.generator.draw(self.rngs, [spec])
+        (networks,), kl = self.generator(beta, draws, [spec], self.generator.has_encoder)
         loss, kl = self.task.loss(networks(inputs), targets), kl.squeeze(1)
         self._descend(objective(loss, kl, beta))
         self.steps_done += 1
         return beta, loss.detach(), kl.detach()
+
+    def _draw_spec(self) -> MLPSpec:
+        if len(self.specs) == 1:
+            return self.specs[0]
+        rng = stream(self.seed, "network", self.steps_done)
+        return self.specs[int(torch.randint(len(self.specs), (), generator=rng))]
 
     def _descend(self, objectives: Tensor) -> None:
         objectives.sum().backward()

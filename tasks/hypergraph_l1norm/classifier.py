@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from torch import Tensor
 
@@ -12,6 +12,7 @@ from hypergraph.interfaces import UNKNOWN, Classifier
 from hypergraph.weights import MLPWeights
 from hypergraph_l1norm.order_parameters import (
     assigned_share,
+    assigned_sign,
     assignment,
     double_sidedness,
     one_signedness,
@@ -19,9 +20,8 @@ from hypergraph_l1norm.order_parameters import (
     strongest_connection,
     two_sided_assignment,
 )
+from hypergraph_l1norm.outcomes import CONVEXITY, DOUBLE_SIDED, OUTCOMES, PUDDING, name_outcome
 from hypergraph_l1norm.task import L1Norm
-
-CONVEXITY, PUDDING, DOUBLE_SIDED = "convexity", "pudding", "double-sided"
 
 ASSIGNED = 7.0
 """From this assignment on, inputs have hidden neurons of their own."""
@@ -77,6 +77,7 @@ class L1NormClassifier(Classifier):
             "two_sided_assignment": two_sided_assignment(first),
             "assigned_share": assigned_share(first),
             "one_signedness": one_signedness(first, second),
+            "assigned_sign": assigned_sign(first, second),
         }
         if sibling is not None:
             parameters["seed_dependence"] = seed_dependence(first, sibling.weights[0])
@@ -86,6 +87,39 @@ class L1NormClassifier(Classifier):
         names = "assignment", "two_sided_assignment", "assigned_share", "one_signedness"
         values = (order_parameters[name].flatten().tolist() for name in names)
         return [_label(*network) for network in zip(*values, strict=True)]
+
+    def varieties(self, order_parameters: Mapping[str, Tensor]) -> list[str]:
+        """Puddings by the sign of equation 2: with strong weights below zero, the second sum has a plus."""
+        signs = order_parameters["assigned_sign"].flatten().tolist()
+        labels = zip(self.classify(order_parameters), signs, strict=True)
+        return [
+            f"{'positive' if sign < 0 else 'negative'} {PUDDING}" if label == PUDDING else label
+            for label, sign in labels
+        ]
+
+    @property
+    def planes(self) -> Sequence[tuple[str, str]]:
+        return (
+            ("strongest_connection", "double_sidedness"),
+            ("strongest_connection", "seed_dependence"),
+            ("assignment", "two_sided_assignment"),
+        )
+
+    @property
+    def boundaries(self) -> Mapping[str, float]:
+        return {
+            "assignment": ASSIGNED,
+            "two_sided_assignment": ASSIGNED_TWICE,
+            "assigned_share": ASSIGNED_SHARE,
+            "one_signedness": ONE_SIGNED,
+        }
+
+    @property
+    def outcomes(self) -> Mapping[str, str]:
+        return OUTCOMES
+
+    def outcome(self, phases: Sequence[Sequence[str]], kl: Sequence[float]) -> str:
+        return name_outcome(phases, kl)
 
 
 def _label(assigned: float, assigned_twice: float, share: float, one_signed: float) -> str:

@@ -68,6 +68,16 @@ def assigned_share(weight: Tensor) -> Tensor:
     return (strength * dominated).sum(-1) / _positive(strength.sum(-1))
 
 
+def assigned_sign(first: Tensor, second: Tensor) -> Tensor:
+    """Towards which side inputs have hidden neurons of their own: 1 or -1 if all towards one, 0 if as many either way.
+
+    Over the weights W_ij through which an input dominates a neuron, Σ W_ij v_j / Σ |W_ij v_j|.
+    [..., hidden, input], [..., 1, hidden] -> [...]
+    """
+    summed = first * second.mT * (_dominance(first).abs() >= DOMINATED)
+    return summed.sum((-2, -1)) / _positive(summed.abs().sum((-2, -1)))
+
+
 def one_signedness(first: Tensor, second: Tensor) -> Tensor:
     """How far the read-out sums the hidden neurons with one sign: 1 if all share it, near 0 if it is drawn at random.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -35,9 +36,20 @@ class L1Norm(Task):
     def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
         return (outputs - targets).square().mean((-2, -1))
 
+    def normalisation(self, spec: MLPSpec) -> tuple[float, float]:
+        return moments(spec.sizes[0])
+
+    @property
+    def contours(self) -> Sequence[float]:
+        return (0.07, 0.15)  # as in the paper's figure 5
+
 
 def normalised_norm(inputs: Tensor) -> Tensor:
     """‖x‖₁ with the mean 0 and the variance 1 that normal inputs give it: [..., input] -> [..., 1]."""
-    size = inputs.shape[-1]
-    mean, variance = size * math.sqrt(2 / math.pi), size * (1 - 2 / math.pi)
-    return (inputs.abs().sum(-1, keepdim=True) - mean) / math.sqrt(variance)
+    mean, deviation = moments(inputs.shape[-1])
+    return (inputs.abs().sum(-1, keepdim=True) - mean) / deviation
+
+
+def moments(size: int) -> tuple[float, float]:
+    """Mean and standard deviation of the L1 norm of `size` standard normal numbers."""
+    return size * math.sqrt(2 / math.pi), math.sqrt(size * (1 - 2 / math.pi))

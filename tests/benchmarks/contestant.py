@@ -76,7 +76,7 @@ def training_step(kind: str, spec: MLPSpec, members: int) -> Callable[[], object
         return OracleTrainer(spec).step
     if kind == "eager":
         return EagerTrainer(Mean(), spec, RECIPE, 0, range(members)).step
-    return Trainer(Mean(), spec, RECIPE, 0, range(members), torch.device("cpu")).step
+    return Trainer(Mean(), [spec], RECIPE, 0, range(members), torch.device("cpu")).step
 
 
 def generation(kind: str, spec: MLPSpec, members: int) -> Callable[[], object]:

@@ -94,7 +94,8 @@ def test_run_draws_what_it_found(run: tuple[Path, str, str]) -> None:
     folder = run[0]
     figures = result_of(folder)["figures"]
     assert figures
-    assert all((folder / figure).stat().st_size > 1000 for figure in figures)
+    for figure in figures:
+        assert (folder / figure).stat().st_size > (50 if figure.endswith(".csv") else 1000)
 
 
 def test_a_network_gives_its_recorded_loss_in_plain_torch(run: tuple[Path, str, str]) -> None:

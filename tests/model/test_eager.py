@@ -16,7 +16,7 @@ RECIPE = Recipe(steps=40, batch=32, opening=10)
 
 def test_training_goes_the_same_way() -> None:
     spec = MLPSpec((4, 7, 1))
-    fast = Trainer(L1Norm(), spec, RECIPE, 0, [0, 3], torch.device("cpu"))
+    fast = Trainer(L1Norm(), [spec], RECIPE, 0, [0, 3], torch.device("cpu"))
     eager = EagerTrainer(L1Norm(), spec, RECIPE, 0, [0, 3])
     for _ in range(6):
         for ours, theirs in zip(fast.step(), eager.step(), strict=True):

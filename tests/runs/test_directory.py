@@ -1,5 +1,6 @@
 """Run directories and their configuration."""
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -11,7 +12,8 @@ from hypergraph.runs.directory import Chunk, RunDirectory, latest_run
 from hypergraph.spec import MLPSpec
 from hypergraph.training.recipe import Recipe
 
-CONFIG = RunConfig("l1norm", MLPSpec((4, 8, 1)), 5, 7, "cpu", Recipe(steps=10))
+CONFIG = RunConfig("l1norm", (MLPSpec((4, 8, 1)),), 5, 7, "cpu", Recipe(steps=10))
+RECIPE = dataclasses.asdict(CONFIG.recipe)
 
 
 def test_a_run_is_found_again_as_it_was_asked_for(tmp_path: Path) -> None:
@@ -32,9 +34,12 @@ def test_a_run_is_not_written_over(tmp_path: Path) -> None:
         ("members", "two", "members is 'two', not int"),
         ("seed", True, "seed is True, not int"),
         ("task", None, "task is None, not str"),
-        ("spec", {"sizes": [4]}, "spec: sizes needs at least an input and an output"),
+        ("specs", [{"sizes": [4]}], "specs: sizes needs at least an input and an output"),
+        ("specs", [], "specs are no list of networks"),
+        ("recipe", {**RECIPE, "wiring": 2.0}, "wiring is 2.0; it must be from 0 to 1"),
+        ("recipe", {**RECIPE, "wiring": "much"}, "wiring is 'much', not float"),
         ("recipe", {"steps": 3}, "recipe has other fields"),
-        ("format_version", 99, "no configuration of format version 1"),
+        ("format_version", 99, "no configuration of format version 2"),
     ],
 )
 def test_a_wrong_configuration_is_named(tmp_path: Path, field: str, value: object, message: str) -> None:

@@ -52,7 +52,7 @@ class Elsewhere(TorchDispatchMode):
 
 def test_a_step_stays_on_its_device() -> None:
     """On meta there are no numbers: reading one on the host, or mixing with the host's, fails."""
-    trainer = Trainer(L1Norm(), SPEC, Recipe(steps=10), 0, [0, 1], torch.device("cpu"))
+    trainer = Trainer(L1Norm(), [SPEC], Recipe(steps=10), 0, [0, 1], torch.device("cpu"))
     trainer.generator.to("meta")
     trainer.optimizer = torch.optim.Adam(trainer.generator.parameters(), betas=BETAS, foreach=False)
     with DrawOn():
@@ -77,7 +77,7 @@ def test_a_gpu_generates_what_the_cpu_does() -> None:
 
 @needs_gpu
 def test_a_step_on_a_gpu_waits_for_nothing() -> None:
-    trainer = Trainer(L1Norm(), SPEC, Recipe(steps=10), 0, [0, 1], torch.device("cuda"))
+    trainer = Trainer(L1Norm(), [SPEC], Recipe(steps=10), 0, [0, 1], torch.device("cuda"))
     trainer.step()
     torch.cuda.set_sync_debug_mode("error")
     try:

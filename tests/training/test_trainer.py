@@ -18,7 +18,7 @@ RECIPE = Recipe(steps=40, batch=32, opening=10)
 
 
 def trainer(members: list[int], seed: int = 0) -> Trainer:
-    return Trainer(L1Norm(), SPEC, RECIPE, seed, members, torch.device("cpu"))
+    return Trainer(L1Norm(), [SPEC], RECIPE, seed, members, torch.device("cpu"))
 
 
 def train(one: Trainer, steps: int) -> Trainer:
@@ -102,6 +102,6 @@ def test_a_state_of_other_members_is_refused(tmp_path: Path) -> None:
 
 def test_training_lowers_the_loss() -> None:
     recipe = Recipe(steps=300, batch=64, opening=300)
-    one = Trainer(L1Norm(), SPEC, recipe, 0, [0], torch.device("cpu"))
+    one = Trainer(L1Norm(), [SPEC], recipe, 0, [0], torch.device("cpu"))
     losses = [float(one.step()[1]) for _ in range(300)]
     assert sorted(losses[-50:])[25] < 0.5 < sorted(losses[:10])[5]

@@ -1,0 +1,68 @@
+"""Explanations tested by intervention: what breaks when the part that should matter is taken away?"""
+
+from __future__ import annotations
+
+import itertools
+
+import torch
+from torch import Tensor
+
+from hypergraph.interfaces import Task
+from hypergraph.model.blocks import HYPERDEPTH, LEARNED
+from hypergraph.model.generator import Generator
+from hypergraph.model.hypernetwork import SHARED_HYPERWEIGHTS
+from hypergraph.model.pareto import ParetoHyperhypernetwork
+from hypergraph.weights import MLPWeights
+
+BINS = 20
+"""Bins of an input's values within which errors are averaged."""
+
+
+@torch.no_grad()
+def shuffle_learned(generator: Generator, rng: torch.Generator) -> Generator:
+    """The generator with its learned variables dealt anew among the weights of each connection.
+
+    Whoever memorised which weight goes where loses it; whoever draws that at random loses nothing.
+    """
+    counts = [spec.count(connection) for spec in generator.specs for connection in spec.connections]
+    firsts = [0, *itertools.accumulate(counts)]
+    dealt = [first + torch.randperm(count, generator=rng) for first, count in zip(firsts[:-1], counts, strict=True)]
+    blocks = SHARED_HYPERWEIGHTS + torch.arange(HYPERDEPTH * LEARNED).unsqueeze(1) * firsts[-1]
+    columns = torch.cat([torch.arange(SHARED_HYPERWEIGHTS), (blocks + torch.cat(dealt)).flatten()])
+    columns = torch.cat([columns, columns + len(columns)])  # of a and of b
+    state = generator.pareto.state_dict()
+    heads = {name: state[name][:, :, columns] for name in ("weight3", "bias3")}
+    return Generator(generator.specs, ParetoHyperhypernetwork(**{**state, **heads}))
+
+
+@torch.no_grad()
+def ablate_strongest(network: MLPWeights, task: Task, rng: torch.Generator, batch: int = 40_000) -> Tensor:
+    """How much the error due to each input grows when one input's strongest first weight is set to zero.
+
+    Returns:
+        [ablated input, input], growth of :func:`error_by_input` in units of the loss.
+    """
+    first = network.weights[0]
+    inputs, targets = task.sample(network.spec, batch, rng)
+    whole = error_by_input(network, inputs, targets)
+    growth = []
+    for column, row in enumerate(first.abs().argmax(0).tolist()):
+        cut = first.clone()
+        cut[row, column] = 0
+        ablated = MLPWeights(network.spec, (cut, *network.weights[1:]), network.biases)
+        growth.append(error_by_input(ablated, inputs, targets) - whole)
+    return torch.stack(growth)
+
+
+def error_by_input(network: MLPWeights, inputs: Tensor, targets: Tensor) -> Tensor:
+    """The part of the squared error that depends on one input alone, for each: [input].
+
+    The variance of the mean error given that input: what a function of this input, added to the output, could mend.
+    """
+    errors = network(inputs) - targets
+    errors = errors - errors.mean(0)
+    order = inputs.argsort(0)
+    kept = len(order) // BINS * BINS
+    by_bin = errors[order[:kept]].unflatten(0, (BINS, -1)).mean(1)  # [bin, input, output]
+    result: Tensor = by_bin.square().mean(0).sum(-1)
+    return result

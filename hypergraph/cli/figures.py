@@ -1,0 +1,50 @@
+"""hypergraph figures: the paper's figures, and those that go beyond it, from a finished run."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from hypergraph.cli.console import Json, err, out, print_json
+from hypergraph.figures import NAMES
+
+
+def figures(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a finished run.")],
+    only: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", autocompletion=lambda: list(NAMES), help=f"{', '.join(NAMES)}; may be repeated."),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Draw the figures of RUN that its data allow: each as SVG, as PNG, and its numbers as CSV."""
+    from hypergraph.errors import HypergraphError, UsageError
+
+    for name in only or ():
+        if name not in NAMES:
+            raise UsageError(f"unknown figure {name!r}: there are {', '.join(NAMES)}")
+    from hypergraph.figures.catalogue import draw
+    from hypergraph.figures.material import Material
+    from hypergraph.runs.directory import RunDirectory
+
+    directory = RunDirectory.open(run)
+    with directory.lock(), contextlib.redirect_stdout(sys.stderr):
+        drawn = dict(draw(Material(directory, err), only or NAMES))
+    files = {name: [str(path) for path in paths] for name, paths in drawn.items() if isinstance(paths, list)}
+    missing = {name: str(reason) for name, reason in drawn.items() if not isinstance(reason, list)}
+    if only and missing:
+        raise HypergraphError("; ".join(f"{name} not drawn: {reason}" for name, reason in missing.items()))
+    if json:
+        print_json({"figures": files, "missing": missing})
+        return
+    table = Table(box=None, pad_edge=False, show_header=False)
+    for name, paths in files.items():
+        table.add_row(name, paths[0])
+    for name, reason in missing.items():
+        table.add_row(name, f"not drawn: {reason}")
+    out.print(table)

@@ -1,0 +1,70 @@
+"""Figures 1 and 6: the algorithms found, and a network trained by Adam beside a generated one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+from hypergraph.analysis.measure import measure_loss
+from hypergraph.figures.material import Material
+from hypergraph.figures.sheet import MissingDataError, Row, Sheet
+from hypergraph.training.baseline import train_directly
+from hypergraph.weights import MLPWeights
+
+
+def algorithms(material: Material) -> Sheet:
+    """Figure 1: of each algorithm found, in each of its varieties, the network of lowest loss."""
+    best: dict[str, Row] = {}
+    for row, variety in zip(material.networks, _varieties(material), strict=True):
+        if variety not in best or row["loss"] < best[variety]["loss"]:
+            best[variety] = row
+    names = sorted(best, key=lambda name: -best[name]["loss"])
+    rows = [
+        {"algorithm": name, **{key: best[name][key] for key in ("member", "beta", "loss", "kl", "file")}}
+        for name in names
+    ]
+    titles = [f"{row['algorithm']}\nloss {row['loss']:.2g}, KL {row['kl']:.2g} nats" for row in rows]
+    return _drawn(material, rows, [material.network(row) for row in rows], titles)
+
+
+def _varieties(material: Material) -> list[str]:
+    names = list(material.networks[0]["order_parameters"])
+    values = [[row["order_parameters"][name] for row in material.networks] for name in names]
+    return material.classifier.varieties(
+        {name: torch.tensor(column, dtype=torch.float64) for name, column in zip(names, values, strict=True)}
+    )
+
+
+def baseline(material: Material) -> Sheet:
+    """Figure 6: the same network trained by Adam on the loss alone, and the generated one of lowest loss."""
+    adam = train_directly(material.task, material.config.spec, seed=material.config.seed)
+    best = min(material.networks, key=lambda row: row["loss"])
+    networks = [adam, material.network(best)]
+    made_by = ["Adam alone", f"hypernetwork, beta {best['beta']:.0e}"]
+    rows = [
+        {"made by": name, "loss": float(measure_loss(material.task, network, seed=material.config.seed))}
+        | _order_parameters(material, network)
+        for name, network in zip(made_by, networks, strict=True)
+    ]
+    return _drawn(material, rows, networks, [f"{row['made by']}\nloss {row['loss']:.2g}" for row in rows])
+
+
+def _order_parameters(material: Material, network: MLPWeights) -> Row:
+    try:
+        tensors = material.classifier.order_parameters(network)
+    except MissingDataError:
+        return {}
+    (label,) = material.classifier.classify(tensors)
+    return {"algorithm": label, **{name: float(value) for name, value in tensors.items()}}
+
+
+def _drawn(material: Material, rows: list[Row], networks: Sequence[MLPWeights], titles: Sequence[str]) -> Sheet:
+    visualizer, seed = material.visualizer, material.config.seed
+    stacked = MLPWeights.stack(networks)
+
+    def draw(path: Path) -> None:
+        visualizer.draw(stacked, [path], layout=visualizer.layouts[0], seed=seed, titles=titles)
+
+    return Sheet(rows, draw)

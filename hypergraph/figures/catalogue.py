@@ -1,0 +1,38 @@
+"""Every figure by name, and how a run gets those that its data allow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+from hypergraph.figures.ablation import ablation
+from hypergraph.figures.algorithms import algorithms, baseline
+from hypergraph.figures.encoder import encoder, shuffle
+from hypergraph.figures.material import Material
+from hypergraph.figures.order_space import order_space
+from hypergraph.figures.phases import outcomes, phases
+from hypergraph.figures.rate import rate
+from hypergraph.figures.sheet import MissingDataError, Sheet
+from hypergraph.figures.sizes import sizes
+
+FIGURES: dict[str, Callable[[Material], Sheet]] = {
+    "algorithms": algorithms,
+    "order-space": order_space,
+    "phases": phases,
+    "encoder": encoder,
+    "sizes": sizes,
+    "baseline": baseline,
+    "outcomes": outcomes,
+    "rate": rate,
+    "ablation": ablation,
+    "shuffle": shuffle,
+}
+
+
+def draw(material: Material, names: Iterable[str]) -> Iterator[tuple[str, list[Path] | MissingDataError]]:
+    """Draw figures into the run's folder: of each, the files, or what the run lacks. Raises FileError."""
+    for name in names:
+        try:
+            yield name, FIGURES[name](material).write(material.run.figures, name)
+        except MissingDataError as missing:
+            yield name, missing

@@ -1,0 +1,72 @@
+"""Figure 4 and the tests of what the encoder is for: ignore it, or deal its learned variables anew."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from hypergraph.analysis.interventions import shuffle_learned
+from hypergraph.analysis.measure import generate, measure_loss
+from hypergraph.figures.material import Material
+from hypergraph.figures.sheet import PALETTE, Row, Sheet, by_group, plotted
+from hypergraph.streams import stream
+
+
+def encoder(material: Material) -> Sheet:
+    """Figure 4: the loss with the encoder ignored against the loss with it, one line per member over beta."""
+    material.encoder  # noqa: B018, says what is missing
+    rows = [
+        {"outcome": material.outcomes[row["member"]]}
+        | {name: row[name] for name in ("member", "beta", "algorithm", "loss", "decoder_loss")}
+        for row in sorted(material.networks, key=lambda row: (row["member"], row["beta"]))
+    ]
+    return _against(rows, "loss", "decoder_loss", "loss with the encoder", "loss with the encoder ignored")
+
+
+def shuffle(material: Material) -> Sheet:
+    """The loss after the learned variables were dealt anew among the weights, against the loss before.
+
+    Every member is taken at the price at which its loss is lowest.
+    """
+    generator, seed = material.encoder, material.config.seed
+    rows = []
+    for member, networks in sorted(by_group(material.networks, "member").items()):
+        best = min(networks, key=lambda row: row["loss"])
+        dealt = shuffle_learned(generator.member(member), stream(seed, member, "shuffle"))
+        network = generate(dealt, best["beta"], seed=seed, members=[member]).networks
+        row = {"outcome": material.outcomes[member], "member": member, "beta": best["beta"], "kl": best["kl"]}
+        rows.append(
+            row | {"loss": best["loss"], "shuffled_loss": float(measure_loss(material.task, network, seed=seed))}
+        )
+    return _against(rows, "loss", "shuffled_loss", "loss", "loss with the learned variables shuffled")
+
+
+def _against(rows: Sequence[Row], x: str, y: str, x_label: str, y_label: str) -> Sheet:
+    groups = by_group(rows, "outcome")
+    colours = dict(zip(sorted(groups), PALETTE, strict=False))
+
+    def plot(figure: Figure) -> None:
+        axes = figure.subplots()
+        for outcome in sorted(groups):
+            members = by_group(groups[outcome], "member")
+            for line in members.values():
+                axes.plot([row[x] for row in line], [row[y] for row in line], "-o", color=colours[outcome], **LINE)
+            axes.plot([], [], "-o", color=colours[outcome], label=f"outcome {outcome}: {len(members)}", **LINE)
+        _equal(axes)
+        axes.set(xlabel=x_label, ylabel=y_label)
+        axes.legend(loc="lower right", fontsize=8)
+
+    return plotted(rows, (5.2, 4.6), plot)
+
+
+LINE: dict[str, Any] = {"linewidth": 0.9, "markersize": 3, "alpha": 0.7}
+
+
+def _equal(axes: Axes) -> None:
+    """Logarithmic axes, and the line on which both losses are equal, dotted."""
+    axes.set(xscale="log", yscale="log")
+    low, high = max(axes.get_xlim()[0], axes.get_ylim()[0]), min(axes.get_xlim()[1], axes.get_ylim()[1])
+    axes.plot([low, high], [low, high], color="black", linestyle=":", linewidth=1)

@@ -1,0 +1,68 @@
+"""Figure 2: the space of order parameters, in which networks cluster by algorithm."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FormatStrFormatter, LogLocator, NullFormatter
+
+from hypergraph.figures.material import Material
+from hypergraph.figures.sheet import PALETTE, MissingDataError, Row, Sheet, by_group, grid, plotted
+
+SPREAD = 10.0
+"""Largest over smallest value from which an axis is logarithmic."""
+
+
+def order_space(material: Material) -> Sheet:
+    """One line per member over beta in each plane of the classifier, coloured by the phases it starts and ends in."""
+    planes = material.classifier.planes
+    if not planes:
+        raise MissingDataError(f"the classifier of {material.classifier.task} names no planes of order parameters")
+    names = list(dict.fromkeys(name for plane in planes for name in plane))
+    rows = [
+        {key: row[key] for key in ("member", "beta", "algorithm")}
+        | {name: row["order_parameters"][name] for name in names}
+        for row in sorted(material.networks, key=lambda row: (row["member"], row["beta"]))
+    ]
+    lines = by_group(rows, "member")
+    kinds = {member: f"{line[0]['algorithm']} to {line[-1]['algorithm']}" for member, line in lines.items()}
+    colours = dict(zip(sorted(set(kinds.values())), PALETTE, strict=False))
+
+    def plot(figure: Figure) -> None:
+        for axes, plane in zip(grid(figure, len(planes), 3), planes, strict=True):
+            for member, line in lines.items():
+                _line(axes, plane, line, colours[kinds[member]], material.classifier.colours)
+            _frame(axes, plane, rows, material.classifier.boundaries)
+        counts = [f"{kind} ({list(kinds.values()).count(kind)})" for kind in colours]
+        handles = [
+            axes.plot([], [], color=colour, label=text)[0]
+            for colour, text in zip(colours.values(), counts, strict=True)
+        ]
+        figure.legend(handles=handles, loc="outside lower center", ncols=3, title="from beta 1e-12 to beta 1 (members)")
+
+    return plotted(rows, (4.2 * min(len(planes), 3), 4.4 * -(-len(planes) // 3)), plot)
+
+
+def _line(axes: Axes, plane: tuple[str, str], line: Sequence[Row], colour: str, algorithms: Mapping[str, str]) -> None:
+    x, y = ([row[name] for row in line] for name in plane)
+    axes.plot(x, y, color=colour, linewidth=0.8, alpha=0.6)
+    axes.scatter(x, y, s=7, c=[algorithms[row["algorithm"]] for row in line], linewidths=0, zorder=2)
+
+
+def _frame(axes: Axes, plane: tuple[str, str], rows: Sequence[Row], boundaries: Mapping[str, float]) -> None:
+    """Labels, scales and boundaries; logarithmic where values are positive and spread over decades."""
+    for name, axis, set_scale, line in (
+        (plane[0], axes.xaxis, axes.set_xscale, axes.axvline),
+        (plane[1], axes.yaxis, axes.set_yscale, axes.axhline),
+    ):
+        values = [row[name] for row in rows]
+        if min(values) > 0 and max(values) > SPREAD * min(values):
+            set_scale("log")
+            axis.set_major_locator(LogLocator(subs=(1, 2, 5) if max(values) < SPREAD**2 * min(values) else (1,)))
+            axis.set_major_formatter(FormatStrFormatter("%g"))
+            axis.set_minor_formatter(NullFormatter())
+        axis.set_label_text(name.replace("_", " "))
+        if name in boundaries:
+            line(boundaries[name], color="black", linestyle=":", linewidth=1)

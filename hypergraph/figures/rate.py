@@ -1,0 +1,34 @@
+"""The rate-distortion curve of every member: how low a loss so much information buys."""
+
+from __future__ import annotations
+
+from matplotlib.figure import Figure
+
+from hypergraph.figures.material import Material
+from hypergraph.figures.sheet import Sheet, by_group, plotted
+
+LEAST = 0.01
+"""A KL below this, in nats, is drawn as this; it is noise of the sampled estimate of nothing."""
+
+
+def rate(material: Material) -> Sheet:
+    """Loss against KL, one line per member over beta, each point in the colour of its algorithm."""
+    material.encoder  # noqa: B018, says what is missing
+    rows = [
+        {name: row[name] for name in ("member", "beta", "kl", "loss", "algorithm")}
+        for row in sorted(material.networks, key=lambda row: (row["member"], row["beta"]))
+    ]
+    colours = material.classifier.colours
+
+    def plot(figure: Figure) -> None:
+        axes = figure.subplots()
+        for line in by_group(rows, "member").values():
+            x, y = [max(row["kl"], LEAST) for row in line], [row["loss"] for row in line]
+            axes.plot(x, y, color="#bbbbbb", linewidth=0.6, zorder=1)
+            axes.scatter(x, y, c=[colours[row["algorithm"]] for row in line], s=9, linewidths=0, zorder=2)
+        for label in sorted({row["algorithm"] for row in rows}):
+            axes.scatter([], [], c=colours[label], s=9, label=label)
+        axes.set(xscale="log", yscale="log", xlabel="KL (nats)", ylabel="loss")
+        axes.legend(loc="lower left", fontsize=8)
+
+    return plotted(rows, (5.6, 4.2), plot)

@@ -1,0 +1,102 @@
+"""A figure as it is kept: SVG, PNG, and its numbers as CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import matplotlib.style
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from hypergraph.errors import HypergraphError
+from hypergraph.files import write_bytes
+
+SUFFIXES = (".svg", ".png")
+STYLE = {
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "legend.frameon": False,
+    "svg.hashsalt": "hypergraph",  # ids within an SVG are random otherwise
+}
+RESOLUTION = 150
+PALETTE = ("#d95f02", "#1b9e77", "#7570b3", "#2166ac", "#e7298a", "#8c8c8c", "#a6761d", "#66a61e")
+"""Colours of groups that have none of their own."""
+
+Row = dict[str, Any]
+
+
+class MissingDataError(HypergraphError):
+    """A run that lacks what a figure shows."""
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A figure and its numbers.
+
+    Attributes:
+        rows: the numbers, one table; all rows have the same names.
+        draw: writes the picture into a file whose suffix says the format.
+    """
+
+    rows: Sequence[Row]
+    draw: Callable[[Path], None]
+
+    def write(self, folder: Path, name: str) -> list[Path]:
+        """Write NAME.csv, NAME.svg and NAME.png. Raises FileError."""
+        paths = [folder / f"{name}{suffix}" for suffix in (*SUFFIXES, ".csv")]
+        for path in paths[:-1]:
+            self.draw(path)
+        text = io.StringIO()
+        writer = csv.DictWriter(text, list(self.rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(self.rows)
+        write_bytes(paths[-1], text.getvalue().encode())
+        return paths
+
+
+def plotted(rows: Sequence[Row], size: tuple[float, float], plot: Callable[[Figure], None]) -> Sheet:
+    """A sheet whose picture `plot` draws on a figure of `size` in inches, whatever the user's matplotlibrc says."""
+
+    def draw(path: Path) -> None:
+        buffer = io.BytesIO()
+        with matplotlib.style.context(["default", STYLE]):
+            figure = Figure(figsize=size, layout="constrained")
+            plot(figure)
+            metadata = {"Date": None} if path.suffix == ".svg" else {}
+            figure.savefig(buffer, format=path.suffix[1:], dpi=RESOLUTION, metadata=metadata)
+        write_bytes(path, buffer.getvalue())
+
+    return Sheet(rows, draw)
+
+
+def grid(figure: Figure, count: int, columns: int, **options: Any) -> list[Axes]:
+    """`count` panels in rows of at most `columns`, left to right."""
+    columns = min(columns, count)
+    panels = figure.subplots(-(-count // columns), columns, squeeze=False, **options)
+    for panel in panels.flat[count:]:
+        panel.set_axis_off()
+    return list(panels.flat[:count])
+
+
+def by_group(rows: Sequence[Row], *names: str) -> dict[Any, list[Row]]:
+    """Rows that agree in `names`, in order of their first; keyed by a value, or by a tuple of several."""
+    groups: dict[Any, list[Row]] = {}
+    for row in rows:
+        key = tuple(row[name] for name in names)
+        groups.setdefault(key if len(names) > 1 else key[0], []).append(row)
+    return groups
+
+
+def edges(values: Sequence[float]) -> np.ndarray[Any, Any]:
+    """Borders of cells around ascending values: halfway between neighbours."""
+    inner = (np.asarray(values[1:]) + np.asarray(values[:-1])) / 2
+    if not len(inner):
+        return np.array([values[0] - 0.5, values[0] + 0.5])
+    return np.concatenate([[2 * values[0] - inner[0]], inner, [2 * values[-1] - inner[-1]]])
