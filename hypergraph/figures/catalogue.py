@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+from hypergraph.errors import HypergraphError
 from hypergraph.figures.ablation import ablation
 from hypergraph.figures.algorithms import algorithms, baseline
 from hypergraph.figures.encoder import encoder, shuffle
@@ -30,9 +31,13 @@ FIGURES: dict[str, Callable[[Material], Sheet]] = {
 
 
 def draw(material: Material, names: Iterable[str]) -> Iterator[tuple[str, list[Path] | MissingDataError]]:
-    """Draw figures into the run's folder: of each, the files, or what the run lacks. Raises FileError."""
+    """Draw figures into the run's folder: of each, the files, or why there is none. Raises FileError."""
     for name in names:
         try:
             yield name, FIGURES[name](material).write(material.run.figures, name)
         except MissingDataError as missing:
             yield name, missing
+        except HypergraphError:
+            raise
+        except Exception as error:  # a broken plugin must not cost the other figures
+            yield name, MissingDataError(f"it raised {error!r}")

@@ -11,13 +11,13 @@ from matplotlib.figure import Figure
 from hypergraph.analysis.interventions import shuffle_learned
 from hypergraph.analysis.measure import generate, measure_loss
 from hypergraph.figures.material import Material
-from hypergraph.figures.sheet import PALETTE, Row, Sheet, by_group, plotted
+from hypergraph.figures.sheet import Row, Sheet, by_group, coloured, plotted
 from hypergraph.streams import stream
 
 
 def encoder(material: Material) -> Sheet:
     """Figure 4: the loss with the encoder ignored against the loss with it, one line per member over beta."""
-    material.encoder  # noqa: B018, says what is missing
+    material.need_encoder()
     rows = [
         {"outcome": material.outcomes[row["member"]]}
         | {name: row[name] for name in ("member", "beta", "algorithm", "loss", "decoder_loss")}
@@ -31,7 +31,8 @@ def shuffle(material: Material) -> Sheet:
 
     Every member is taken at the price at which its loss is lowest.
     """
-    generator, seed = material.encoder, material.config.seed
+    material.need_encoder()
+    generator, seed = material.generator, material.config.seed
     rows = []
     for member, networks in sorted(by_group(material.networks, "member").items()):
         best = min(networks, key=lambda row: row["loss"])
@@ -46,7 +47,7 @@ def shuffle(material: Material) -> Sheet:
 
 def _against(rows: Sequence[Row], x: str, y: str, x_label: str, y_label: str) -> Sheet:
     groups = by_group(rows, "outcome")
-    colours = dict(zip(sorted(groups), PALETTE, strict=False))
+    colours = coloured(groups)
 
     def plot(figure: Figure) -> None:
         axes = figure.subplots()

@@ -12,7 +12,7 @@ from hypergraph.analysis.phases import Phase, outcomes, phases_at
 from hypergraph.errors import FileError
 from hypergraph.figures.sheet import MissingDataError
 from hypergraph.files import read_json
-from hypergraph.interfaces import Classifier, Task, Visualizer
+from hypergraph.interfaces import UNKNOWN, Classifier, Task, Visualizer
 from hypergraph.model.generator import Generator
 from hypergraph.registry import TASKS, classifier_for, working_visualizers
 from hypergraph.runs.directory import RunDirectory
@@ -63,12 +63,10 @@ class Material:
         """All members, trained."""
         return Generator.load(self.run.generator)[0]
 
-    @property
-    def encoder(self) -> Generator:
-        """The generator, where it has an encoder."""
+    def need_encoder(self) -> None:
+        """Raise MissingDataError where the generator was trained without an encoder."""
         if not self.generator.has_encoder:
             raise MissingDataError("the generator was trained without an encoder")
-        return self.generator
 
     @cached_property
     def phases(self) -> list[Phase]:
@@ -92,11 +90,11 @@ class Material:
 
     @cached_property
     def outcomes(self) -> dict[int, str]:
-        """How each member developed; `?` where the run keeps no checkpoints to tell by."""
+        """How each member developed; unknown where the run keeps no checkpoints to tell by."""
         try:
             return outcomes(self.classifier, self.phases)
         except MissingDataError:
-            return dict.fromkeys(range(self.config.members), "?")
+            return dict.fromkeys(range(self.config.members), UNKNOWN)
 
     def network(self, row: dict[str, Any]) -> MLPWeights:
         """The network of one row of the result. Raises FileError."""

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FormatStrFormatter, LogLocator, NullFormatter
 
 from hypergraph.figures.material import Material
-from hypergraph.figures.sheet import PALETTE, MissingDataError, Row, Sheet, by_group, grid, plotted
+from hypergraph.figures.sheet import MissingDataError, Row, Sheet, by_group, coloured, grid, plotted
 
 SPREAD = 10.0
 """Largest over smallest value from which an axis is logarithmic."""
@@ -28,7 +28,7 @@ def order_space(material: Material) -> Sheet:
     ]
     lines = by_group(rows, "member")
     kinds = {member: f"{line[0]['algorithm']} to {line[-1]['algorithm']}" for member, line in lines.items()}
-    colours = dict(zip(sorted(set(kinds.values())), PALETTE, strict=False))
+    colours = coloured(kinds.values())
 
     def plot(figure: Figure) -> None:
         for axes, plane in zip(grid(figure, len(planes), 3), planes, strict=True):

@@ -11,8 +11,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from hypergraph.analysis.phases import Phase
+from hypergraph.analysis.phases import outcomes as develop
 from hypergraph.figures.material import Material
-from hypergraph.figures.sheet import PALETTE, Row, Sheet, edges, grid, plotted
+from hypergraph.figures.sheet import Row, Sheet, coloured, edges, grid, plotted
 from hypergraph.training.schedule import draw_wiring
 
 Z95 = 1.96
@@ -57,9 +58,10 @@ def _diagram(axes: Axes, found: list[Phase], colours: list[tuple[str, str]]) -> 
 
 def outcomes(material: Material) -> Sheet:
     """How many members came to each outcome, with 95 percent intervals, and from which start."""
-    material.phases  # noqa: B018, says what is missing
-    named, meanings, recipe = material.outcomes, material.classifier.outcomes, material.config.recipe
+    named, meanings = develop(material.classifier, material.phases), material.classifier.outcomes
+    recipe = material.config.recipe
     names = [*meanings, *sorted(set(named.values()) - set(meanings))]
+    colours = coloured(names)
     counts = [list(named.values()).count(name) for name in names]
     bounds = [wilson(count, len(named)) for count in counts]
     rows: list[Row] = [
@@ -77,8 +79,8 @@ def outcomes(material: Material) -> Sheet:
 
     def plot(figure: Figure) -> None:
         left, right = figure.subplots(1, 2, sharey=True, width_ratios=(3, 2))
-        for place, (row, colour) in enumerate(zip(rows, PALETTE, strict=False)):
-            share = row["members"] / row["of"]
+        for place, row in enumerate(rows):
+            colour, share = colours[row["outcome"]], row["members"] / row["of"]
             left.barh(place, share, color=colour, height=0.6)
             left.plot([row["low"], row["high"]], [place, place], color="black", linewidth=1.2)
             left.text(row["high"] + 0.02, place, f"{row['members']} of {row['of']}", va="center", fontsize=8)

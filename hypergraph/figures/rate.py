@@ -13,7 +13,7 @@ LEAST = 0.01
 
 def rate(material: Material) -> Sheet:
     """Loss against KL, one line per member over beta, each point in the colour of its algorithm."""
-    material.encoder  # noqa: B018, says what is missing
+    material.need_encoder()
     rows = [
         {name: row[name] for name in ("member", "beta", "kl", "loss", "algorithm")}
         for row in sorted(material.networks, key=lambda row: (row["member"], row["beta"]))

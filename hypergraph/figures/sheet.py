@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Sequence
+import itertools
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -83,6 +84,11 @@ def grid(figure: Figure, count: int, columns: int, **options: Any) -> list[Axes]
     for panel in panels.flat[count:]:
         panel.set_axis_off()
     return list(panels.flat[:count])
+
+
+def coloured(groups: Iterable[str]) -> dict[str, str]:
+    """A colour for each group, in the order of their names."""
+    return dict(zip(sorted(set(groups)), itertools.cycle(PALETTE), strict=False))
 
 
 def by_group(rows: Sequence[Row], *names: str) -> dict[Any, list[Row]]:
