@@ -2,42 +2,75 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import sys
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from hypergraph.model.generator import Generator
+from hypergraph.runs.directory import RunDirectory
 
 CARD = """\
 # {name}
 
-Member {member} of `hypergraph run {task} --members {members} --steps {steps} --seed {seed}`, network {spec}, made with
-torch {torch}.
+Member {member} of `{command}`, made with torch {torch}: {steps:,} steps, seed {seed}.
 
+"""
+EVERY = 5
+"""The card shows every fifth price or size."""
+BY_PRICE = """\
 | beta | algorithm | loss | KL (nats) | loss, encoder ignored |
 |---|---|---|---|---|
 """
-EVERY = 5
-"""The card shows every fifth price of the sweep."""
+BY_SIZE = """\
+It has no encoder: `generate` makes networks of any size from it. Losses, means over 4 networks each:
+
+| inputs | hidden | trained on | loss |
+|---|---|---|---|
+"""
 
 
-def ship(run: Path, member: int, target: Path) -> None:
+def ship(run: RunDirectory, member: int, target: Path) -> None:
     """Write the generator of one member, and what was measured on it."""
-    result = json.loads((run / "result.json").read_text())
-    generator, metadata = Generator.load(run / "generator.safetensors")
-    generator.member(member).save(target, {name: metadata[name] for name in ("task", "seed")} | {"member": str(member)})
+    result = json.loads(run.result.read_text())
+    generator, metadata = Generator.load(run.generator)
+    one = generator.member(member)
+    one.save(target, {name: metadata[name] for name in ("task", "seed")} | {"member": str(member)})
     card = CARD.format(
         name=target.stem,
         member=member,
+        command=command(result),
         steps=result["recipe"]["steps"],
-        spec=",".join(map(str, result["spec"]["sizes"])),
         torch=result["versions"]["torch"],
-        **{name: result[name] for name in ("task", "members", "seed")},
+        seed=result["seed"],
     )
+    rows = _by_price(result, member) if one.has_encoder else _by_size(run)
+    target.with_suffix(".md").write_text(card + "".join(rows))
+
+
+def command(result: dict[str, Any]) -> str:
+    """What to type for this run; ranges of networks are written out."""
+    recipe, sizes = result["recipe"], [",".join(map(str, spec["sizes"])) for spec in result["specs"]]
+    start = "--preset paper" if recipe["wiring"] is None else f"--wiring {recipe['wiring']}"
+    options = [f"{start} --members {result['members']} --steps {recipe['steps']} --seed {result['seed']}"]
+    return " ".join([f"hypergraph run {result['task']}", *options, *(f"--layers {size}" for size in sizes)])
+
+
+def _by_price(result: dict[str, Any], member: int) -> Iterable[str]:
     networks = sorted((n for n in result["networks"] if n["member"] == member), key=lambda network: network["beta"])
     row = "| {beta:.0e} | {algorithm} | {loss:.4f} | {kl:.1f} | {decoder_loss:.2f} |\n"
-    target.with_suffix(".md").write_text(card + "".join(row.format(**network) for network in networks[::EVERY]))
+    return BY_PRICE, *(row.format(**network) for network in networks[::EVERY])
+
+
+def _by_size(run: RunDirectory) -> Iterable[str]:
+    with (run.figures / "unseen.csv").open() as file:
+        rows = list(csv.DictReader(file))[::EVERY]
+    seen = {"True": "yes", "False": "no"}
+    row = "| {inputs} | {hidden} | {seen} | {loss:.3f} |\n"
+    return BY_SIZE, *(row.format(**{**r, "seen": seen[r["trained"]], "loss": float(r["loss"])}) for r in rows)
 
 
 if __name__ == "__main__":
-    ship(Path(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3]))
+    ship(RunDirectory.open(Path(sys.argv[1])), int(sys.argv[2]), Path(sys.argv[3]))

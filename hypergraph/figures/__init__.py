@@ -6,6 +6,7 @@ NAMES = {
     "phases": "figure 3: how the algorithms develop through training",
     "encoder": "figure 4: the loss with the encoder ignored",
     "sizes": "figure 5: the loss at sizes not seen in training",
+    "unseen": "the loss between the sizes that one generator was trained on",
     "baseline": "figure 6: a network trained by Adam beside a generated one",
     "outcomes": "how often each outcome comes, with intervals",
     "rate": "loss against information",

@@ -14,7 +14,7 @@ from hypergraph.figures.order_space import order_space
 from hypergraph.figures.phases import outcomes, phases
 from hypergraph.figures.rate import rate
 from hypergraph.figures.sheet import MissingDataError, Sheet
-from hypergraph.figures.sizes import sizes
+from hypergraph.figures.sizes import sizes, unseen
 
 FIGURES: dict[str, Callable[[Material], Sheet]] = {
     "algorithms": algorithms,
@@ -22,6 +22,7 @@ FIGURES: dict[str, Callable[[Material], Sheet]] = {
     "phases": phases,
     "encoder": encoder,
     "sizes": sizes,
+    "unseen": unseen,
     "baseline": baseline,
     "outcomes": outcomes,
     "rate": rate,

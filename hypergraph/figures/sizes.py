@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 from collections.abc import Sequence
+from statistics import mean
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -16,11 +17,12 @@ from rich.progress import track
 from hypergraph.analysis.sizes import NORMALISATIONS, losses_at_size
 from hypergraph.errors import SpecError
 from hypergraph.figures.material import Material
-from hypergraph.figures.sheet import MissingDataError, Row, Sheet, edges, plotted
+from hypergraph.figures.sheet import MissingDataError, Row, Sheet, by_group, edges, plotted
+from hypergraph.spec import MLPSpec
 
 FACTORS = (0.25, 0.375, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 2.5, 3.0, 4.0)
 """Sizes of the map, relative to the one network that a generator was trained on."""
-STEPS = 13
+STEPS = 15
 """Sizes of the map, evenly from the smallest to the largest that a generator of several networks was trained on."""
 CONTOURS = ("#d6303f", "#2f6bd8")
 """Colours of the lowest contour and of the others."""
@@ -28,7 +30,7 @@ CONTOURS = ("#d6303f", "#2f6bd8")
 
 def sizes(material: Material) -> Sheet:
     """Figure 5: the map for the member that solves the task best with its encoder ignored, at its best price."""
-    best = min(material.networks, key=lambda row: row["decoder_loss"])
+    best = _best(material)
     if best["decoder_loss"] > material.task.solved_loss:
         raise MissingDataError(
             f"no member solves the task with its encoder ignored: the best loss is {best['decoder_loss']:.3f}"
@@ -37,9 +39,12 @@ def sizes(material: Material) -> Sheet:
     if not rows:
         raise MissingDataError(f"a map needs one hidden layer and no masks, not {material.config.spec}")
 
+    several = len(material.config.specs) > 1
+    shown = {name: text for name, text in NORMALISATIONS.items() if not (several and name == "training")}
+
     def plot(figure: Figure) -> None:
-        panels = figure.subplots(1, len(NORMALISATIONS), sharey=True)
-        for axes, (name, meaning) in zip(panels, NORMALISATIONS.items(), strict=True):
+        panels = figure.subplots(1, len(shown), sharey=True)
+        for axes, (name, meaning) in zip(panels, shown.items(), strict=True):
             image = _map(axes, rows, name, material.task.contours)
             axes.scatter(*zip(*_stars(material), strict=True), marker="*", s=70, c="gold", edgecolors="black", zorder=3)
             axes.set_title(meaning, fontsize=9)
@@ -48,33 +53,78 @@ def sizes(material: Material) -> Sheet:
         figure.colorbar(image, ax=panels, label="loss, encoder ignored", pad=0.01)
         figure.suptitle(f"member {best['member']}, beta {best['beta']:.0e}", fontsize=9)
 
-    return plotted(rows, (11, 3.9), plot)
+    return plotted(rows, (1 + 3.3 * len(shown), 3.9), plot)
+
+
+def unseen(material: Material) -> Sheet:
+    """The loss at every input size between those of several networks that a generator was trained on."""
+    specs = material.config.specs
+    if len(specs) < 2 or any(len(spec.sizes) != 3 or spec.masks for spec in specs):
+        raise MissingDataError("the generator was not trained on several networks of one hidden layer")
+    best = _best(material)
+    known, widths = zip(*sorted((spec.sizes[0], spec.sizes[1]) for spec in specs), strict=True)
+    rows: list[Row] = []
+    for inputs in range(known[0], known[-1] + 1):
+        hidden = round(float(np.interp(inputs, known, widths)))
+        spec = dataclasses.replace(specs[0], sizes=(inputs, hidden, specs[0].sizes[-1]))
+        loss = _losses(material, best, spec)["own"]
+        rows.append({"inputs": inputs, "hidden": hidden, "trained": spec in specs, "loss": loss})
+
+    def plot(figure: Figure) -> None:
+        axes = figure.subplots()
+        for trained, marker, size, colour in ((False, "o", 18, "#2f6bd8"), (True, "*", 110, "gold")):
+            x, y = ([row[name] for row in rows if row["trained"] == trained] for name in ("inputs", "loss"))
+            label = "trained on" if trained else "never seen"
+            axes.scatter(x, y, marker=marker, s=size, c=colour, edgecolors="black", label=label)
+        for level, colour in zip(material.task.contours, itertools.cycle(CONTOURS), strict=False):
+            axes.axhline(level, color=colour, linewidth=1, zorder=0)
+        axes.set(ylim=(0, None), xlabel="inputs (hidden neurons grow with them)", ylabel="loss, no encoder")
+        axes.legend(loc="lower right")
+
+    return plotted(rows, (6, 3.2), plot)
+
+
+def _best(material: Material) -> Row:
+    """The row of the member to show; of a generator of several networks, the best on average over these."""
+    by_member = by_group(sorted(material.networks, key=lambda row: row["decoder_loss"]), "member")
+    candidates = [networks[0] for networks in by_member.values()]
+    if len(material.config.specs) == 1:
+        return candidates[0]
+    return min(candidates, key=lambda row: mean(_losses(material, row, spec)["own"] for spec in material.config.specs))
+
+
+def _losses(material: Material, best: Row, spec: MLPSpec) -> dict[str, float]:
+    member, config = best["member"], material.config
+    one = material.generator.member(member)
+    return losses_at_size(one, best["beta"], material.task, spec, config.spec, seed=config.seed, member=member)
 
 
 def _measured(material: Material, best: Row) -> list[Row]:
-    spec, member = material.config.spec, best["member"]
+    spec = material.config.spec
     if len(spec.sizes) != 3 or spec.masks:
         return []
-    generator, seed = material.generator.member(member), material.config.seed
     rows = []
-    pairs = list(itertools.product(*(_span(material, layer) for layer in (0, 1))))
+    pairs = list(itertools.product(*_spans(material.config.specs)))
     console = material.console
     for pair in track(pairs, "trying sizes", console=console, transient=True, disable=not console.is_terminal):
         other = dataclasses.replace(spec, sizes=(*pair, spec.sizes[-1]))
         try:
-            losses = losses_at_size(generator, best["beta"], material.task, other, spec, seed=seed, member=member)
+            losses = _losses(material, best, other)
         except SpecError:
             continue
         rows.append({"inputs": pair[0], "hidden": pair[1], "trained": other in material.config.specs, **losses})
     return rows
 
 
-def _span(material: Material, layer: int) -> list[int]:
-    """The sizes of a layer that the map has."""
-    sizes = sorted(spec.sizes[layer] for spec in material.config.specs)
-    low, high = sizes[0], sizes[-1]
-    wanted = [low * factor for factor in FACTORS] if low == high else np.linspace(low, high, STEPS)
-    return sorted({max(1, round(float(size))) for size in wanted})
+def _spans(specs: Sequence[MLPSpec]) -> tuple[list[int], list[int]]:
+    """Input and hidden sizes of the map; of several networks, hidden sizes grow with inputs as theirs do."""
+    inputs, hidden = zip(*sorted((spec.sizes[0], spec.sizes[1]) for spec in specs), strict=True)
+    if inputs[0] == inputs[-1]:
+        wanted = ([inputs[0] * factor for factor in FACTORS], [hidden[0] * factor for factor in FACTORS])
+    else:
+        even = np.linspace(inputs[0], inputs[-1], STEPS).round()
+        wanted = (list(even), list(np.interp(even, inputs, hidden)))
+    return tuple(sorted({max(1, round(size)) for size in sizes}) for sizes in wanted)  # type: ignore[return-value]
 
 
 def _stars(material: Material) -> list[tuple[int, int]]:
