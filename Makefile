@@ -2,8 +2,9 @@ PYTHON ?= $(firstword $(shell for p in python3.11 python3.10 python3; do \
 	$$p -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 11))' 2>/dev/null && echo $$p; done))
 BIN := .venv/bin
 TORCH := 2.13.0
+RUNS := runs/results/paper runs/results/sizes
 
-.PHONY: run test lint bench docs clean
+.PHONY: run test lint bench docs results clean $(RUNS)
 
 run: .venv/installed
 	$(BIN)/hypergraph run l1norm
@@ -25,6 +26,15 @@ docs: .venv/installed
 	for seed in $(SEEDS); do test -e runs/docs/seed$$seed/result.json \
 		|| $(BIN)/hypergraph run l1norm --seed $$seed --out runs/docs/seed$$seed || exit 1; done
 	$(BIN)/python docs/default_runs.py $(SEEDS:%=runs/docs/seed%)
+
+# the runs that docs/results.md reports: hours; an interrupted one goes on
+results: $(RUNS)
+	$(BIN)/python docs/results.py $^
+runs/results/paper: OPTIONS := --preset paper
+runs/results/sizes: OPTIONS := --preset paper --members 6 --layers 6-20:2,x3,1 --layers 24-48:8,x3,1
+$(RUNS): .venv/installed
+	test -e $@/result.json || $(BIN)/hypergraph run l1norm --out $@ \
+		$$(test -e $@/config.json && echo --resume || echo $(OPTIONS))
 
 clean:
 	rm -rf .venv build dist .hypothesis .pytest_cache .mypy_cache .ruff_cache *.egg-info

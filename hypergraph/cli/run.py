@@ -97,7 +97,8 @@ def _config(
         if not spec.weight_count:
             raise UsageError("the masks leave no weight to generate")
     chosen = PRESETS[preset]
-    recipe = Recipe(steps=steps or chosen.steps, wiring=chosen.wiring if wiring is None else wiring)
+    start = chosen.wiring if wiring is None else wiring
+    recipe = Recipe(steps or chosen.steps, rate=chosen.rate, wiring=start)
     config = RunConfig(task, specs, members or chosen.members, seed, parse_device(device), recipe)
     check_memory(config.largest, 1, RECOMPUTED, config.device)
     return config

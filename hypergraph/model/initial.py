@@ -10,6 +10,7 @@ simplifies it.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -17,12 +18,13 @@ from torch import Tensor
 from hypergraph.graph import ComputationGraph
 from hypergraph.model.blocks import ACTIVATION, ATTENTION_IN, ATTENTION_OUT, COMPUTED, LATENT
 from hypergraph.model.channel import SCALE_RANGE
+from hypergraph.model.hyperlayer import Linear
 from hypergraph.model.hypernetwork import hyperweight_count, unflatten_hyperweights
 
 LOG_SCALE = -2.5
 """Where log sigma of a wired channel starts. From 0, the noise teaches the decoder to ignore the channel."""
 READ_OUT = 0.3
-"""Scale of the read-out, and of a wired latent's part in a weight."""
+"""Scale of a wired read-out, and of each latent's part in a weight. Members leave the plateau unwired only from 1."""
 LEARNED_SCALE = 0.3
 """Spread of the learned variables. From 1, about half of the members stay near their random first weights."""
 
@@ -30,7 +32,7 @@ LEARNED_SCALE = 0.3
 def initial_hyperweights(graph: ComputationGraph, rng: torch.Generator, wiring: float = 1.0) -> tuple[Tensor, Tensor]:
     """Hyperweights to start from, and the scale on which each of them may vary with beta; both [hyperweights].
 
-    `wiring` from 0 to 1 says how far learned variable k feeds the mean of latent k, and every latent the weight.
+    `wiring` goes linearly from 0, an unwired start of the same random numbers, to 1.
     """
     values, scales = torch.zeros(2, 1, hyperweight_count(graph.weights))
     linears, learned = unflatten_hyperweights(values, graph, encoder=True)
@@ -40,18 +42,23 @@ def initial_hyperweights(graph: ComputationGraph, rng: torch.Generator, wiring: 
         linear.weight.copy_(torch.randn(linear.weight.shape, generator=rng) * std)
         spread.weight.fill_(std)
         spread.bias.fill_(std)
-    means = ACTIVATION + ATTENTION_IN
-    for linear in linears[:-1]:
-        linear.bias[:, means + LATENT :] = SCALE_RANGE * math.atanh(wiring * LOG_SCALE / SCALE_RANGE)
-        if linear is not linears[0]:
-            wires = linear.weight[:, means : means + LATENT, COMPUTED : COMPUTED + LATENT].diagonal(dim1=1, dim2=2)
-            wires.lerp_(torch.ones(()), wiring)
-    latents = slice(ACTIVATION + ATTENTION_OUT, ACTIVATION + ATTENTION_OUT + LATENT)
-    linears[-1].weight.mul_(READ_OUT)
-    spreads[-1].weight.mul_(READ_OUT)
-    spreads[-1].bias.mul_(READ_OUT)
-    signs = 1.0 - 2 * torch.randint(2, (LATENT,), generator=rng)
-    linears[-1].weight[:, 0, latents] = torch.lerp(linears[-1].weight[:, 0, latents], READ_OUT * signs, wiring)
+    signs = 1 - 2 * torch.randint(2, (LATENT,), generator=rng)
     learned.copy_(torch.randn(learned.shape, generator=rng) * LEARNED_SCALE)
     learned_spread.fill_(LEARNED_SCALE)
-    return values.squeeze(0), scales.squeeze(0)
+    unwired = values.clone(), scales.clone()
+    _wire(linears, spreads, signs)
+    start, variation = (torch.lerp(*ends, wiring) for ends in zip(unwired, (values, scales), strict=True))
+    return start.squeeze(0), variation.squeeze(0)
+
+
+def _wire(linears: Sequence[Linear], spreads: Sequence[Linear], signs: Tensor) -> None:
+    """Let learned variable k feed the mean of latent k, and every latent the weight, with less of everything else."""
+    means = ACTIVATION + ATTENTION_IN
+    for linear in linears[:-1]:
+        linear.bias[:, means + LATENT :] = SCALE_RANGE * math.atanh(LOG_SCALE / SCALE_RANGE)
+        if linear is not linears[0]:
+            linear.weight[:, means : means + LATENT, COMPUTED : COMPUTED + LATENT].diagonal(dim1=1, dim2=2).fill_(1)
+    for tensor in (linears[-1].weight, spreads[-1].weight, spreads[-1].bias):
+        tensor.mul_(READ_OUT)
+    latents = slice(ACTIVATION + ATTENTION_OUT, ACTIVATION + ATTENTION_OUT + LATENT)
+    linears[-1].weight[:, 0, latents] = READ_OUT * signs

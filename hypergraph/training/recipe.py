@@ -26,12 +26,13 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Preset:
-    """How much to train, and from where."""
+    """How much to train, how fast, and from where; see :class:`Recipe`."""
 
     members: int
     steps: int
+    rate: float
     wiring: float | None
 
 
-PRESETS = {"quick": Preset(4, 10_000, wiring=1.0), "paper": Preset(33, 40_000, wiring=None)}
+PRESETS = {"quick": Preset(4, 10_000, 2e-3, wiring=1.0), "paper": Preset(33, 40_000, 1e-3, wiring=None)}
 """`quick` ends within ten minutes on two cores; `paper` has as many members as the paper, of every wiring."""
