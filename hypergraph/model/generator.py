@@ -69,8 +69,8 @@ class Generator(nn.Module):
         count = hyperweight_count(graph.weights) if encoder else SHARED_HYPERWEIGHTS
         parts = zip(rngs, wirings or [1.0] * len(rngs), strict=True)
         starts = [initial_hyperweights(graph, rng, wiring) for rng, wiring in parts]
-        values = torch.stack([start[:count] for start, _ in starts])
-        return cls(specs, ParetoHyperhypernetwork.initial(values, starts[0][1][:count], rngs))
+        values, scales = (torch.stack([part[:count] for part in each]) for each in zip(*starts, strict=True))
+        return cls(specs, ParetoHyperhypernetwork.initial(values, scales, rngs))
 
     @property
     def members(self) -> int:

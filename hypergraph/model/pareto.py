@@ -35,14 +35,14 @@ class ParetoHyperhypernetwork(nn.Module):
 
     @classmethod
     def initial(cls, hyperweights: Tensor, scales: Tensor, rngs: Sequence[torch.Generator]) -> ParetoHyperhypernetwork:
-        """Start near `hyperweights` [member, hyperweight], varying with beta on DEPENDENCE times `scales`."""
+        """Start near `hyperweights`, varying with beta on DEPENDENCE times `scales`; both [member, hyperweight]."""
         members, count = hyperweights.shape
 
         def normal(*shape: int) -> Tensor:
             return torch.stack([torch.randn(shape, generator=rng) for rng in rngs])
 
         head = normal(WIDTHS[1], 2 * count) / WIDTHS[1] ** 0.5
-        head[:, :, :count] *= 2 * DEPENDENCE * scales
+        head[:, :, :count] *= 2 * DEPENDENCE * scales.unsqueeze(1)
         halved = torch.cat([2 * hyperweights, torch.zeros_like(hyperweights)], 1)  # sigmoid(0) = 1/2
         return cls(
             2 * normal(1, WIDTHS[0]),

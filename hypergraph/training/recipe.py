@@ -34,5 +34,5 @@ class Preset:
     wiring: float | None
 
 
-PRESETS = {"quick": Preset(4, 10_000, 2e-3, wiring=1.0), "paper": Preset(33, 40_000, 1e-3, wiring=None)}
+PRESETS = {"quick": Preset(4, 10_000, 2e-3, wiring=1.0), "paper": Preset(33, 30_000, 1e-3, wiring=None)}
 """`quick` ends within ten minutes on two cores; `paper` has as many members as the paper, of every wiring."""
