@@ -33,7 +33,7 @@ results: $(RUNS)
 runs/results/paper: OPTIONS := --preset paper
 runs/results/sizes: OPTIONS := --preset paper --members 6 --layers 6-20:2,x3,1 --layers 24-48:8,x3,1
 $(RUNS): .venv/installed
-	test -e $@/result.json || $(BIN)/hypergraph run l1norm --out $@ \
+	grep -qs '"analysis_seconds": [0-9]' $@/result.json || $(BIN)/hypergraph run l1norm --out $@ \
 		$$(test -e $@/config.json && echo --resume || echo $(OPTIONS))
 
 clean:

@@ -11,8 +11,8 @@ from typing import Any
 SOLVED = ("double-sided", "pudding")
 HEADER = """\
 | seed | member | algorithms, and at how many of the 31 prices | best network: algorithm, beta, loss, KL | \
-loss at beta 1 | training | analysis |
-|---|---|---|---|---|---|---|"""
+loss at beta 1 | training |
+|---|---|---|---|---|---|"""
 
 
 def load(run: Path) -> dict[str, Any]:
@@ -39,7 +39,7 @@ def row(result: dict[str, Any], member: int) -> str:
     if solved:
         best = f"{solved['algorithm']}, {solved['beta']:.0e}, **{solved['loss']:.4f}**, {solved['kl']:.0f} nats"
     dear = max(networks, key=lambda network: network["beta"])
-    once = f"{result['training_seconds']:.0f} s | {result['analysis_seconds']:.0f} s" if member == 0 else " | "
+    once = f"{result['training_seconds']:.0f} s" if member == 0 else ""
     return f"| {result['seed']} | {member} | {found} | {best} | {dear['loss']:.2f} | {once} |"
 
 

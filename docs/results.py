@@ -1,18 +1,36 @@
-"""Prints the tables of docs/results.md from finished runs: python docs/results.py PAPER SIZES."""
+"""Writes the tables and pictures of docs/results.md from finished runs: python docs/results.py PAPER SIZES."""
 
 from __future__ import annotations
 
 import csv
-import json
+import shutil
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from statistics import median
+from statistics import mean, median
 from typing import Any
 
 from default_runs import load
+from ship_generator import command
 
 Row = dict[str, Any]
+DOCS = Path(__file__).parent
+PAPER_PICTURES = (
+    "algorithms",
+    "baseline",
+    "order-space",
+    "phases",
+    "outcomes",
+    "encoder",
+    "sizes",
+    "rate",
+    "ablation",
+    "shuffle",
+)
+MEMBERS = (
+    "| outcome | member | wiring | algorithms, at how many of 31 prices | lowest loss | loss at beta 1 | "
+    "lowest loss, encoder ignored |"
+)
 CHEAP, DEAR = 1.1e-6, 1.0
 """Prices that count as at most 1e-6, and the dearest."""
 GOOD = 0.1
@@ -58,7 +76,7 @@ def claims(paper: Path, result: Row, named: dict[int, str]) -> Iterator[tuple[st
     yield (
         "memorised double-sided",
         "most accurate of the three, at the lowest prices",
-        f"{len(solved)} members at loss 0.01 or less at every beta up to 1e-6; lowest loss {min(doubled):.4f}",
+        f"{len(solved)} members at loss 0.01 or less at every beta up to 1e-6; loss {span(doubled)}",
     )
 
     random = of_outcome(result, named, "d")
@@ -67,14 +85,14 @@ def claims(paper: Path, result: Row, named: dict[int, str]) -> Iterator[tuple[st
         "still works",
         f"loss {span(median_by_member(random, 'decoder_loss'))} (medians over beta of the members of outcome d)",
     )
-    yield "its KL", "nearly zero for every beta", f"at most {max(row['kl'] for row in random):.2g} nats"
+    yield "its KL", "nearly zero for every beta", f"{span(row['kl'] for row in random)} nats"
     alpha = [row["order_parameters"]["seed_dependence"] for row in random]
     yield "its seed dependence", "high", span(alpha)
     memorised = [row for row in networks if named[row["member"]] in "abce" and row["beta"] <= CHEAP]
     ignored = span(row["decoder_loss"] for row in memorised)
     yield "other outcomes, encoder ignored", "do not work", f"loss {ignored} at beta up to 1e-6"
     dear = [row["loss"] for row in networks if row["beta"] == DEAR and row["algorithm"] == "convexity"]
-    yield "convexity at beta 1", "imperfect", f"loss {span(dear)}, median {median(dear):.2f}"
+    yield "convexity at beta 1", "imperfect", f"loss {span(dear)}, median {median(dear or [0]):.2f}"
     adam, generated = table(paper, "baseline")
     yield (
         "Adam alone",
@@ -96,7 +114,10 @@ def by_member(result: Row, named: dict[int, str], wirings: dict[int, float]) -> 
         counts = [f"{a} {sum(r['algorithm'] == a for r in rows)}" for a in dict.fromkeys(r["algorithm"] for r in rows)]
         alone = min(row["decoder_loss"] for row in rows)
         yield (
-            f"{named[member]} | {member} | {wirings[member]:.2f} | {', '.join(counts)}",
+            named[member],
+            member,
+            f"{wirings[member]:.2f}",
+            ", ".join(counts),
             f"{best['loss']:.4f} ({best['algorithm']}, {best['kl']:.0f} nats)",
             f"{dear['loss']:.2f}",
             f"{alone:.3f}",
@@ -119,18 +140,23 @@ def unseen(run: Path) -> Iterator[tuple[object, ...]]:
     """Losses at sizes that the generator was trained on and at sizes that it never saw."""
     rows = table(run, "unseen")
     for trained, meaning in (("True", "trained on"), ("False", "never seen")):
-        losses = [float(row["loss"]) for row in rows if row["trained"] == trained]
+        losses = [float(row["own"]) for row in rows if row["trained"] == trained]
         yield meaning, len(losses), sum(loss <= GOOD for loss in losses), span(losses), f"{median(losses):.3f}"
 
 
 def ablations(run: Path) -> Iterator[tuple[object, ...]]:
-    """Growth of an input's own error and of the others' when its strongest weight is cut."""
+    """Growth of an input's own error and of the others' when its strongest weight is cut: means over members."""
     rows = table(run, "ablation")
     for label in dict.fromkeys(row["algorithm"] for row in rows):
-        here = [row for row in rows if row["algorithm"] == label]
-        own = [float(row["growth"]) for row in here if row["ablated_input"] == row["input"]]
-        others = [abs(float(row["growth"])) for row in here if row["ablated_input"] != row["input"]]
-        yield label, here[0]["member"], f"{float(here[0]['beta']):.0e}", span(own), f"{max(others):.1g}"
+        growths: dict[tuple[str, str], list[float]] = {}
+        for row in rows:
+            if row["algorithm"] == label:
+                growths.setdefault((row["ablated_input"], row["input"]), []).append(float(row["growth"]))
+        means = {pair: mean(values) for pair, values in growths.items()}
+        own = [value for (cut, other), value in means.items() if cut == other]
+        others = [abs(value) for (cut, other), value in means.items() if cut != other]
+        members = len({row["member"] for row in rows if row["algorithm"] == label})
+        yield label, members, span(own), f"{max(others):.1g}"
 
 
 def shuffles(run: Path) -> Iterator[tuple[object, ...]]:
@@ -142,33 +168,45 @@ def shuffles(run: Path) -> Iterator[tuple[object, ...]]:
         yield outcome, len(here), before, after
 
 
-def main(paper: Path, sizes: Path) -> None:
-    """Print every table."""
-    result = load(paper)
-    named = {int(row["member"]): row["outcome"] for row in table(paper, "phases")}
-    from hypergraph.runs.directory import RunDirectory
-    from hypergraph.training.schedule import draw_wiring
+def runs(paths: Iterable[Path]) -> Iterator[tuple[object, ...]]:
+    """What was trained, and how long it took."""
+    for path in paths:
+        result = load(path)
+        minutes = [f"{result[name] / 60:.0f} min" for name in ("training_seconds", "analysis_seconds")]
+        yield path.name, f"`{command(result)}`", result["members"], f"{result['recipe']['steps']:,}", *minutes
 
-    config = RunDirectory.open(paper).config
-    assert config.recipe is not None
-    wirings = {member: draw_wiring(config.recipe, config.seed, member) for member in named}
-    parts = [
-        lines("| what | the paper | here |", claims(paper, result, named)),
-        lines("| outcome | what it is | members | 95 % interval |", frequencies(paper)),
-        lines(
-            "| outcome | member | wiring | algorithms, at how many of 31 prices | lowest loss | loss at beta 1 | "
-            "lowest loss, encoder ignored |",
-            by_member(result, named, wirings),
-        ),
-        lines(
-            "| inputs | own normalisation | training normalisation | fitted |", ridge(paper, (8, 12, 16, 24, 32, 64))
-        ),
-        lines("| sizes | how many | with loss 0.1 or less | loss | median |", unseen(sizes)),
-        lines("| algorithm | member | beta | own error grows by | others by at most |", ablations(paper)),
-        lines("| outcome | members | loss | loss, learned variables shuffled |", shuffles(paper)),
-    ]
-    print("\n\n".join("\n".join(part) for part in parts))
-    print(json.dumps({str(run): load(run)["training_seconds"] for run in (paper, sizes)}))
+
+def fill(page: str, name: str, rows: Iterator[str]) -> str:
+    """The page with the table of that name in its place."""
+    start, end = f"<!-- {name} -->", "<!-- end -->"
+    before, _, rest = page.partition(start)
+    return before + "\n".join([start, "", *rows, "", end]) + rest.partition(end)[2]
+
+
+def main(paper: Path, sizes: Path) -> None:
+    """Write every table and every picture of docs/results.md."""
+    result = load(paper)
+    development = table(paper, "phases")
+    named = {int(row["member"]): row["outcome"] for row in development}
+    wirings = {int(row["member"]): float(row["wiring"]) for row in development}
+    tables = {
+        "runs": lines("| run | command | members | steps | training | analysis |", runs((paper, sizes))),
+        "claims": lines("| what | the paper | here |", claims(paper, result, named)),
+        "outcomes": lines("| outcome | what it is | members | 95 % interval |", frequencies(paper)),
+        "members": lines(MEMBERS, by_member(result, named, wirings)),
+        "ridge": lines("| inputs | normalised at each size | as at (16, 48) | affine read-out |", ridge(paper, INPUTS)),
+        "unseen": lines("| sizes | how many | with loss 0.1 or less | loss | median |", unseen(sizes)),
+        "ablation": lines("| algorithm | members | own error grows by | others by at most |", ablations(paper)),
+        "shuffle": lines("| outcome | members | loss | loss, learned variables shuffled |", shuffles(paper)),
+    }
+    page = DOCS / "results.md"
+    text = page.read_text()
+    for name, rows in tables.items():
+        text = fill(text, name, rows)
+    page.write_text(text)
+    for run, names in ((paper, PAPER_PICTURES), (sizes, ("unseen",))):
+        for name in names:
+            shutil.copy(run / "figures" / f"{name}.png", DOCS / "pictures")
 
 
 def frequencies(run: Path) -> Iterator[tuple[object, ...]]:

@@ -11,6 +11,7 @@ from typing import Any
 
 from hypergraph.model.generator import Generator
 from hypergraph.runs.directory import RunDirectory
+from hypergraph.training.recipe import PRESETS
 
 CARD = """\
 # {name}
@@ -46,15 +47,17 @@ def ship(run: RunDirectory, member: int, target: Path) -> None:
         torch=result["versions"]["torch"],
         seed=result["seed"],
     )
-    rows = _by_price(result, member) if one.has_encoder else _by_size(run)
+    rows = _by_price(result, member) if one.has_encoder else _by_size(run, member)
     target.with_suffix(".md").write_text(card + "".join(rows))
 
 
 def command(result: dict[str, Any]) -> str:
     """What to type for this run; ranges of networks are written out."""
     recipe, sizes = result["recipe"], [",".join(map(str, spec["sizes"])) for spec in result["specs"]]
-    start = "--preset paper" if recipe["wiring"] is None else f"--wiring {recipe['wiring']}"
-    options = [f"{start} --members {result['members']} --steps {recipe['steps']} --seed {result['seed']}"]
+    (preset,) = [name for name, preset in PRESETS.items() if preset.rate == recipe["rate"]]
+    options = [f"--preset {preset} --members {result['members']} --steps {recipe['steps']} --seed {result['seed']}"]
+    if recipe["wiring"] != PRESETS[preset].wiring:
+        options.append(f"--wiring {recipe['wiring']}")
     return " ".join([f"hypergraph run {result['task']}", *options, *(f"--layers {size}" for size in sizes)])
 
 
@@ -64,12 +67,12 @@ def _by_price(result: dict[str, Any], member: int) -> Iterable[str]:
     return BY_PRICE, *(row.format(**network) for network in networks[::EVERY])
 
 
-def _by_size(run: RunDirectory) -> Iterable[str]:
+def _by_size(run: RunDirectory, member: int) -> Iterable[str]:
     with (run.figures / "unseen.csv").open() as file:
-        rows = list(csv.DictReader(file))[::EVERY]
+        rows = [row for row in csv.DictReader(file) if int(row["member"]) == member][::EVERY]
     seen = {"True": "yes", "False": "no"}
     row = "| {inputs} | {hidden} | {seen} | {loss:.3f} |\n"
-    return BY_SIZE, *(row.format(**{**r, "seen": seen[r["trained"]], "loss": float(r["loss"])}) for r in rows)
+    return BY_SIZE, *(row.format(**{**r, "seen": seen[r["trained"]], "loss": float(r["own"])}) for r in rows)
 
 
 if __name__ == "__main__":

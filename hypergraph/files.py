@@ -17,6 +17,14 @@ from torch import Tensor
 from hypergraph.errors import FileError
 
 
+def make_folder(path: Path) -> None:
+    """Make a folder and those above it, where they are not there. Raises FileError."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FileError(f"cannot write {path}: {error.strerror or error}") from None
+
+
 def write_bytes(path: Path, data: bytes) -> None:
     """Write a file atomically and durably: temporary file, fsync, rename, fsync of the folder. Raises FileError."""
     try:

@@ -21,9 +21,9 @@ def needs_recompute(spec: MLPSpec, members: int, device: str = "cpu") -> bool:
     return _needed(spec, members, TRAINING) > _free(device)
 
 
-def fitting_members(spec: MLPSpec, device: str) -> int:
-    """How many members can be trained at once in what `device` has free, at least one."""
-    return max(1, _free(device) // _needed(spec, 1, RECOMPUTED))
+def fitting_members(spec: MLPSpec, per_weight: int, device: str = "cpu") -> int:
+    """How many members fit at once in what `device` has free, at least one; `per_weight` as in check_memory."""
+    return max(1, _free(device) // _needed(spec, 1, per_weight))
 
 
 def check_memory(spec: MLPSpec, members: int, per_weight: int, device: str = "cpu") -> None:

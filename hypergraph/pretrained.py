@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from importlib.resources import files
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,8 +30,9 @@ def shipped(name: str) -> Path:
 
 
 def _files(task: str) -> list[Path]:
-    package = TASKS.find(task).value.partition(":")[0].partition(".")[0]
-    return sorted((Path(str(files(package))) / "pretrained").glob("*.safetensors"))
+    package = find_spec(TASKS.find(task).value.partition(":")[0].partition(".")[0])
+    folders = (package.submodule_search_locations if package else None) or []  # a single module ships nothing
+    return sorted(path for folder in folders for path in (Path(folder) / "pretrained").glob("*.safetensors"))
 
 
 def shipped_ensemble(task: str, spec: MLPSpec) -> Generator:

@@ -111,6 +111,11 @@ class MLPSpec:
         pairs = [*itertools.pairwise(range(len(self.sizes))), *self.skips]
         return sum(self.sizes[source] * self.sizes[target] for source, target in pairs)
 
+    @classmethod
+    def middle(cls, specs: Sequence[MLPSpec]) -> MLPSpec:
+        """Of several networks, the one of middle size: the one meant where one is needed and none is named."""
+        return sorted(specs, key=lambda spec: spec.weight_count)[len(specs) // 2]
+
     @property
     def plain(self) -> bool:
         """Whether the network is a chain of linear layers, so that an `nn.Sequential` can hold it."""
@@ -170,11 +175,17 @@ class MLPSpec:
             return (cls.parse(text),)
         choices: list[tuple[int, ...]] = [()]
         for part in filter(None, parts):
-            choices = [(*sizes, size) for sizes in choices for size in _sizes_of(part, sizes)]
-            if not 0 < len(choices) <= MOST_NETWORKS:
+            spans = [_sizes_of(part, sizes) for sizes in choices]
+            count = sum(map(len, spans))
+            if not count:
                 raise SpecError(
-                    f"{text!r} stands for {len(choices) or 'no'} networks; 1 to {MOST_NETWORKS:,} can be told"
+                    f"{part[0]!r} in {text!r} is no size: ranges count up, multiples need a layer before them"
                 )
+            if count > MOST_NETWORKS:
+                raise SpecError(
+                    f"{text!r} stands for {count:,} networks or more; at most {MOST_NETWORKS:,} are possible"
+                )
+            choices = [(*sizes, size) for sizes, span in zip(choices, spans, strict=True) for size in span]
         return tuple(map(cls, choices))
 
     @classmethod

@@ -19,6 +19,9 @@ def check_task(task: Task, batch: int = 7) -> None:
     spec = task.default_spec
     task.check_spec(spec)
     assert task.solved_loss > 0, "solved_loss must be positive"
+    contours = list(task.contours)
+    assert contours == sorted(contours), f"contours must ascend, not {contours}"
+    assert task.normalisation(spec)[1] > 0, "the deviation of a normalisation must be positive"
     before = torch.get_rng_state()
     inputs, targets = task.sample(spec, batch, stream("check", 0))
     assert torch.equal(before, torch.get_rng_state()), "sample draws from torch's global stream: use rng"
@@ -59,6 +62,9 @@ def check_classifier(classifier: Classifier, spec: MLPSpec) -> None:
             assert values.shape == (4,), f"{name} must be one number per network, [4], not {list(values.shape)}"
             assert torch.allclose(values[index], alone[name], equal_nan=True), f"{name} depends on other networks"
         assert classifier.classify(alone) == [labels[index]], "a label must not depend on the networks beside it"
+    assert len(classifier.varieties(together)) == 4, "varieties must give one name per network"
+    named = {*classifier.boundaries, *(name for plane in classifier.planes for name in plane)}
+    assert named <= set(together), f"{sorted(named - set(together))} are no order parameters"
     broken = networks.map(lambda tensor: torch.full_like(tensor, torch.nan))
     assert set(classifier.classify(classifier.order_parameters(broken))) == {UNKNOWN}, f"NaN must be {UNKNOWN!r}"
 

@@ -1,12 +1,88 @@
-"""What all tests share: `oracle` and `strategies` can be imported, one thread, one reproducible hypothesis profile."""
+"""What all tests share: `oracle` and `strategies` can be imported, one thread, one reproducible hypothesis profile.
 
+And for those that go through the command line: a command in this process, and a small run that is made once.
+"""
+
+import fcntl
+import json
+import os
+import shutil
+import subprocess
 import sys
+from collections.abc import Callable
+from functools import partial
+from itertools import chain
 from pathlib import Path
 
+import pytest
 import torch
 from hypothesis import settings
+
+from hypergraph.cli import main
+from hypergraph.figures import algorithms
+from hypergraph.training.baseline import train_directly
 
 sys.path.append(str(Path(__file__).parent))
 torch.set_num_threads(1)
 settings.register_profile("reproducible", deadline=None, derandomize=True, print_blob=True, max_examples=25)
 settings.load_profile("reproducible")
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    """Run `hypergraph ...` in this process: exit status, stdout, stderr."""
+
+    def call(*words: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["hypergraph", *map(str, words)])
+        with pytest.raises(SystemExit) as end:
+            main()
+        printed = capsys.readouterr()
+        return int(end.value.code or 0), printed.out, printed.err
+
+    return call
+
+
+@pytest.fixture(scope="session")
+def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, str]:
+    """A small run made by the real command in a process of its own: folder, stdout, stderr.
+
+    It is not to be changed: processes that share the tests share it.
+    """
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "run"
+    folder.mkdir(exist_ok=True)
+    with (folder / "made").open("a+") as made:
+        fcntl.flock(made, fcntl.LOCK_EX)
+        made.seek(0)
+        told = made.read()
+        if not told:
+            told = json.dumps(_made(folder / "l1"))
+            made.write(told)
+    stdout, stderr = json.loads(told)
+    return folder / "l1", stdout, stderr
+
+
+def _made(folder: Path) -> tuple[str, str]:
+    options = {"--layers": "4,8,1", "--members": "2", "--steps": "30", "--seed": "3", "--out": str(folder)}
+    done = subprocess.run(
+        [sys.executable, "-m", "hypergraph", "run", "l1norm", *chain(*options.items())],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "COLUMNS": "150"},
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout, done.stderr
+
+
+@pytest.fixture
+def copied(run: tuple[Path, str, str], tmp_path: Path) -> Path:
+    """That run's folder, to be changed: by deleting and replacing files, as all that is written here does."""
+    folder = tmp_path / "copied"
+    shutil.copytree(run[0], folder, copy_function=os.link, ignore=shutil.ignore_patterns("lock"))
+    return folder
+
+
+@pytest.fixture
+def brief_baseline(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the figure of the baseline train for a few steps only."""
+    monkeypatch.setattr(algorithms, "train_directly", partial(train_directly, steps=20))

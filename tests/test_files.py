@@ -228,7 +228,7 @@ def test_generator(tmp_path: Path) -> None:
     saved = untrained()
     saved.save(tmp_path / "file", {"task": "l1norm"})
     loaded, metadata = Generator.load(tmp_path / "file")
-    assert metadata == {**GENERATOR, "task": "l1norm"}
+    assert metadata == {**GENERATOR, "encoder": "1", "task": "l1norm"}
     assert loaded.specs == saved.specs
     assert loaded.members == 2
     draws = saved.draw([stream(2), stream(3)])

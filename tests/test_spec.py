@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import tracemalloc
+from itertools import product
 from pathlib import Path
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 from oracle import list_weights
 from strategies import specs
 
@@ -102,6 +105,96 @@ def test_bad_text(text: str, named: str) -> None:
     with pytest.raises(SpecError) as error:
         MLPSpec.parse(text)
     assert_one_line(error, named)
+
+
+def sizes_of(text: str) -> list[tuple[int, ...]]:
+    return [spec.sizes for spec in MLPSpec.parse_all(text)]
+
+
+@pytest.mark.parametrize(
+    ("text", "sizes"),
+    [
+        ("8-16:4,x3,1", [(8, 24, 1), (12, 36, 1), (16, 48, 1)]),
+        ("2-4,1", [(2, 1), (3, 1), (4, 1)]),
+        ("2-3,5-9:4,1", [(2, 5, 1), (2, 9, 1), (3, 5, 1), (3, 9, 1)]),
+        ("2-7:4,1", [(2, 1), (6, 1)]),
+        (" 2 , x3,x2 ,1-2", [(2, 6, 12, 1), (2, 6, 12, 2)]),
+        ("3-3,1", [(3, 1)]),
+        ("3-5:9,1", [(3, 1)]),
+        ("4,x1", [(4, 4)]),
+        ("1-1000,1", [(size, 1) for size in range(1, 1001)]),
+    ],
+)
+def test_ranges_and_multiples_stand_for_several_networks(text: str, sizes: list[tuple[int, ...]]) -> None:
+    assert sizes_of(text) == sizes
+
+
+ranges = st.builds(lambda first, more, step: range(first, first + more + 1, step), *[st.integers(1, 5)] * 3)
+
+
+@given(layers=st.lists(ranges, min_size=2, max_size=4), times=st.integers(1, 9))
+def test_ranges_are_all_their_combinations_and_a_multiple_is_of_the_layer_before(
+    layers: list[range], times: int
+) -> None:
+    parts = [f"{layer[0]}-{layer[-1]}:{layer.step}" for layer in layers]
+    expected = list(product(*layers))
+    assert sizes_of(",".join(parts)) == expected
+    parts.insert(1, f"x{times}")
+    assert sizes_of(",".join(parts)) == [(first, times * first, *others) for first, *others in expected]
+
+
+@given(spec=specs())
+def test_one_network_is_read_as_ever(spec: MLPSpec, tmp_path_factory: pytest.TempPathFactory) -> None:
+    plain = ",".join(map(str, spec.sizes))
+    assert MLPSpec.parse_all(plain) == (MLPSpec.parse(plain),)
+    path = tmp_path_factory.getbasetemp() / "8-9,spec.json"
+    path.write_text(spec.to_json())
+    assert MLPSpec.parse_all(str(path)) == (MLPSpec.parse(str(path)),) == (spec,)
+
+
+@pytest.mark.parametrize("text", ["16,48,1", "1,1", " 2, 3 ", "007,1", "1" + ",2" * 10])
+def test_sizes_are_read_as_ever(text: str) -> None:
+    assert MLPSpec.parse_all(text) == (MLPSpec.parse(text),)
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("x3,1", "'x3' in 'x3,1' is no size"),
+        ("9-8,1", "'9-8' in '9-8,1' is no size"),
+        ("1-1001,1", "at most 1,000 are possible"),
+        ("1-50,1-50,1", "at most 1,000 are possible"),
+        ("8-16:0,1", "'8-16:0,1' is no network"),
+        ("8-,1", "'8-,1' is no network"),
+        ("-8,1", "size -8"),
+        ("8--9,1", "'8--9,1' is no network"),
+        ("8:2,1", "'8:2,1' is no network"),
+        ("8-9:x2,1", "'8-9:x2,1' is no network"),
+        ("8-\n9,1", r"'8-\n9,1'"),
+        ("0-2,1", "size 0"),
+        ("4,x0", "size 0"),
+        ("4-8", "input and an output"),
+        ("60000,x1", "3,600,000,000 weights"),
+        ("4,x999999,x999999", "size 3999992000004"),
+        ("8-16,1.json", "cannot read the spec 8-16,1.json"),
+        ("", "''"),
+    ],
+)
+def test_bad_ranges(text: str, named: str) -> None:
+    with pytest.raises(SpecError) as error:
+        MLPSpec.parse_all(text)
+    assert_one_line(error, named)
+
+
+@pytest.mark.parametrize("text", ["1-200000,1", "1-500,1-400,1"])
+def test_a_range_too_large_to_tell_is_refused_before_it_is_spelled_out(text: str) -> None:
+    tracemalloc.start()
+    try:
+        with pytest.raises(SpecError, match="are possible"):
+            MLPSpec.parse_all(text)
+        assert tracemalloc.get_traced_memory()[1] < 1_000_000
+    finally:
+        tracemalloc.stop()
 
 
 def fields(**others: object) -> str:

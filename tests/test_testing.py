@@ -68,6 +68,17 @@ class Rough(L1Norm):
         return (outputs - outputs).square().sqrt().mean((-1, -2))
 
 
+class Descending(L1Norm):
+    @property
+    def contours(self) -> Sequence[float]:
+        return (0.2, 0.1)
+
+
+class Collapsed(L1Norm):
+    def normalisation(self, spec: MLPSpec) -> tuple[float, float]:
+        return 1.0, 0.0
+
+
 @pytest.mark.parametrize(
     ("task", "message"),
     [
@@ -79,6 +90,8 @@ class Rough(L1Norm):
         (Reduced, "one number per network"),
         (Mixed, "must not depend on the others"),
         (Rough, "finite gradient"),
+        (Descending, "contours must ascend"),
+        (Collapsed, "deviation of a normalisation"),
     ],
 )
 def test_mistakes_of_a_task_are_caught(task: type[L1Norm], message: str) -> None:
@@ -108,6 +121,17 @@ class Hopeful(L1NormClassifier):
         return ["pudding"] * order_parameters["assignment"].numel()
 
 
+class Misnamed(L1NormClassifier):
+    @property
+    def planes(self) -> Sequence[tuple[str, str]]:
+        return (("assignment", "sidedness"),)
+
+
+class Unvaried(L1NormClassifier):
+    def varieties(self, order_parameters: object) -> list[str]:
+        return ["pudding"]
+
+
 @pytest.mark.parametrize(
     ("classifier", "message"),
     [
@@ -115,6 +139,8 @@ class Hopeful(L1NormClassifier):
         (Painted, "matplotlib does not know"),
         (Single, "one label per network"),
         (Hopeful, "NaN must be"),
+        (Misnamed, r"\['sidedness'\] are no order parameters"),
+        (Unvaried, "one name per network"),
     ],
 )
 def test_mistakes_of_a_classifier_are_caught(classifier: type[L1NormClassifier], message: str) -> None:

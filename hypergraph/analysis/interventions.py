@@ -36,11 +36,11 @@ def shuffle_learned(generator: Generator, rng: torch.Generator) -> Generator:
 
 
 @torch.no_grad()
-def ablate_strongest(network: MLPWeights, task: Task, rng: torch.Generator, batch: int = 40_000) -> Tensor:
+def ablate_strongest(network: MLPWeights, task: Task, rng: torch.Generator, batch: int = 20_000) -> Tensor:
     """How much the error due to each input grows when one input's strongest first weight is set to zero.
 
     Returns:
-        [ablated input, input], growth of :func:`error_by_input` in units of the loss.
+        [ablated input, input], growth of :func:`error_by_input`.
     """
     first = network.weights[0]
     inputs, targets = task.sample(network.spec, batch, rng)
@@ -55,7 +55,7 @@ def ablate_strongest(network: MLPWeights, task: Task, rng: torch.Generator, batc
 
 
 def error_by_input(network: MLPWeights, inputs: Tensor, targets: Tensor) -> Tensor:
-    """The part of the squared error that depends on one input alone, for each: [input].
+    """The part of the mean squared error, summed over outputs, that depends on one input alone, for each: [input].
 
     The variance of the mean error given that input: what a function of this input, added to the output, could mend.
     """

@@ -35,7 +35,7 @@ def losses_at_size(
         task: what the networks should compute.
         spec: the network to generate.
         trained: the network whose targets the generator knows.
-        seed: of the first sample; the others count on from it.
+        seed: of the run; samples have the seeds after it, since a member is chosen by the networks of its own.
         member: the member's number in its run.
 
     Raises:
@@ -43,7 +43,7 @@ def losses_at_size(
     """
     task.check_spec(spec)
     samples = [
-        generate(generator, beta, seed=seed + n, members=[member], spec=spec, encoder=False).networks[0]
+        generate(generator, beta, seed=seed + 1 + n, members=[member], spec=spec, encoder=False).networks[0]
         for n in range(SAMPLES)
     ]
     inputs, targets = task.sample(spec, TEST_INPUTS, stream(seed, "test"))

@@ -84,11 +84,3 @@ def _rows(
             zip(members, losses, sample.kl.tolist(), decoder_losses, labels, parameters, strict=True)
         )
     ]
-
-
-def best_by_algorithm(rows: Sequence[Row]) -> dict[str, Row]:
-    """The network of lowest loss for each algorithm found."""
-    best: dict[str, Row] = {}
-    for row in sorted((row for row in rows if row.algorithm), key=lambda row: row.loss):
-        best.setdefault(str(row.algorithm), row)
-    return best

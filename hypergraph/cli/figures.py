@@ -28,16 +28,18 @@ def figures(
     for name in only or ():
         if name not in NAMES:
             raise UsageError(f"unknown figure {name!r}: there are {', '.join(NAMES)}")
+    from hypergraph.cli.pipeline import settle_threads
     from hypergraph.figures.catalogue import draw
     from hypergraph.figures.material import Material
     from hypergraph.runs.directory import RunDirectory
 
     directory = RunDirectory.open(run)
+    settle_threads(directory)
     with directory.lock(), contextlib.redirect_stdout(sys.stderr):
         drawn = dict(draw(Material(directory, err), only or NAMES))
     files = {name: [str(path) for path in paths] for name, paths in drawn.items() if isinstance(paths, list)}
-    missing = {name: str(reason) for name, reason in drawn.items() if not isinstance(reason, list)}
-    if only and missing:
+    missing = {name: reason for name, reason in drawn.items() if isinstance(reason, str)}
+    if missing and (only or not files):
         raise HypergraphError("; ".join(f"{name} not drawn: {reason}" for name, reason in missing.items()))
     if json:
         print_json({"figures": files, "missing": missing})

@@ -30,13 +30,14 @@ def generate(
     from hypergraph.errors import UsageError
     from hypergraph.memory import GENERATION, check_memory
     from hypergraph.model.generator import Generator
+    from hypergraph.spec import MLPSpec
 
     if out.suffix != ".safetensors":
         raise UsageError(f"--out {out} must end in .safetensors")
     generator, metadata = Generator.load(generator_file(source))
     if member >= generator.members:
         raise UsageError(f"{source} has members 0 to {generator.members - 1}, not {member}")
-    spec = parse_layers(layers, generator.specs[0])
+    spec = parse_layers(layers, MLPSpec.middle(generator.specs))
     check_memory(spec, 1, GENERATION)
     one = generator.member(member)
     encoder = one.has_encoder and not decoder_only

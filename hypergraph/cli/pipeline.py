@@ -4,27 +4,27 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import math
 import time
 from typing import Any
 
 import torch
 from rich.progress import track
 
-from hypergraph.analysis.sweep import BETAS, Row, best_by_algorithm, sweep
+from hypergraph.analysis.sweep import BETAS, Row, sweep
 from hypergraph.cli.console import err
 from hypergraph.cli.progress import watch
-from hypergraph.engines.local import plan, train
-from hypergraph.errors import FileError
+from hypergraph.engines.local import LARGE, plan, train
 from hypergraph.figures import NAMES
-from hypergraph.figures.catalogue import draw as draw_figures
+from hypergraph.figures.catalogue import draw
 from hypergraph.figures.material import Material
-from hypergraph.files import finite, read_json, write_json
+from hypergraph.figures.sheet import MissingDataError
+from hypergraph.files import finite, write_json
+from hypergraph.interfaces import Classifier, Task
+from hypergraph.memory import GENERATION, fitting_members
 from hypergraph.model.generator import Generator
 from hypergraph.pretrained import shipped_ensemble
-from hypergraph.registry import TASKS, classifier_for, working_visualizers
+from hypergraph.registry import TASKS, classifier_for
 from hypergraph.runs.directory import RunDirectory
-from hypergraph.weights import MLPWeights
 
 
 def trained(run: RunDirectory) -> Generator:
@@ -57,61 +57,55 @@ def _train(run: RunDirectory) -> Generator:
 def finish(run: RunDirectory, generator: Generator) -> dict[str, Any]:
     """Sweep beta, classify, save and draw the networks, and write the result. Raises FileError."""
     started = time.monotonic()
-    torch.set_num_threads(1)  # networks this small gain nothing from a second thread, and lose much on a busy machine
-    config = run.config
-    task, classifier = TASKS.load(config.task), classifier_for(config.task)
-    rows = sweep(generator, task, classifier, seed=config.seed, spec=config.spec)
-    steps = track(rows, "sweeping beta", len(BETAS), console=err, transient=True, disable=not err.is_terminal)
-    found = [row for step in steps for row in step]
+    settle_threads(run)
+    task, classifier = TASKS.load(run.config.task), classifier_for(run.config.task)
     result = {
-        **config.to_fields(),
+        **run.config.to_fields(),
         "solved_loss": task.solved_loss,
         "algorithms": dict(classifier.colours) if classifier else {},
-        "networks": [_save(run, row) for row in found],
+        "networks": [_save(run, row) for row in _swept(run, generator, task, classifier)],
         "figures": [],
         "analysis_seconds": None,
     }
     write_json(run.result, result)
-    drawn = [*_draw(run, found), *_figures(run)]
-    result |= {"figures": drawn, "analysis_seconds": round(time.monotonic() - started, 1)}
+    result |= {"figures": _figures(run), "analysis_seconds": round(time.monotonic() - started, 1)}
     write_json(run.result, result)
     return result
 
 
-def _figures(run: RunDirectory) -> list[str]:
-    """Every figure that the run's data allow."""
-    if all(row["loss"] is None for row in read_json(run.result)["networks"]):
-        return []
-    drawn = draw_figures(Material(run, err), NAMES)
-    return [run.relative(path) for _, paths in drawn if isinstance(paths, list) for path in paths]
+def settle_threads(run: RunDirectory) -> None:
+    """Small networks gain nothing from a second thread, and lose much on a busy machine."""
+    if run.config.largest.weight_count < LARGE:
+        torch.set_num_threads(1)
+
+
+def _swept(run: RunDirectory, generator: Generator, task: Task, classifier: Classifier | None) -> list[Row]:
+    """Rows by beta and then by member, from as many members at a time as fit in memory."""
+    config = run.config
+    at_once = fitting_members(config.spec, GENERATION)
+    found: list[Row] = []
+    for first in range(0, config.members, at_once):
+        members = range(first, min(first + at_once, config.members))
+        part = Generator.join([generator.member(member) for member in members])
+        rows = sweep(part, task, classifier, seed=config.seed, spec=config.spec, members=members)
+        steps = track(rows, "sweeping beta", len(BETAS), console=err, transient=True, disable=not err.is_terminal)
+        found += [row for step in steps for row in step]
+    return sorted(found, key=lambda row: (row.beta, row.member))
 
 
 def _save(run: RunDirectory, row: Row) -> dict[str, Any]:
     path = run.networks / f"member{row.member}-beta{row.beta:.1e}.safetensors"
-    metadata = {"task": run.config.task, "seed": run.config.seed, "member": row.member, "beta": row.beta, "encoder": 1}
-    row.network.save(path, {name: str(value) for name, value in metadata.items()})
+    encoder = int(len(run.config.specs) == 1)
+    metadata = {"task": run.config.task, "seed": run.config.seed, "member": row.member, "beta": row.beta}
+    row.network.save(path, {name: str(value) for name, value in {**metadata, "encoder": encoder}.items()})
     values = {field.name: getattr(row, field.name) for field in dataclasses.fields(row) if field.name != "network"}
     return {**finite(values), "file": run.relative(path)}
 
 
-def _draw(run: RunDirectory, rows: list[Row]) -> list[str]:
-    """Draw the best network of each algorithm, or the best of all where no classifier knows them."""
-    visualizer = next(iter(working_visualizers()), None)
-    if visualizer is None:
-        return []
-    measured = [row for row in rows if math.isfinite(row.loss)]
-    if not measured:
-        return []
-    best = best_by_algorithm(measured) or {"best": min(measured, key=lambda row: row.loss)}
-    titles = [f"{label}: member {row.member}, beta {row.beta:.1e}, loss {row.loss:.3f}" for label, row in best.items()]
-    networks = MLPWeights.stack([row.network for row in best.values()])
-    figures = [[run.figures / f"{label}.{suffix}" for label in best] for suffix in ("svg", "png")]
+def _figures(run: RunDirectory) -> list[str]:
+    """Every figure that the run's data allow."""
     try:
-        for paths in figures:
-            visualizer.draw(networks, paths, layout=visualizer.layouts[0], seed=run.config.seed, titles=titles)
-    except FileError:
-        raise
-    except Exception as error:  # a broken plugin must not cost a result
-        err.print(f"nothing drawn: {type(visualizer).__name__} raised {error!r}", soft_wrap=True)
+        drawn = draw(Material(run, err), NAMES)
+    except MissingDataError:
         return []
-    return [run.relative(path) for paths in figures for path in paths]
+    return [run.relative(path) for _, paths in drawn if isinstance(paths, list) for path in paths]

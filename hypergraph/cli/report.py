@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from pathlib import PurePath
 from typing import Any
 
 from rich.table import Table
@@ -44,7 +45,8 @@ def print_report(run: RunDirectory, result: dict[str, Any]) -> None:
     solved = sum(_loss(network) < result["solved_loss"] for network in networks)
     out.print(f"solved (loss below {result['solved_loss']}): {solved} of {len(networks)}")
     if result["figures"]:
-        out.print("drawn:", *(figure for figure in result["figures"] if figure.endswith(".svg")), soft_wrap=True)
+        names = [PurePath(figure).stem for figure in result["figures"] if figure.endswith(".svg")]
+        out.print("drawn in figures:", ", ".join(names), soft_wrap=True)
 
 
 def _counts(row: list[dict[str, Any]], labels: list[str | None]) -> list[str]:

@@ -58,11 +58,11 @@ def run(
 
     plugin = TASKS.find(task)
     if resume:
-        _check_given(context, "a resumed run keeps its", (*KEPT, "pretrained"))
+        _check_given(context, "a resumed run keeps its", KEPT, "or start a new run")
         directory = _resumed(plugin.name, out)
     elif pretrained:
-        _check_given(context, "shipped generators have their own", KEPT_BY_SHIPPED)
-        directory = _started(_shipped_config(task, seed, device), out)
+        _check_given(context, "shipped generators have their own", KEPT_BY_SHIPPED, "or --pretrained")
+        directory = _started(_shipped_config(task, seed), out)
     else:
         directory = _started(_config(task, members, steps, layers, preset, wiring, seed, device), out)
     with directory.lock(), contextlib.redirect_stdout(sys.stderr):  # a plugin may print; stdout is for the result
@@ -104,24 +104,24 @@ def _config(
     return config
 
 
-def _shipped_config(task: str, seed: int, device: str) -> RunConfig:
+def _shipped_config(task: str, seed: int) -> RunConfig:
     from hypergraph.pretrained import shipped_ensemble
     from hypergraph.runs.config import RunConfig
 
     spec = TASKS.load(task).default_spec
-    return RunConfig(task, (spec,), shipped_ensemble(task, spec).members, seed, parse_device(device), None)
+    return RunConfig(task, (spec,), shipped_ensemble(task, spec).members, seed, "cpu", None)
 
 
-KEPT = ("members", "steps", "layers", "preset", "wiring", "seed", "device")
+KEPT = ("members", "steps", "layers", "preset", "wiring", "pretrained", "seed", "device")
 """Options that a run is started with and keeps."""
-KEPT_BY_SHIPPED = ("members", "steps", "layers", "preset", "wiring")
+KEPT_BY_SHIPPED = ("members", "steps", "layers", "preset", "wiring", "device")
 """Options that make no sense for generators that come trained."""
 
 
-def _check_given(context: typer.Context, message: str, options: tuple[str, ...]) -> None:
+def _check_given(context: typer.Context, message: str, options: tuple[str, ...], otherwise: str) -> None:
     given = [name for name in options if getattr(context.get_parameter_source(name), "name", "") == "COMMANDLINE"]
     if given:
-        raise UsageError(f"{message} {' and '.join(given)}: leave them out, or start a new run")
+        raise UsageError(f"{message} {' and '.join(given)}: leave them out, {otherwise}")
 
 
 def _started(config: RunConfig, out: Path | None) -> RunDirectory:
@@ -139,7 +139,8 @@ def _resumed(task: str, out: Path | None) -> RunDirectory:
 
     directory = RunDirectory.open(out or latest_run(RUNS / task))
     config = directory.config
-    check_memory(config.largest, 1, RECOMPUTED, parse_device(config.device))
-    if directory.config.task.rpartition("/")[2] != task:
-        raise UsageError(f"{directory.path} is a run of {directory.config.task}, not of {task}")
+    if config.task.rpartition("/")[2] != task:
+        raise UsageError(f"{directory.path} is a run of {config.task}, not of {task}")
+    if not directory.generator.exists():
+        check_memory(config.largest, 1, RECOMPUTED, parse_device(config.device))
     return directory

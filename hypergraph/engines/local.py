@@ -15,7 +15,8 @@ from typing import Any
 
 from hypergraph.engines.worker import STOPPED
 from hypergraph.errors import FileError, HypergraphError
-from hypergraph.memory import fitting_members
+from hypergraph.files import make_folder
+from hypergraph.memory import RECOMPUTED, fitting_members
 from hypergraph.runs.directory import Chunk, RunDirectory
 
 Event = dict[str, Any]
@@ -40,9 +41,10 @@ def plan(run: RunDirectory) -> tuple[int, int]:
     """
     config = run.config
     cores = len(os.sched_getaffinity(0)) if config.device == "cpu" else 1
-    fitting = fitting_members(config.largest, config.device)
+    fitting = fitting_members(config.largest, RECOMPUTED, config.device)
     workers = min(cores, config.members, fitting)
-    return workers * math.ceil(config.members / (fitting // workers * workers)), workers
+    chunks = workers * math.ceil(config.members / (fitting // workers * workers))
+    return min(chunks, config.members), workers
 
 
 def _environment(run: RunDirectory, workers: int) -> dict[str, str]:
@@ -64,6 +66,8 @@ def train(run: RunDirectory, chunks: list[Chunk], at_once: int) -> Generator[tup
     events: queue.Queue[tuple[Chunk, Event | None]] = queue.Queue()
     waiting = [chunk for chunk in chunks if not chunk.trained.exists()]
     working: dict[Chunk, subprocess.Popen[str]] = {}
+    for chunk in waiting:  # the folders say how the members are divided, to a later start too
+        make_folder(chunk.folder)
     try:
         while waiting or working:
             while waiting and len(working) < at_once:
@@ -85,7 +89,6 @@ def train(run: RunDirectory, chunks: list[Chunk], at_once: int) -> Generator[tup
 def _start(run: RunDirectory, chunk: Chunk, environment: dict[str, str]) -> subprocess.Popen[str]:
     first, last = str(chunk.members[0]), str(chunk.members[-1])
     try:
-        chunk.folder.mkdir(parents=True, exist_ok=True)
         log = (chunk.folder / "log.txt").open("a")
     except OSError as error:
         raise FileError(f"cannot write {chunk.folder}: {error.strerror or error}") from None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import numpy as np
+import torch
 from matplotlib.colors import SymLogNorm
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
@@ -10,45 +10,53 @@ from torch import Tensor
 
 from hypergraph.analysis.interventions import ablate_strongest
 from hypergraph.figures.material import Material
-from hypergraph.figures.sheet import Row, Sheet, plotted
+from hypergraph.figures.sheet import Row, Sheet, by_group, plotted
 from hypergraph.streams import stream
 
 
 def ablation(material: Material) -> Sheet:
-    """Growth of the error due to each input when one input's strongest weight is cut, for each algorithm's best."""
-    best: dict[str, Row] = {}
-    for row in sorted(material.networks, key=lambda row: row["loss"]):
-        best.setdefault(row["algorithm"], row)
-    colours = material.classifier.colours
-    chosen = {label: best[label] for label in colours if label in best}
+    """Growth of the error due to each input when one input's strongest weight is cut.
+
+    Of every member, the network of lowest loss of each algorithm; the picture shows means over members.
+    """
+    best: dict[tuple[str, int], Row] = {}
+    for row in sorted(material.classified, key=lambda row: row["loss"]):
+        best.setdefault((row["algorithm"], row["member"]), row)
     rng = stream(material.config.seed, "ablation")
-    growths = {label: ablate_strongest(material.network(row), material.task, rng) for label, row in chosen.items()}
+    growths = {
+        key: ablate_strongest(material.network(row), material.task, rng)
+        for key, row in material.track(sorted(best.items()), "cutting weights")
+    }
     rows = [
-        {"algorithm": label, "member": chosen[label]["member"], "beta": chosen[label]["beta"]}
+        {"algorithm": key[0], **{name: best[key][name] for name in ("member", "beta", "loss")}}
         | {"ablated_input": cut, "input": other, "growth": float(growth[cut, other])}
-        for label, growth in growths.items()
+        for key, growth in growths.items()
         for cut in range(len(growth))
         for other in range(len(growth))
     ]
+    labels = [label for label in material.classifier.colours if label in by_group(rows, "algorithm")]
+    by_label = {label: torch.stack([g for key, g in growths.items() if key[0] == label]) for label in labels}
 
     def plot(figure: Figure) -> None:
-        panels = figure.subplots(1, len(growths), squeeze=False, sharey=True)[0]
-        largest = max(float(growth.abs().max()) for growth in growths.values())
-        for axes, (label, growth) in zip(panels, growths.items(), strict=True):
-            norm = SymLogNorm(largest / 100, vmin=-largest, vmax=largest)
-            image = axes.imshow(growth.numpy(), cmap="RdBu_r", norm=norm)
-            own, others = summary(growth)
-            axes.set_title(f"{label}\nown {own:.2g}, others at most {others:.1g}", fontsize=9)
+        panels = figure.subplots(1, len(labels), squeeze=False, sharey=True)[0]
+        means = {label: stacked.mean(0) for label, stacked in by_label.items()}
+        largest = max(float(mean.abs().max()) for mean in means.values())
+        norm = SymLogNorm(largest / 100, vmin=-largest, vmax=largest)
+        for axes, label in zip(panels, labels, strict=True):
+            image = axes.imshow(means[label].numpy(), cmap="RdBu_r", norm=norm)
+            own, others = own_and_others(means[label])
+            axes.set_title(
+                f"{label}, mean of {len(by_label[label])}\nown {own:.2g}, others {others:.1g} at most", fontsize=9
+            )
             axes.set_xlabel("input whose error grows")
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         panels[0].set_ylabel("input whose strongest weight is cut")
-        figure.colorbar(image, ax=list(panels), label="growth of the error", pad=0.01)
+        figure.colorbar(image, ax=list(panels), label="growth of the squared error", pad=0.01)
 
-    return plotted(rows, (1.5 + 3.2 * len(growths), 3.6), plot)
+    return plotted(rows, (1.5 + 3.2 * len(labels), 3.6), plot)
 
 
-def summary(growth: Tensor) -> tuple[float, float]:
-    """The median growth of an ablated input's own error, and the largest of any other's."""
-    own = growth.diagonal()
-    others = growth[~np.eye(len(growth), dtype=bool)]
-    return float(own.median()), float(others.abs().max()) if others.numel() else 0.0
+def own_and_others(growth: Tensor) -> tuple[float, float]:
+    """The median growth of an ablated input's own error, and the largest of any other's, from [ablated, input]."""
+    others = growth[~torch.eye(len(growth), dtype=torch.bool)]
+    return float(growth.diagonal().median()), float(others.abs().max()) if others.numel() else 0.0

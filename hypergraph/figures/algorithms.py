@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,11 +16,13 @@ from hypergraph.weights import MLPWeights
 
 
 def algorithms(material: Material) -> Sheet:
-    """Figure 1: of each algorithm found, in each of its varieties, the network of lowest loss."""
-    best: dict[str, Row] = {}
-    for row, variety in zip(material.networks, _varieties(material), strict=True):
-        if variety not in best or row["loss"] < best[variety]["loss"]:
-            best[variety] = row
+    """Figure 1: of each algorithm found, in each of its varieties, the network of lowest loss.
+
+    The network of lowest loss of all where no classifier knows them.
+    """
+    best = {"best": min(material.networks, key=lambda row: row["loss"])}
+    with contextlib.suppress(MissingDataError):
+        best = _best_by_variety(material)
     names = sorted(best, key=lambda name: -best[name]["loss"])
     rows = [
         {"algorithm": name, **{key: best[name][key] for key in ("member", "beta", "loss", "kl", "file")}}
@@ -29,12 +32,14 @@ def algorithms(material: Material) -> Sheet:
     return _drawn(material, rows, [material.network(row) for row in rows], titles)
 
 
-def _varieties(material: Material) -> list[str]:
-    names = list(material.networks[0]["order_parameters"])
-    values = [[row["order_parameters"][name] for row in material.networks] for name in names]
-    return material.classifier.varieties(
-        {name: torch.tensor(column, dtype=torch.float64) for name, column in zip(names, values, strict=True)}
-    )
+def _best_by_variety(material: Material) -> dict[str, Row]:
+    rows = sorted(material.classified, key=lambda row: row["loss"])
+    values = {name: [row["order_parameters"][name] for row in rows] for name in rows[0]["order_parameters"]}
+    columns = {name: torch.tensor(column, dtype=torch.float64) for name, column in values.items()}
+    best: dict[str, Row] = {}
+    for row, variety in zip(rows, material.classifier.varieties(columns), strict=True):
+        best.setdefault(variety, row)
+    return best
 
 
 def baseline(material: Material) -> Sheet:

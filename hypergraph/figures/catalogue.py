@@ -11,9 +11,10 @@ from hypergraph.figures.algorithms import algorithms, baseline
 from hypergraph.figures.encoder import encoder, shuffle
 from hypergraph.figures.material import Material
 from hypergraph.figures.order_space import order_space
-from hypergraph.figures.phases import outcomes, phases
+from hypergraph.figures.outcomes import outcomes
+from hypergraph.figures.phases import phases
 from hypergraph.figures.rate import rate
-from hypergraph.figures.sheet import MissingDataError, Sheet
+from hypergraph.figures.sheet import Sheet
 from hypergraph.figures.sizes import sizes, unseen
 
 FIGURES: dict[str, Callable[[Material], Sheet]] = {
@@ -31,14 +32,12 @@ FIGURES: dict[str, Callable[[Material], Sheet]] = {
 }
 
 
-def draw(material: Material, names: Iterable[str]) -> Iterator[tuple[str, list[Path] | MissingDataError]]:
-    """Draw figures into the run's folder: of each, the files, or why there is none. Raises FileError."""
+def draw(material: Material, names: Iterable[str]) -> Iterator[tuple[str, list[Path] | str]]:
+    """Draw figures into the run's folder: of each, the files, or why there are none."""
     for name in names:
         try:
             yield name, FIGURES[name](material).write(material.run.figures, name)
-        except MissingDataError as missing:
-            yield name, missing
-        except HypergraphError:
-            raise
+        except HypergraphError as error:
+            yield name, str(error)
         except Exception as error:  # a broken plugin must not cost the other figures
-            yield name, MissingDataError(f"it raised {error!r}")
+            yield name, f"it raised {error!r}"

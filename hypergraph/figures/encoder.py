@@ -11,8 +11,10 @@ from matplotlib.figure import Figure
 from hypergraph.analysis.interventions import shuffle_learned
 from hypergraph.analysis.measure import generate, measure_loss
 from hypergraph.figures.material import Material
-from hypergraph.figures.sheet import Row, Sheet, by_group, coloured, plotted
+from hypergraph.figures.sheet import Row, Sheet, by_group, plotted
 from hypergraph.streams import stream
+
+LINE: dict[str, Any] = {"linewidth": 0.9, "markersize": 3, "alpha": 0.7}
 
 
 def encoder(material: Material) -> Sheet:
@@ -23,7 +25,7 @@ def encoder(material: Material) -> Sheet:
         | {name: row[name] for name in ("member", "beta", "algorithm", "loss", "decoder_loss")}
         for row in sorted(material.networks, key=lambda row: (row["member"], row["beta"]))
     ]
-    return _against(rows, "loss", "decoder_loss", "loss with the encoder", "loss with the encoder ignored")
+    return _against(material, rows, "decoder_loss", ("loss with the encoder", "loss with the encoder ignored"))
 
 
 def shuffle(material: Material) -> Sheet:
@@ -42,28 +44,26 @@ def shuffle(material: Material) -> Sheet:
         rows.append(
             row | {"loss": best["loss"], "shuffled_loss": float(measure_loss(material.task, network, seed=seed))}
         )
-    return _against(rows, "loss", "shuffled_loss", "loss", "loss with the learned variables shuffled")
+    return _against(material, rows, "shuffled_loss", ("loss", "loss with the learned variables shuffled"))
 
 
-def _against(rows: Sequence[Row], x: str, y: str, x_label: str, y_label: str) -> Sheet:
-    groups = by_group(rows, "outcome")
-    colours = coloured(groups)
+def _against(material: Material, rows: Sequence[Row], other: str, labels: tuple[str, str]) -> Sheet:
+    """Another loss against the loss, one line per member in the colour of its outcome."""
+    groups, colours = by_group(rows, "outcome"), material.outcome_colours
 
     def plot(figure: Figure) -> None:
         axes = figure.subplots()
         for outcome in sorted(groups):
             members = by_group(groups[outcome], "member")
             for line in members.values():
-                axes.plot([row[x] for row in line], [row[y] for row in line], "-o", color=colours[outcome], **LINE)
+                x, y = [row["loss"] for row in line], [row[other] for row in line]
+                axes.plot(x, y, "-o", color=colours[outcome], **LINE)
             axes.plot([], [], "-o", color=colours[outcome], label=f"outcome {outcome}: {len(members)}", **LINE)
         _equal(axes)
-        axes.set(xlabel=x_label, ylabel=y_label)
+        axes.set(xlabel=labels[0], ylabel=labels[1])
         axes.legend(loc="lower right", fontsize=8)
 
     return plotted(rows, (5.2, 4.6), plot)
-
-
-LINE: dict[str, Any] = {"linewidth": 0.9, "markersize": 3, "alpha": 0.7}
 
 
 def _equal(axes: Axes) -> None:

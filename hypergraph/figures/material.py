@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterable, Sequence
 from functools import cached_property
-from typing import Any
+from typing import TypeVar
 
 from rich.console import Console
 from rich.progress import track
 
 from hypergraph.analysis.phases import Phase, outcomes, phases_at
 from hypergraph.errors import FileError
-from hypergraph.figures.sheet import MissingDataError
+from hypergraph.figures.sheet import MissingDataError, Row, coloured
 from hypergraph.files import read_json
 from hypergraph.interfaces import UNKNOWN, Classifier, Task, Visualizer
 from hypergraph.model.generator import Generator
 from hypergraph.registry import TASKS, classifier_for, working_visualizers
 from hypergraph.runs.directory import RunDirectory
+from hypergraph.training.schedule import draw_wiring
 from hypergraph.weights import MLPWeights
+
+T = TypeVar("T")
+FIELDS = {"member", "beta", "loss", "kl", "decoder_loss", "algorithm", "order_parameters", "file"}
+"""What a result tells of a network."""
 
 
 class Material:
@@ -28,19 +35,13 @@ class Material:
 
     Raises:
         FileError: the run has no result yet, or none that can be read.
+        MissingDataError: all of its networks diverged.
     """
 
     def __init__(self, run: RunDirectory, console: Console) -> None:
         self.run, self.config, self.console = run, run.config, console
         self.task: Task = TASKS.load(run.config.task)
-        if not run.result.is_file() or not run.generator.is_file():
-            raise FileError(
-                f"{run.path} is not finished: go on with hypergraph run {run.config.task} --resume --out it"
-            )
-        result = read_json(run.result)
-        self.networks: list[dict[str, Any]] = [row for row in result["networks"] if row["loss"] is not None]
-        if not self.networks:
-            raise MissingDataError(f"every network of {run.path} diverged")
+        self.networks = _networks(run)
 
     @cached_property
     def classifier(self) -> Classifier:
@@ -49,6 +50,13 @@ class Material:
         if classifier is None or all(row["algorithm"] is None for row in self.networks):
             raise MissingDataError(f"no classifier knows networks {self.config.spec} of task {self.config.task}")
         return classifier
+
+    @property
+    def classified(self) -> list[Row]:
+        """The networks with a label and with finite order parameters."""
+        labels = self.classifier.colours
+        found = [row for row in self.networks if row["algorithm"] in labels]
+        return [row for row in found if row["order_parameters"] and None not in row["order_parameters"].values()]
 
     @cached_property
     def visualizer(self) -> Visualizer:
@@ -63,6 +71,11 @@ class Material:
         """All members, trained."""
         return Generator.load(self.run.generator)[0]
 
+    def need_checkpoints(self) -> None:
+        """Raise MissingDataError where the run keeps none of its training."""
+        if not self.run.checkpoints():
+            raise MissingDataError(f"{self.run.path} keeps no checkpoints of a training")
+
     def need_encoder(self) -> None:
         """Raise MissingDataError where the generator was trained without an encoder."""
         if not self.generator.has_encoder:
@@ -71,20 +84,11 @@ class Material:
     @cached_property
     def phases(self) -> list[Phase]:
         """What every member generated at every price and checkpoint."""
-        checkpoints = self.run.checkpoints()
-        if not checkpoints:
-            raise MissingDataError(f"{self.run.path} keeps no checkpoints of a training")
-        classifier = self.classifier
+        self.need_checkpoints()
+        classifier, seed, spec = self.classifier, self.config.seed, self.config.spec
         found: list[Phase] = []
-        for step, members, path in track(
-            checkpoints,
-            "classifying checkpoints",
-            console=self.console,
-            transient=True,
-            disable=not self.console.is_terminal,
-        ):
+        for step, members, path in self.track(self.run.checkpoints(), "classifying checkpoints"):
             generator, _ = Generator.load(path)
-            seed, spec = self.config.seed, self.config.spec
             found += phases_at(generator, step, self.task, classifier, seed=seed, members=members, spec=spec)
         return found
 
@@ -96,6 +100,40 @@ class Material:
         except MissingDataError:
             return dict.fromkeys(range(self.config.members), UNKNOWN)
 
-    def network(self, row: dict[str, Any]) -> MLPWeights:
+    @property
+    def outcome_colours(self) -> dict[str, str]:
+        """A colour for each outcome that there may be, the same in every figure."""
+        names = list(self.outcomes.values())
+        with contextlib.suppress(MissingDataError):
+            names += self.classifier.outcomes
+        return coloured(names)
+
+    @cached_property
+    def wirings(self) -> dict[int, float]:
+        """How far each member was wired at the start; empty for shipped generators."""
+        recipe, seed = self.config.recipe, self.config.seed
+        return {m: draw_wiring(recipe, seed, m) for m in range(self.config.members)} if recipe else {}
+
+    def network(self, row: Row) -> MLPWeights:
         """The network of one row of the result. Raises FileError."""
         return MLPWeights.load(self.run.path / row["file"])[0]
+
+    def track(self, items: Sequence[T], description: str) -> Iterable[T]:
+        """The items, with a bar while they are worked through."""
+        shown = self.console.is_terminal
+        return track(items, description, console=self.console, transient=True, disable=not shown)
+
+
+def _networks(run: RunDirectory) -> list[Row]:
+    """The networks of a result that did not diverge. Raises FileError, MissingDataError."""
+    if not run.result.is_file() or not run.generator.is_file():
+        resume = f"hypergraph run {run.config.task} --resume --out {run.path}"
+        raise FileError(f"{run.path} is not finished: go on with {resume}")
+    result = read_json(run.result)
+    rows = result.get("networks") if isinstance(result, dict) else None
+    if not isinstance(rows, list) or not all(isinstance(row, dict) and set(row) >= FIELDS for row in rows):
+        raise FileError(f"{run.result} is no result of a run")
+    finite = [row for row in rows if None not in (row["loss"], row["kl"], row["decoder_loss"])]
+    if not finite:
+        raise MissingDataError(f"every network of {run.path} diverged")
+    return finite

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import FormatStrFormatter, LogLocator, NullFormatter
 
 from hypergraph.figures.material import Material
@@ -24,7 +25,7 @@ def order_space(material: Material) -> Sheet:
     rows = [
         {key: row[key] for key in ("member", "beta", "algorithm")}
         | {name: row["order_parameters"][name] for name in names}
-        for row in sorted(material.networks, key=lambda row: (row["member"], row["beta"]))
+        for row in sorted(material.classified, key=lambda row: (row["member"], row["beta"]))
     ]
     lines = by_group(rows, "member")
     kinds = {member: f"{line[0]['algorithm']} to {line[-1]['algorithm']}" for member, line in lines.items()}
@@ -37,8 +38,7 @@ def order_space(material: Material) -> Sheet:
             _frame(axes, plane, rows, material.classifier.boundaries)
         counts = [f"{kind} ({list(kinds.values()).count(kind)})" for kind in colours]
         handles = [
-            axes.plot([], [], color=colour, label=text)[0]
-            for colour, text in zip(colours.values(), counts, strict=True)
+            Line2D([], [], color=colour, label=text) for colour, text in zip(colours.values(), counts, strict=True)
         ]
         figure.legend(handles=handles, loc="outside lower center", ncols=3, title="from beta 1e-12 to beta 1 (members)")
 

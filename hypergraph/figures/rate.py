@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from matplotlib.figure import Figure
 
 from hypergraph.figures.material import Material
-from hypergraph.figures.sheet import Sheet, by_group, plotted
+from hypergraph.figures.sheet import MissingDataError, Sheet, by_group, plotted
 
+UNCLASSIFIED = "#404040"
+"""The colour of networks that no classifier knows."""
 LEAST = 0.01
 """A KL below this, in nats, is drawn as this; it is noise of the sampled estimate of nothing."""
 
@@ -18,7 +22,10 @@ def rate(material: Material) -> Sheet:
         {name: row[name] for name in ("member", "beta", "kl", "loss", "algorithm")}
         for row in sorted(material.networks, key=lambda row: (row["member"], row["beta"]))
     ]
-    colours = material.classifier.colours
+    try:
+        colours: dict[Any, str] = {**material.classifier.colours, None: UNCLASSIFIED}
+    except MissingDataError:
+        colours = {None: UNCLASSIFIED}
 
     def plot(figure: Figure) -> None:
         axes = figure.subplots()
@@ -26,9 +33,10 @@ def rate(material: Material) -> Sheet:
             x, y = [max(row["kl"], LEAST) for row in line], [row["loss"] for row in line]
             axes.plot(x, y, color="#bbbbbb", linewidth=0.6, zorder=1)
             axes.scatter(x, y, c=[colours[row["algorithm"]] for row in line], s=9, linewidths=0, zorder=2)
-        for label in sorted({row["algorithm"] for row in rows}):
+        for label in sorted({row["algorithm"] for row in rows if row["algorithm"]}):
             axes.scatter([], [], c=colours[label], s=9, label=label)
         axes.set(xscale="log", yscale="log", xlabel="KL (nats)", ylabel="loss")
-        axes.legend(loc="lower left", fontsize=8)
+        if len(colours) > 1:
+            axes.legend(loc="lower left", fontsize=8)
 
     return plotted(rows, (5.6, 4.2), plot)

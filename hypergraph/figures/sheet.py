@@ -83,6 +83,8 @@ def grid(figure: Figure, count: int, columns: int, **options: Any) -> list[Axes]
     panels = figure.subplots(-(-count // columns), columns, squeeze=False, **options)
     for panel in panels.flat[count:]:
         panel.set_axis_off()
+    for panel in panels.flat[max(0, count - columns) : count]:
+        panel.tick_params(labelbottom=True)  # also above an empty place
     return list(panels.flat[:count])
 
 
@@ -91,12 +93,11 @@ def coloured(groups: Iterable[str]) -> dict[str, str]:
     return dict(zip(sorted(set(groups)), itertools.cycle(PALETTE), strict=False))
 
 
-def by_group(rows: Sequence[Row], *names: str) -> dict[Any, list[Row]]:
-    """Rows that agree in `names`, in order of their first; keyed by a value, or by a tuple of several."""
+def by_group(rows: Iterable[Row], name: str) -> dict[Any, list[Row]]:
+    """Rows by their value of `name`, in order of the first of each."""
     groups: dict[Any, list[Row]] = {}
     for row in rows:
-        key = tuple(row[name] for name in names)
-        groups.setdefault(key if len(names) > 1 else key[0], []).append(row)
+        groups.setdefault(row[name], []).append(row)
     return groups
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from statistics import mean
 
 import numpy as np
@@ -12,12 +12,12 @@ from matplotlib.axes import Axes
 from matplotlib.collections import QuadMesh
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
-from rich.progress import track
 
 from hypergraph.analysis.sizes import NORMALISATIONS, losses_at_size
-from hypergraph.errors import SpecError
+from hypergraph.errors import UsageError
 from hypergraph.figures.material import Material
 from hypergraph.figures.sheet import MissingDataError, Row, Sheet, by_group, edges, plotted
+from hypergraph.memory import GENERATION, check_memory
 from hypergraph.spec import MLPSpec
 
 FACTORS = (0.25, 0.375, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 2.5, 3.0, 4.0)
@@ -25,28 +25,26 @@ FACTORS = (0.25, 0.375, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 2.5, 3.0, 4.0)
 STEPS = 15
 """Sizes of the map, evenly from the smallest to the largest that a generator of several networks was trained on."""
 CONTOURS = ("#d6303f", "#2f6bd8")
-"""Colours of the lowest contour and of the others."""
+"""Colours of the contours, the lowest first."""
+SHADES = 100.0
+"""Largest over smallest loss that shades of grey tell apart."""
 
 
 def sizes(material: Material) -> Sheet:
     """Figure 5: the map for the member that solves the task best with its encoder ignored, at its best price."""
+    _need_sizes(material)
     best = _best(material)
-    if best["decoder_loss"] > material.task.solved_loss:
-        raise MissingDataError(
-            f"no member solves the task with its encoder ignored: the best loss is {best['decoder_loss']:.3f}"
-        )
-    rows = _measured(material, best)
-    if not rows:
-        raise MissingDataError(f"a map needs one hidden layer and no masks, not {material.config.spec}")
-
+    pairs = list(itertools.product(*_spans(material.config.specs)))
+    rows = _measured(material, best, pairs)
     several = len(material.config.specs) > 1
     shown = {name: text for name, text in NORMALISATIONS.items() if not (several and name == "training")}
+    stars = sorted({(spec.sizes[1], spec.sizes[0]) for spec in material.config.specs})
 
     def plot(figure: Figure) -> None:
         panels = figure.subplots(1, len(shown), sharey=True)
         for axes, (name, meaning) in zip(panels, shown.items(), strict=True):
             image = _map(axes, rows, name, material.task.contours)
-            axes.scatter(*zip(*_stars(material), strict=True), marker="*", s=70, c="gold", edgecolors="black", zorder=3)
+            axes.scatter(*zip(*stars, strict=True), marker="*", s=70, c="gold", edgecolors="black", zorder=3)
             axes.set_title(meaning, fontsize=9)
             axes.set_xlabel("hidden neurons")
         panels[0].set_ylabel("inputs")
@@ -58,22 +56,19 @@ def sizes(material: Material) -> Sheet:
 
 def unseen(material: Material) -> Sheet:
     """The loss at every input size between those of several networks that a generator was trained on."""
+    _need_sizes(material)
     specs = material.config.specs
-    if len(specs) < 2 or any(len(spec.sizes) != 3 or spec.masks for spec in specs):
-        raise MissingDataError("the generator was not trained on several networks of one hidden layer")
-    best = _best(material)
+    if len(specs) < 2:
+        raise MissingDataError("the generator was trained on one network")
     known, widths = zip(*sorted((spec.sizes[0], spec.sizes[1]) for spec in specs), strict=True)
-    rows: list[Row] = []
-    for inputs in range(known[0], known[-1] + 1):
-        hidden = round(float(np.interp(inputs, known, widths)))
-        spec = dataclasses.replace(specs[0], sizes=(inputs, hidden, specs[0].sizes[-1]))
-        loss = _losses(material, best, spec)["own"]
-        rows.append({"inputs": inputs, "hidden": hidden, "trained": spec in specs, "loss": loss})
+    between = range(known[0], known[-1] + 1)
+    pairs = [(inputs, round(float(np.interp(inputs, known, widths)))) for inputs in between]
+    rows = _measured(material, _best(material), pairs)
 
     def plot(figure: Figure) -> None:
         axes = figure.subplots()
         for trained, marker, size, colour in ((False, "o", 18, "#2f6bd8"), (True, "*", 110, "gold")):
-            x, y = ([row[name] for row in rows if row["trained"] == trained] for name in ("inputs", "loss"))
+            x, y = ([row[name] for row in rows if row["trained"] == trained] for name in ("inputs", "own"))
             label = "trained on" if trained else "never seen"
             axes.scatter(x, y, marker=marker, s=size, c=colour, edgecolors="black", label=label)
         for level, colour in zip(material.task.contours, itertools.cycle(CONTOURS), strict=False):
@@ -84,13 +79,42 @@ def unseen(material: Material) -> Sheet:
     return plotted(rows, (6, 3.2), plot)
 
 
+def _need_sizes(material: Material) -> None:
+    """Raise MissingDataError where there is no plane of sizes, or no member works without its encoder."""
+    specs = material.config.specs
+    if any(len(spec.sizes) != 3 or spec.masks for spec in specs):
+        raise MissingDataError("a map of sizes needs networks of one hidden layer and without masks")
+    inputs, hidden = ({spec.sizes[layer] for spec in specs} for layer in (0, 1))
+    if len(inputs) < len(specs) or (len(specs) > 1 and len(hidden) < 2):
+        raise MissingDataError("a map of sizes needs networks whose hidden neurons grow with their inputs")
+    lowest = min(row["decoder_loss"] for row in material.networks)
+    if lowest > material.task.solved_loss:
+        raise MissingDataError(f"no member solves the task with its encoder ignored: the best loss is {lowest:.3f}")
+
+
 def _best(material: Material) -> Row:
     """The row of the member to show; of a generator of several networks, the best on average over these."""
     by_member = by_group(sorted(material.networks, key=lambda row: row["decoder_loss"]), "member")
     candidates = [networks[0] for networks in by_member.values()]
-    if len(material.config.specs) == 1:
+    specs = material.config.specs
+    if len(specs) == 1:
         return candidates[0]
-    return min(candidates, key=lambda row: mean(_losses(material, row, spec)["own"] for spec in material.config.specs))
+    return min(candidates, key=lambda row: mean(_losses(material, row, spec)["own"] for spec in specs))
+
+
+def _measured(material: Material, best: Row, pairs: Sequence[tuple[int, int]]) -> list[Row]:
+    """A row for every pair of input and hidden sizes that the task and the memory allow."""
+    spec = material.config.spec
+    rows: list[Row] = []
+    for pair in material.track(pairs, "trying sizes"):
+        other = dataclasses.replace(spec, sizes=(*pair, spec.sizes[-1]))
+        row = {"member": best["member"], "beta": best["beta"], "inputs": pair[0], "hidden": pair[1]}
+        try:
+            check_memory(other, 1, GENERATION)
+            rows.append({**row, "trained": other in material.config.specs, **_losses(material, best, other)})
+        except UsageError:
+            continue
+    return rows
 
 
 def _losses(material: Material, best: Row, spec: MLPSpec) -> dict[str, float]:
@@ -99,37 +123,17 @@ def _losses(material: Material, best: Row, spec: MLPSpec) -> dict[str, float]:
     return losses_at_size(one, best["beta"], material.task, spec, config.spec, seed=config.seed, member=member)
 
 
-def _measured(material: Material, best: Row) -> list[Row]:
-    spec = material.config.spec
-    if len(spec.sizes) != 3 or spec.masks:
-        return []
-    rows = []
-    pairs = list(itertools.product(*_spans(material.config.specs)))
-    console = material.console
-    for pair in track(pairs, "trying sizes", console=console, transient=True, disable=not console.is_terminal):
-        other = dataclasses.replace(spec, sizes=(*pair, spec.sizes[-1]))
-        try:
-            losses = _losses(material, best, other)
-        except SpecError:
-            continue
-        rows.append({"inputs": pair[0], "hidden": pair[1], "trained": other in material.config.specs, **losses})
-    return rows
-
-
 def _spans(specs: Sequence[MLPSpec]) -> tuple[list[int], list[int]]:
     """Input and hidden sizes of the map; of several networks, hidden sizes grow with inputs as theirs do."""
     inputs, hidden = zip(*sorted((spec.sizes[0], spec.sizes[1]) for spec in specs), strict=True)
-    if inputs[0] == inputs[-1]:
-        wanted = ([inputs[0] * factor for factor in FACTORS], [hidden[0] * factor for factor in FACTORS])
-    else:
-        even = np.linspace(inputs[0], inputs[-1], STEPS).round()
-        wanted = (list(even), list(np.interp(even, inputs, hidden)))
-    return tuple(sorted({max(1, round(size)) for size in sizes}) for sizes in wanted)  # type: ignore[return-value]
+    if len(specs) == 1:
+        return _whole(inputs[0] * factor for factor in FACTORS), _whole(hidden[0] * factor for factor in FACTORS)
+    even = np.linspace(inputs[0], inputs[-1], STEPS).round()
+    return _whole(even), _whole(np.interp(even, inputs, hidden))
 
 
-def _stars(material: Material) -> list[tuple[int, int]]:
-    """Hidden and input sizes that the generator was trained on."""
-    return sorted({(spec.sizes[1], spec.sizes[0]) for spec in material.config.specs})
+def _whole(wanted: Iterable[float]) -> list[int]:
+    return sorted({max(1, round(float(size))) for size in wanted})
 
 
 def _map(axes: Axes, rows: Sequence[Row], name: str, contours: Sequence[float]) -> QuadMesh:
@@ -137,7 +141,8 @@ def _map(axes: Axes, rows: Sequence[Row], name: str, contours: Sequence[float]) 
     losses = np.full((len(inputs), len(hidden)), np.nan)
     for row in rows:
         losses[inputs.index(row["inputs"]), hidden.index(row["hidden"])] = row[name]
-    image = axes.pcolormesh(edges(hidden), edges(inputs), losses, cmap="Greys", norm=LogNorm(0.02, 2))
+    low = min(row[key] for row in rows for key in NORMALISATIONS)
+    image = axes.pcolormesh(edges(hidden), edges(inputs), losses, cmap="Greys", norm=LogNorm(low, SHADES * low))
     colours = [CONTOURS[min(n, 1)] for n in range(len(contours))]
     lines = axes.contour(hidden, inputs, losses, levels=list(contours), colors=colours, linewidths=1.5)
     axes.clabel(lines, fontsize=7)

@@ -110,10 +110,12 @@ class Generator(nn.Module):
         """
         chosen = self.specs if specs is None else tuple(specs)
         if encoder and not self.has_encoder:
-            raise UsageError("this generator has no encoder: ignore the encoder to generate")
+            raise UsageError("this generator has no encoder to be used")
         if encoder and chosen != self.specs:
             trained, asked = (" and ".join(map(str, each)) for each in (self.specs, chosen))
-            raise UsageError(f"the encoder memorised {trained}; ignore the encoder to generate {asked}")
+            raise UsageError(
+                f"the encoder memorised {trained}; ignore the encoder to generate {asked} (--decoder-only)"
+            )
         graph, encodings = self._plan(chosen)
         hyperweights = self.pareto(beta, None if encoder else SHARED_HYPERWEIGHTS)
         generated = hypernetwork(hyperweights, draws, encodings, graph, encoder, self.recompute)

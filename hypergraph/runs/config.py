@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import platform
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -39,7 +40,7 @@ class RunConfig:
     @property
     def spec(self) -> MLPSpec:
         """The network that the analysis generates: the one of middle size."""
-        return sorted(self.specs, key=lambda spec: spec.weight_count)[len(self.specs) // 2]
+        return MLPSpec.middle(self.specs)
 
     @property
     def largest(self) -> MLPSpec:
@@ -50,7 +51,7 @@ class RunConfig:
     def networks(self) -> str:
         """The networks, in a few words."""
         others = len(self.specs) - 1
-        return f"{self.spec} and {others} other networks" if others else str(self.spec)
+        return f"{self.spec} and {others} more" if others else str(self.spec)
 
     def to_fields(self) -> dict[str, Any]:
         """Plain values, as :meth:`from_fields` reads them, with the versions of what runs here."""
@@ -110,7 +111,7 @@ def _of(kind: type, fields: dict[str, Any], name: str) -> Any:
     value = fields[name]
     if not isinstance(value, kind) or isinstance(value, bool):
         raise FileError(f"the configuration's {name} is {value!r}, not {kind.__name__}")
-    if isinstance(value, (int, float)) and not value >= 0:
+    if isinstance(value, (int, float)) and not 0 <= value < math.inf:
         raise FileError(f"the configuration's {name} is {value}; it must not be negative")
     return value
 

@@ -2,7 +2,7 @@
 
 The paper shows them as pictures and says of them: convexity comes first; it gives way to pudding or double-sided, and
 pudding sometimes to double-sided; pudding comes at low prices only or at all prices; and where it comes at all prices
-and the KL vanishes, the assignment is random. The letters after (d) are read from that text, in this order.
+and the KL vanishes, which is (d), the assignment is random. The other letters are given here in the order of that text.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ OUTCOMES = {
     "a": "double-sided at low prices, straight from convexity; convexity at high prices",
     "b": "pudding at low prices, convexity at high prices",
     "c": "pudding and then double-sided at low prices, convexity at high prices",
-    "d": "pudding at all prices, its assignment random: no information passes the channel",
+    "d": "pudding at most prices, its assignment random: no information passes the channel",
     "e": "pudding also at high prices, and information passes the channel at low ones",
     "none": "convexity at all prices, or no clear phases",
 }
@@ -24,7 +24,7 @@ OUTCOMES = {
 NO_INFORMATION = 1.0
 """Below this KL, in nats, at every price, the encoder tells the decoder nothing."""
 CHEAP, DEAR = slice(None, 13), slice(-6, None)
-"""Of the 31 prices: up to 1.6e-8, and from 1e-2 on."""
+"""Of the 31 prices: up to 6.3e-8, and from 1e-2 on."""
 
 
 def name_outcome(phases: Sequence[Sequence[str]], kl: Sequence[float]) -> str:

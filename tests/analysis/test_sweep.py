@@ -3,7 +3,7 @@
 import torch
 
 from hypergraph.analysis.measure import generate, measure_loss
-from hypergraph.analysis.sweep import BETAS, Row, best_by_algorithm, sweep
+from hypergraph.analysis.sweep import BETAS, Row, sweep
 from hypergraph.model.generator import Generator
 from hypergraph.spec import MLPSpec
 from hypergraph.streams import stream
@@ -47,9 +47,3 @@ def test_siblings_and_the_decoder_alone_differ_from_the_sample() -> None:
         assert not torch.equal(samples[0].networks.weights[0], other.networks.weights[0])
     assert samples[0].kl.min() > 0
     assert samples[2].kl.abs().max() == 0
-
-
-def test_the_best_network_of_each_algorithm_has_its_lowest_loss() -> None:
-    rows = swept()
-    for label, best in best_by_algorithm(rows).items():
-        assert best.loss == min(row.loss for row in rows if row.algorithm == label)

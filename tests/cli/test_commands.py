@@ -8,6 +8,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,54 +16,19 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from hypergraph import pretrained
+from hypergraph.analysis import phases
 from hypergraph.analysis.measure import measure_loss
-from hypergraph.cli import main
+from hypergraph.analysis.sweep import BETAS, sweep
+from hypergraph.cli import pipeline
+from hypergraph.errors import UsageError
+from hypergraph.model.generator import Generator
+from hypergraph.spec import MLPSpec
+from hypergraph.streams import stream
 from hypergraph.weights import MLPWeights
 from hypergraph_l1norm.task import L1Norm
 
 Command = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
-    """Run `hypergraph ...` in this process: exit status, stdout, stderr."""
-
-    def call(*words: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["hypergraph", *map(str, words)])
-        with pytest.raises(SystemExit) as end:
-            main()
-        printed = capsys.readouterr()
-        return int(end.value.code or 0), printed.out, printed.err
-
-    return call
-
-
-@pytest.fixture(scope="session")
-def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, str]:
-    """A small run made by the real command in a process of its own: folder, stdout, stderr."""
-    folder = tmp_path_factory.mktemp("run") / "l1"
-    words = [
-        "run",
-        "l1norm",
-        "--layers",
-        "4,8,1",
-        "--members",
-        "2",
-        "--steps",
-        "30",
-        "--seed",
-        "3",
-        "--out",
-        str(folder),
-    ]
-    done = subprocess.run(
-        [sys.executable, "-m", "hypergraph", *words],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "COLUMNS": "150"},
-    )
-    assert done.returncode == 0, done.stderr
-    return folder, done.stdout, done.stderr
 
 
 def result_of(folder: Path) -> dict[str, Any]:
@@ -104,15 +70,19 @@ def test_a_network_gives_its_recorded_loss_in_plain_torch(run: tuple[Path, str, 
     for network in result_of(folder)["networks"][::9]:
         model = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.SiLU(), torch.nn.Linear(8, 1))
         model.load_state_dict(load_file(folder / network["file"]), strict=True)
-        inputs, targets = L1Norm().sample(L1Norm().default_spec.__class__((4, 8, 1)), 10_000, rng)
+        inputs, targets = L1Norm().sample(MLPSpec((4, 8, 1)), 10_000, rng)
         errors = (model(inputs) - targets).square().detach()
         assert abs(float(errors.mean()) - network["loss"]) < 6 * float(errors.std()) / 100
 
 
-def test_json_is_the_result(run: tuple[Path, str, str], command: Command) -> None:
-    status, stdout, _ = command("run", "l1norm", "--resume", "--out", run[0], "--json")
+def test_json_is_the_result_and_a_second_analysis_finds_the_same(
+    run: tuple[Path, str, str], copied: Path, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pipeline, "NAMES", [])
+    status, stdout, _ = command("run", "l1norm", "--resume", "--out", copied, "--json")
     assert status == 0
-    assert json.loads(stdout)["networks"] == result_of(run[0])["networks"]
+    assert json.loads(stdout) == result_of(copied)
+    assert result_of(copied)["networks"] == result_of(run[0])["networks"]
 
 
 def test_generate_repeats_the_run_and_changes_with_the_seed(
@@ -150,6 +120,16 @@ def test_a_shipped_generator_makes_a_double_sided_network(command: Command, tmp_
     assert row["algorithm"] == "double-sided"
 
 
+def test_a_shipped_generator_makes_networks_of_sizes_that_it_never_saw(command: Command, tmp_path: Path) -> None:
+    file = tmp_path / "net.safetensors"
+    for layers in ("11,33,1", "26,78,1"):
+        words = ("--beta", "1e-6", "--seed", 5, "--layers", layers, "--out", file)
+        assert command("generate", "l1norm/sizes", *words)[0] == 0
+        network, metadata = MLPWeights.load(file)
+        assert (str(network.spec), metadata["encoder"]) == (layers, "0")
+        assert float(measure_loss(L1Norm(), network, seed=1)) < 0.1
+
+
 def test_classify_agrees_with_the_run(run: tuple[Path, str, str], command: Command) -> None:
     networks = result_of(run[0])["networks"][:4]
     status, stdout, _ = command("classify", *(run[0] / n["file"] for n in networks), "--json")
@@ -170,6 +150,76 @@ def test_classify_tells_the_good_files_beside_a_bad_one(
     status, stdout, stderr = command("classify", tmp_path / "bad.safetensors", good, "--json")
     assert (status, stderr.count("\n")) == (1, 1)
     assert [row["file"] for row in json.loads(stdout)] == [str(good)]
+
+
+@pytest.fixture
+def few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let an analysis try few prices and draw few figures."""
+    monkeypatch.setattr(pipeline, "sweep", partial(sweep, betas=BETAS[::15]))
+    monkeypatch.setattr(phases, "BETAS", BETAS[::15])
+    monkeypatch.setattr(pipeline, "NAMES", ["phases", "rate", "encoder", "shuffle"])
+
+
+@pytest.mark.usefixtures("few")
+def test_several_networks_train_one_generator_without_an_encoder(command: Command, tmp_path: Path) -> None:
+    """And the middle one of them is analysed."""
+    folder, file = tmp_path / "run", tmp_path / "net.safetensors"
+    layers = ("--layers", "2,3,1", "--layers", "4-6:2,x2,1", "--layers", "4,8,1")  # the last is there already
+    words = (*layers, "--members", 1, "--steps", 3, "--seed", 5, "--out", folder)
+    assert command("run", "l1norm", *words)[0] == 0
+    assert json.loads(command("inspect", folder, "--json")[1])["network"] == "4,8,1 and 2 more"
+    result = result_of(folder)
+    assert [spec["sizes"] for spec in result["specs"]] == [[2, 3, 1], [4, 8, 1], [6, 12, 1]]
+    assert len(result["networks"]) == 3
+    for row in result["networks"]:
+        assert MLPWeights.load(folder / row["file"])[0].spec.sizes == (4, 8, 1)
+        assert (row["kl"], row["loss"]) == (0, row["decoder_loss"])
+    drawn = {Path(figure).stem for figure in result["figures"]}
+    assert "phases" in drawn
+    assert not {"rate", "encoder", "shuffle"} & drawn
+    for sizes in ("6,12,1", "5,3,2,1", "4,8,1"):
+        assert command("generate", folder, "--beta", 1, "--seed", 5, "--layers", sizes, "--out", file)[0] == 0
+        network, metadata = MLPWeights.load(file)
+        assert str(network.spec) == sizes
+        assert (metadata["encoder"], float(metadata["kl"])) == ("0", 0)
+    recorded = MLPWeights.load(folder / result["networks"][-1]["file"])
+    torch.testing.assert_close(network.weights, recorded[0].weights)
+    assert recorded[1]["encoder"] == metadata["encoder"]
+
+
+@pytest.mark.usefixtures("few")
+def test_shipped_generators_are_analysed_without_training(
+    run: tuple[Path, str, str], command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The members of the run, shipped in two files: the analysis finds in them what it found in the run."""
+    members = Generator.load(run[0] / "generator.safetensors")[0]
+    shipped, folder = tmp_path / "shipped", tmp_path / "run"
+    for index, name in enumerate(("first", "second")):
+        members.member(index).save(shipped / f"{name}.safetensors")
+    Generator.initial([MLPSpec((4, 9, 1))], [stream(0)]).save(shipped / "of another network.safetensors")
+    Generator.initial([MLPSpec((4, 8, 1))], [stream(0)], encoder=False).save(shipped / "no encoder.safetensors")
+    monkeypatch.setattr(pretrained, "_files", lambda _: sorted(shipped.iterdir()))
+    monkeypatch.setattr(L1Norm, "default_spec", MLPSpec((4, 8, 1)))
+    status, stdout, _ = command("run", "l1norm", "--pretrained", "--seed", 3, "--out", folder, "--json")
+    assert status == 0
+    trained = {(row["member"], row["beta"]): row for row in result_of(run[0])["networks"]}
+    found = json.loads(stdout)
+    assert [row["member"] for row in found["networks"]] == [0, 1] * 3
+    for row in found["networks"]:
+        expected = trained[row["member"], row["beta"]]
+        assert row["algorithm"] == expected["algorithm"]
+        assert (row["loss"], row["kl"]) == pytest.approx((expected["loss"], expected["kl"]), rel=1e-3)
+    assert "figures/rate.svg" in found["figures"]
+    assert "figures/phases.svg" not in found["figures"]
+    assert found["recipe"] is None
+    assert json.loads(command("inspect", folder, "--json")[1])["steps"] == 0
+    assert not (folder / "training").exists()
+
+
+def test_shipped_generators_of_another_network_are_not_there() -> None:
+    assert pretrained.shipped_ensemble("l1norm", L1Norm().default_spec).members >= 1
+    with pytest.raises(UsageError, match=r"task l1norm ships no generators of 4,8,1: train some, without --pretrained"):
+        pretrained.shipped_ensemble("l1norm", MLPSpec((4, 8, 1)))
 
 
 @pytest.mark.parametrize(("suffix", "magic"), [("svg", b"<?xml"), ("png", b"\x89PNG"), ("pdf", b"%PDF")])
@@ -209,6 +259,15 @@ REFUSED = [
     (2, ["run", "l1norm", "--resume", "--out", "nowhere"], "nowhere holds no run"),
     (2, ["run", "l1norm", "--resume", "--steps", "9"], "a resumed run keeps its steps"),
     (2, ["run", "l1norm", "--resume"], "nothing to resume in runs/l1norm"),
+    (2, ["run", "l1norm", "--resume", "--pretrained"], "a resumed run keeps its pretrained"),
+    (2, ["run", "l1norm", "--pretrained", "--steps", "5"], "shipped generators have their own steps"),
+    (2, ["run", "l1norm", "--pretrained", "--layers", "4,8,1"], "shipped generators have their own layers"),
+    (2, ["run", "l1norm", "--wiring", "2"], "--wiring"),
+    (2, ["run", "l1norm", "--layers", "8-4,1"], "is no size: ranges count up"),
+    (2, ["run", "l1norm", "--layers", "4,8,1", "--layers", "4-6,8,2"], "output"),
+    (2, ["run", "l1norm", "--layers", "4,8,1", "--layers", "16,99999999,1"], "are free: at most"),
+    (2, ["figures", "."], "holds no run"),
+    (2, ["figures", ".", "--only", "phase"], "unknown figure 'phase': there are algorithms, order-space"),
     (
         1,
         ["generate", "l1norm/other", "--beta", "1", "--out", "x.safetensors"],
@@ -326,7 +385,11 @@ def test_a_second_run_does_not_write_over_the_first(run: tuple[Path, str, str], 
     assert "already holds a run: continue it with --resume" in stderr
 
 
-def test_deep_networks_with_skips_and_masks_run_unclassified(command: Command, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("brief_baseline")
+def test_deep_networks_with_skips_and_masks_run_unclassified(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pipeline, "sweep", partial(sweep, betas=BETAS[::15]))
     (tmp_path / "deep.toml").write_text(
         'sizes = [3, 4, 4, 1]\nactivation = "relu"\nbias = false\nskips = [[0, 2], [0, 3]]\n'
         '[[masks]]\nsource = 0\ntarget = 1\nrows = ["110", "011", "101", "111"]\n'
@@ -336,6 +399,8 @@ def test_deep_networks_with_skips_and_masks_run_unclassified(command: Command, t
     assert status == 0
     network = json.loads(stdout)["networks"][0]
     assert network["algorithm"] is None
+    drawn = {Path(figure).stem for figure in json.loads(stdout)["figures"]}
+    assert drawn == {"algorithms", "encoder", "baseline", "rate", "shuffle"}
     state = load_file(tmp_path / "run" / network["file"])
     assert set(state) == {"0.weight", "2.weight", "4.weight", "skip_0_2.weight", "skip_0_3.weight"}
     assert (state["0.weight"] == 0).nonzero().tolist() == [[0, 2], [1, 0], [2, 1]]

@@ -1,14 +1,20 @@
 """Workers: interrupted and resumed they end where an uninterrupted training ends; failures are told in one line."""
 
 import contextlib
+import os
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
-from hypergraph.engines.local import TrainingError, train
-from hypergraph.engines.worker import Worker
+from hypergraph import memory
+from hypergraph.engines.local import TrainingError, plan, train
+from hypergraph.engines.worker import CHECKPOINTS, Worker, checkpoint_steps
 from hypergraph.files import read_tensors
+from hypergraph.memory import MEMBER, RECOMPUTED, fitting_members
 from hypergraph.runs.config import RunConfig
 from hypergraph.runs.directory import RunDirectory
 from hypergraph.spec import MLPSpec
@@ -33,6 +39,67 @@ def test_interrupted_and_resumed_equals_uninterrupted(tmp_path: Path) -> None:
     expected, found = (read_tensors(run.chunks(1)[0].trained)[0] for run in (whole, broken))
     assert all(torch.equal(expected[name], found[name]) for name in expected)
     assert [c.metrics.read_text().count("\n") for c in (*whole.chunks(1), *broken.chunks(1))] == [60, 60]
+
+
+def trained(run: RunDirectory, chunks: int, at_once: int) -> list[str]:
+    """Train, and tell from which chunk each event came."""
+    return [chunk.folder.name for chunk, _ in train(run, run.chunks(chunks), at_once)]
+
+
+def test_chunks_trained_one_at_a_time_end_as_those_trained_at_once(tmp_path: Path) -> None:
+    one_by_one, at_once = (run_in(tmp_path / name, steps=4) for name in ("one by one", "at once"))
+    told = trained(one_by_one, 2, at_once=1)
+    assert told == sorted(told)
+    assert {*told} == {*trained(at_once, 2, at_once=2)} == {"0-0", "1-1"}
+    for first, second in zip(one_by_one.chunks(2), at_once.chunks(2), strict=True):
+        expected, found = (read_tensors(chunk.trained)[0] for chunk in (first, second))
+        assert all(torch.equal(expected[name], found[name]) for name in expected)
+        assert [path.name for path in sorted((first.folder / "checkpoints").iterdir())] == [
+            f"{step:07d}.safetensors" for step in (1, 2, 3, 4)
+        ]
+    assert [(step, list(members)) for step, members, _ in at_once.checkpoints()] == [
+        (step, [member]) for step in (1, 2, 3, 4) for member in (0, 1)
+    ]
+    assert trained(at_once, 2, at_once=1) == []
+
+
+@given(steps=st.integers(1, 10**6))
+def test_checkpoints_end_with_the_last_step_and_grow_further_apart(steps: int) -> None:
+    kept = sorted(checkpoint_steps(steps))
+    assert kept[0] >= 1
+    assert kept[-1] == steps
+    assert len(kept) <= CHECKPOINTS
+    if steps >= 1000:
+        gaps = [later - earlier for earlier, later in pairwise([0, *kept])]
+        assert len(gaps) == CHECKPOINTS
+        assert all(less < more for less, more in pairwise(gaps))
+
+
+@given(members=st.integers(1, 40), cores=st.integers(1, 16), fitting=st.integers(0, 50))
+def test_a_plan_covers_all_members_and_what_is_at_work_fits(members: int, cores: int, fitting: int) -> None:
+    """As many at a time as there are cores, unless memory has no room for a member each."""
+    specs = (MLPSpec((4, 6, 1)), MLPSpec((40, 60, 1)))
+    run = RunDirectory(Path("nowhere"), RunConfig("l1norm", specs, members, 0, "cpu", Recipe(steps=1)))
+    each = MEMBER + specs[1].weight_count * memory.RECOMPUTED
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(memory, "_free", lambda _: fitting * each + each // 2)
+        patch.setattr(os, "sched_getaffinity", lambda _: set(range(cores)))
+        room = fitting_members(specs[1], RECOMPUTED)
+        count, at_once = plan(run)
+    assert room == max(fitting, 1)
+    chunks = run.chunks(count)
+    assert [member for chunk in chunks for member in chunk.members] == list(range(members))
+    largest = max(len(chunk.members) for chunk in chunks)
+    assert at_once * largest <= room
+    assert at_once == min(cores, members, room)
+    assert members > room // at_once * at_once or len(chunks) == at_once
+
+
+def test_a_gpu_has_one_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = RunConfig("l1norm", (MLPSpec((4, 6, 1)),), 9, 0, "cuda", Recipe(steps=1))
+    for room, count in ((9, 1), (5, 2), (1, 9)):
+        monkeypatch.setattr(memory, "_free", lambda _, room=room: room * (MEMBER + 30 * memory.RECOMPUTED))
+        assert plan(RunDirectory(tmp_path, config)) == (count, 1)
 
 
 NOISY = """

@@ -1,24 +1,32 @@
 """The trainer: members are independent, seeds decide every bit, a restored training goes on where it was saved."""
 
+import dataclasses
 from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor
 
 from hypergraph.errors import FileError
 from hypergraph.model.generator import Generator
 from hypergraph.spec import MLPSpec
 from hypergraph.streams import stream
 from hypergraph.training.recipe import Recipe
+from hypergraph.training.schedule import draw_wiring
 from hypergraph.training.trainer import Trainer
 from hypergraph_l1norm.task import L1Norm
 
 SPEC = MLPSpec((4, 6, 1))
+SEVERAL = (SPEC, MLPSpec((3, 5, 1)), MLPSpec((2, 3, 2, 1)))
 RECIPE = Recipe(steps=40, batch=32, opening=10)
 
 
-def trainer(members: list[int], seed: int = 0) -> Trainer:
-    return Trainer(L1Norm(), [SPEC], RECIPE, seed, members, torch.device("cpu"))
+def trainer(
+    members: list[int], seed: int = 0, specs: tuple[MLPSpec, ...] = (SPEC,), recipe: Recipe = RECIPE
+) -> Trainer:
+    return Trainer(L1Norm(), specs, recipe, seed, members, torch.device("cpu"))
 
 
 def train(one: Trainer, steps: int) -> Trainer:
@@ -79,8 +87,9 @@ def bytes_kept(recompute: bool) -> int:
     return sum(parts.values())
 
 
-def test_a_restored_training_continues_bit_for_bit(tmp_path: Path) -> None:
-    unbroken, broken, resumed = trainer([0, 1]), trainer([0, 1]), trainer([0, 1])
+@pytest.mark.parametrize("specs", [(SPEC,), SEVERAL], ids=["one network", "several"])
+def test_a_restored_training_continues_bit_for_bit(specs: tuple[MLPSpec, ...], tmp_path: Path) -> None:
+    unbroken, broken, resumed = (trainer([0, 1], specs=specs) for _ in range(3))
     train(unbroken, 20)
     train(broken, 11).save(tmp_path / "state.safetensors")
     resumed.restore(tmp_path / "state.safetensors")
@@ -98,6 +107,77 @@ def test_a_state_of_other_members_is_refused(tmp_path: Path) -> None:
     one.generator.save(tmp_path / "generator.safetensors")
     with pytest.raises(FileError, match="is no hypergraph-training file"):
         one.restore(tmp_path / "generator.safetensors")
+
+
+class Asked(L1Norm):
+    """Notes for which networks it was asked for samples."""
+
+    def __init__(self) -> None:
+        self.specs: list[MLPSpec] = []
+
+    def sample(self, spec: MLPSpec, batch: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+        self.specs.append(spec)
+        return super().sample(spec, batch, rng)
+
+
+def asked(members: list[int], seed: int = 0, steps: int = 12) -> list[list[MLPSpec]]:
+    """The network of each step and member."""
+    one = trainer(members, seed, SEVERAL)
+    task = one.task = Asked()
+    train(one, steps)
+    return [task.specs[step * len(members) :][: len(members)] for step in range(steps)]
+
+
+def test_every_step_draws_one_of_several_networks_for_all_members() -> None:
+    """And a member alone draws the same."""
+    together = asked([0, 5])
+    assert all(len(set(specs)) == 1 for specs in together)
+    assert [specs[0] for specs in together] == [specs[0] for specs in asked([5])]
+    assert {specs[0] for specs in together} == set(SEVERAL)
+    assert together != asked([0, 5], seed=1)
+
+
+def test_several_networks_are_trained_without_an_encoder_in_every_parameter() -> None:
+    one = trainer([0, 3], specs=SEVERAL)
+    assert not one.generator.has_encoder
+    assert one.generator.specs == SEVERAL
+    before = parameters(one)
+    for _ in range(5):
+        _, loss, kl = one.step()
+        assert kl.tolist() == [0, 0]
+        assert torch.isfinite(loss).all()
+    assert not any(torch.equal(tensor, before[name]) for name, tensor in parameters(one).items())
+
+
+def test_a_member_of_several_networks_equals_that_member_alone() -> None:
+    together, alone = trainer([0, 5, 2], specs=SEVERAL), trainer([5], specs=SEVERAL)
+    for _ in range(6):
+        beta, loss, _ = together.step()
+        beta_alone, loss_alone, _ = alone.step()
+        assert beta[1] == beta_alone[0]
+        torch.testing.assert_close(loss[1:2], loss_alone, rtol=1e-3, atol=1e-5)
+
+
+@given(seed=st.integers(0, 2**32), wiring=st.floats(0, 1))
+def test_a_wiring_is_that_of_the_recipe_or_the_members_own(seed: int, wiring: float) -> None:
+    told, untold = (dataclasses.replace(RECIPE, wiring=each) for each in (wiring, None))
+    drawn = [draw_wiring(untold, seed, member) for member in range(30)]
+    assert all(0 <= each <= 1 for each in drawn)
+    assert len(set(drawn)) == 30
+    assert min(drawn) < 0.3 < 0.7 < max(drawn)
+    assert [draw_wiring(told, seed, member) for member in range(3)] == [wiring] * 3
+
+
+@pytest.mark.parametrize("wiring", [0.0, 0.4, None])
+def test_members_start_from_their_wiring_whichever_others_are_beside_them(wiring: float | None) -> None:
+    recipe = dataclasses.replace(RECIPE, wiring=wiring)
+    together = parameters(trainer([0, 5, 2], recipe=recipe))
+    for place, member in enumerate([0, 5, 2]):
+        own = draw_wiring(recipe, 0, member)
+        expected = Generator.initial([SPEC], [stream(0, member, "initial")], [own]).pareto.state_dict()
+        assert all(torch.equal(tensor[place], expected[name][0]) for name, tensor in together.items())
+    fully = parameters(trainer([0, 5, 2]))
+    assert not torch.equal(together["bias3"], fully["bias3"])
 
 
 def test_training_lowers_the_loss() -> None:
