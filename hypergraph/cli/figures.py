@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from hypergraph.cli.console import Json, err, out, print_json
 from hypergraph.figures import NAMES
@@ -44,9 +43,7 @@ def figures(
     if json:
         print_json({"figures": files, "missing": missing})
         return
-    table = Table(box=None, pad_edge=False, show_header=False)
     for name, paths in files.items():
-        table.add_row(name, paths[0])
+        out.print(f"{name:>12}  {paths[0]}", soft_wrap=True)
     for name, reason in missing.items():
-        table.add_row(name, f"not drawn: {reason}")
-    out.print(table)
+        out.print(f"{name:>12}  not drawn: {reason}", soft_wrap=True)

@@ -63,7 +63,7 @@ def finish(run: RunDirectory, generator: Generator) -> dict[str, Any]:
         **run.config.to_fields(),
         "solved_loss": task.solved_loss,
         "algorithms": dict(classifier.colours) if classifier else {},
-        "networks": [_save(run, row) for row in _swept(run, generator, task, classifier)],
+        "networks": [_save(run, row, generator.has_encoder) for row in _swept(run, generator, task, classifier)],
         "figures": [],
         "analysis_seconds": None,
     }
@@ -93,19 +93,23 @@ def _swept(run: RunDirectory, generator: Generator, task: Task, classifier: Clas
     return sorted(found, key=lambda row: (row.beta, row.member))
 
 
-def _save(run: RunDirectory, row: Row) -> dict[str, Any]:
+def _save(run: RunDirectory, row: Row, encoder: bool) -> dict[str, Any]:
     path = run.networks / f"member{row.member}-beta{row.beta:.1e}.safetensors"
-    encoder = int(len(run.config.specs) == 1)
     metadata = {"task": run.config.task, "seed": run.config.seed, "member": row.member, "beta": row.beta}
-    row.network.save(path, {name: str(value) for name, value in {**metadata, "encoder": encoder}.items()})
+    row.network.save(path, {name: str(value) for name, value in {**metadata, "encoder": int(encoder)}.items()})
     values = {field.name: getattr(row, field.name) for field in dataclasses.fields(row) if field.name != "network"}
     return {**finite(values), "file": run.relative(path)}
 
 
 def _figures(run: RunDirectory) -> list[str]:
-    """Every figure that the run's data allow."""
+    """Every figure that the run's data allow; why others are missing is told."""
+    files: list[str] = []
     try:
-        drawn = draw(Material(run, err), NAMES)
-    except MissingDataError:
-        return []
-    return [run.relative(path) for _, paths in drawn if isinstance(paths, list) for path in paths]
+        for name, paths in draw(Material(run, err), NAMES):
+            if isinstance(paths, str):
+                err.print(f"figure {name} not drawn: {paths}", soft_wrap=True)
+            else:
+                files += map(run.relative, paths)
+    except MissingDataError as missing:
+        err.print(f"no figures: {missing}", soft_wrap=True)
+    return files

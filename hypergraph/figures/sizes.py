@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import math
 from collections.abc import Iterable, Sequence
 from statistics import mean
 
@@ -141,7 +142,7 @@ def _map(axes: Axes, rows: Sequence[Row], name: str, contours: Sequence[float]) 
     losses = np.full((len(inputs), len(hidden)), np.nan)
     for row in rows:
         losses[inputs.index(row["inputs"]), hidden.index(row["hidden"])] = row[name]
-    low = min(row[key] for row in rows for key in NORMALISATIONS)
+    low = min(row[key] for row in rows for key in NORMALISATIONS if 0 < row[key] < math.inf)
     image = axes.pcolormesh(edges(hidden), edges(inputs), losses, cmap="Greys", norm=LogNorm(low, SHADES * low))
     colours = [CONTOURS[min(n, 1)] for n in range(len(contours))]
     lines = axes.contour(hidden, inputs, losses, levels=list(contours), colors=colours, linewidths=1.5)

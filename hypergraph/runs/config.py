@@ -112,7 +112,7 @@ def _of(kind: type, fields: dict[str, Any], name: str) -> Any:
     if not isinstance(value, kind) or isinstance(value, bool):
         raise FileError(f"the configuration's {name} is {value!r}, not {kind.__name__}")
     if isinstance(value, (int, float)) and not 0 <= value < math.inf:
-        raise FileError(f"the configuration's {name} is {value}; it must not be negative")
+        raise FileError(f"the configuration's {name} is {value}; it must be finite and not negative")
     return value
 
 

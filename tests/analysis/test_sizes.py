@@ -79,7 +79,7 @@ def test_each_normalisation_forgives_what_it_should(generating) -> None:
 
 @pytest.mark.parametrize("spec", [TRAINED, LARGER, MLPSpec((2, 3, 1))])
 def test_losses_are_means_over_samples_of_the_decoder_alone(spec: MLPSpec) -> None:
-    """Written out from raw norms."""
+    """Other ones than those by which a member is chosen; losses written out from raw norms."""
     inputs, _ = L1Norm().sample(spec, module.TEST_INPUTS, stream(5, "test"))
     norms = inputs.double().abs().sum(1)
     expected: dict[str, list[float]] = {name: [] for name in NORMALISATIONS}

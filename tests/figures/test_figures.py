@@ -8,6 +8,7 @@ import math
 import shutil
 from collections import Counter
 from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from hypergraph.analysis.sweep import BETAS
 from hypergraph.cli import figures as command_module
 from hypergraph.engines.worker import checkpoint_steps
 from hypergraph.errors import FileError
-from hypergraph.figures import NAMES, catalogue
+from hypergraph.figures import NAMES
 from hypergraph.figures import sizes as sizes_module
 from hypergraph.figures.ablation import own_and_others
 from hypergraph.figures.catalogue import FIGURES, draw
@@ -54,8 +55,7 @@ def key(row: Row) -> tuple[int, float]:
 
 def drawn(folder: Path, *names: str) -> dict[str, list[Path] | str]:
     """Draw figures: of each, the files or the reason why there are none."""
-    found = draw(Material(RunDirectory.open(folder), Console(stderr=True)), names)
-    return dict(found)
+    return dict(draw(Material(RunDirectory.open(folder), Console(stderr=True)), names))
 
 
 def test_every_figure_is_in_the_catalogue_in_the_order_of_their_names() -> None:
@@ -73,7 +73,7 @@ def test_all_that_the_data_allow_is_drawn_and_the_rest_is_explained(
     told = json.loads(stdout)
     assert list(told["figures"]) == [name for name in NAMES if name not in ("sizes", "unseen")]
     assert set(told["missing"]) == {"sizes", "unseen"}
-    assert "was not trained on several networks" in told["missing"]["unseen"]
+    assert "no member" in told["missing"]["unseen"]
     assert "no member solves the task with its encoder ignored: the best loss is" in told["missing"]["sizes"]
     for name, paths in told["figures"].items():
         assert paths == [str(copied / "figures" / f"{name}{suffix}") for suffix in SUFFIXES]
@@ -202,13 +202,15 @@ def test_what_is_shuffled_and_what_is_cut_are_the_best_networks(run: tuple[Path,
         assert (float(row["beta"]), float(row["loss"]), float(row["kl"])) == (best["beta"], best["loss"], best["kl"])
         assert float(row["shuffled_loss"]) != best["loss"]
     cut = table(run[0], "ablation")
-    for label in {row["algorithm"] for row in cut}:
-        rows = [row for row in cut if row["algorithm"] == label]
-        assert {(int(row["ablated_input"]), int(row["input"])) for row in rows} == {
-            (one, other) for one in range(4) for other in range(4)
-        }
-        (place,) = {key(row) for row in rows}
-        assert result[place]["loss"] == min(n["loss"] for n in result.values() if n["algorithm"] == label)
+    chosen = {(row["algorithm"], *key(row)) for row in cut}
+    assert sorted((label, member) for label, member, _ in chosen) == sorted(
+        {(network["algorithm"], network["member"]) for network in result.values()}
+    )
+    for label, *place in chosen:
+        alike = [n["loss"] for n in result.values() if (n["algorithm"], n["member"]) == (label, place[0])]
+        assert result[tuple(place)]["loss"] == min(alike)
+        rows = [row for row in cut if (row["algorithm"], *key(row)) == (label, *place)]
+        assert [(int(row["ablated_input"]), int(row["input"])) for row in rows] == list(product(range(4), range(4)))
 
 
 def test_an_ablation_is_summed_up_by_the_median_of_its_own_and_the_worst_of_the_others() -> None:
@@ -273,7 +275,7 @@ def test_the_map_of_several_networks_spans_them_and_says_which_were_trained_on(
     for row in unseen:
         assert row["trained"] == (row["inputs"] in (4, 7))
         place = row["inputs"], row["hidden"]
-        assert place not in rows or row["own"] == rows[place]["own"]
+        assert place not in rows or row == rows[place]
 
 
 @pytest.mark.usefixtures("solved")
@@ -294,38 +296,44 @@ def test_of_several_networks_the_member_is_shown_that_is_best_on_average(several
     assert sum(shown) / 2 == pytest.approx(min(means))
 
 
-def test_numbers_that_are_not_finite_cost_no_figure(copied: Path) -> None:
-    """As the result writes them: null."""
+@pytest.mark.parametrize("lost", ["loss", "kl", "decoder_loss"])
+def test_networks_that_diverged_are_left_out(copied: Path, lost: str) -> None:
+    """A result tells what is not finite as null."""
     result = read_json(copied / "result.json")
-    for network in result["networks"][::2]:
-        network |= {"decoder_loss": None, "kl": None}
+    result["networks"][3][lost] = None
     write_json(copied / "result.json", result)
-    for name, paths in drawn(copied, "encoder", "rate").items():
-        assert isinstance(paths, list), (name, paths)
-    assert drawn(copied, "sizes")["sizes"].startswith("no member solves the task")  # type: ignore[union-attr]
+    material = Material(RunDirectory.open(copied), Console(stderr=True))
+    left = set(networks(copied)) - {key(result["networks"][3])}
+    assert [key(row) for row in FIGURES["rate"](material).rows] == sorted(left)
 
 
-def test_networks_that_diverged_are_left_out(copied: Path) -> None:
+def test_order_parameters_that_are_not_finite_are_left_out(copied: Path) -> None:
     result = read_json(copied / "result.json")
-    result["networks"][3]["loss"] = None
+    result["networks"][3]["order_parameters"]["assignment"] = None
     write_json(copied / "result.json", result)
-    assert isinstance(drawn(copied, "rate")["rate"], list)
-    lost = result["networks"][3]
-    assert {key(row) for row in table(copied, "rate")} == set(networks(copied)) - {(lost["member"], lost["beta"])}
+    assert all(isinstance(paths, list) for paths in drawn(copied, "order-space", "algorithms").values())
+    assert len(table(copied, "order-space")) == len(result["networks"]) - 1
 
 
-def test_a_figure_that_raises_costs_no_other(copied: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("written", [None, [], {}, {"networks": [{"loss": 1.0}]}, {"networks": "none"}])
+def test_a_result_that_is_none_is_refused_in_one_line(copied: Path, command: Command, written: object) -> None:
+    write_json(copied / "result.json", written)
+    status, stdout, stderr = command("figures", copied)
+    assert (status, stdout, stderr.count("\n")) == (1, "", 1)
+    assert f"{copied / 'result.json'} is no result of a run" in stderr
+
+
+@pytest.mark.parametrize("error", [ZeroDivisionError("of a plugin"), FileError("disk full")])
+def test_a_figure_that_raises_costs_no_other(
+    copied: Path, command: Command, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
     def broken(_: Material) -> None:
-        raise ZeroDivisionError("of a plugin")
+        raise error
 
-    def unwritable(_: Material) -> None:
-        raise FileError("disk full")
-
-    monkeypatch.setitem(catalogue.FIGURES, "phases", broken)
-    found = drawn(copied, "phases", "rate")
-    assert found["phases"] == "it raised ZeroDivisionError('of a plugin')"
-    assert isinstance(found["rate"], list)
-    monkeypatch.setitem(catalogue.FIGURES, "phases", unwritable)
-    found = drawn(copied, "phases", "rate")
-    assert found["phases"] == "disk full"
-    assert isinstance(found["rate"], list)
+    monkeypatch.setitem(FIGURES, "phases", broken)
+    (copied / "figures" / "rate.svg").unlink()
+    status, stdout, stderr = command("figures", copied, "--only", "phases", "--only", "rate")
+    assert (status, stdout, stderr.count("\n")) == (1, "", 1)
+    assert stderr.startswith("error: phases not drawn: ")
+    assert str(error) in stderr
+    assert (copied / "figures" / "rate.svg").exists()

@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 
 from hypergraph.errors import FileError
 from hypergraph.figures.outcomes import wilson
-from hypergraph.figures.sheet import Sheet, by_group, edges, grid, plotted
+from hypergraph.figures.sheet import PALETTE, Sheet, by_group, coloured, edges, grid, plotted
 
 SUFFIXES = (".svg", ".png")
 
@@ -120,3 +120,11 @@ def test_groups_keep_the_order_of_their_rows() -> None:
     rows = [{"member": member, "kind": kind, "n": n} for n, (member, kind) in enumerate([(2, "a"), (1, "b"), (2, "b")])]
     assert by_group(rows, "member") == {2: [rows[0], rows[2]], 1: [rows[1]]}
     assert list(by_group(rows, "member")) == [2, 1]
+
+
+@given(groups=st.lists(st.text(max_size=3), max_size=20))
+def test_every_group_has_a_colour_that_depends_on_no_order(groups: list[str]) -> None:
+    colours = coloured(groups)
+    assert list(colours) == sorted(set(groups))
+    assert colours == coloured(reversed(groups))
+    assert len(set(colours.values())) == min(len(colours), len(PALETTE))
