@@ -20,7 +20,7 @@ Member {member} of `{command}`, made with torch {torch}: {steps:,} steps, seed {
 
 """
 EVERY = 5
-"""The card shows every fifth price or size."""
+"""The card shows every fifth price or size, and every price at which the algorithm changes."""
 BY_PRICE = """\
 | beta | algorithm | loss | KL (nats) | loss, encoder ignored |
 |---|---|---|---|---|
@@ -63,8 +63,10 @@ def command(result: dict[str, Any]) -> str:
 
 def _by_price(result: dict[str, Any], member: int) -> Iterable[str]:
     networks = sorted((n for n in result["networks"] if n["member"] == member), key=lambda network: network["beta"])
-    row = "| {beta:.0e} | {algorithm} | {loss:.4f} | {kl:.1f} | {decoder_loss:.2f} |\n"
-    return BY_PRICE, *(row.format(**network) for network in networks[::EVERY])
+    row = "| {beta:.1e} | {algorithm} | {loss:.4f} | {kl:.1f} | {decoder_loss:.3g} |\n"
+    before = [None, *(network["algorithm"] for network in networks)]
+    shown = [n for place, n in enumerate(networks) if place % EVERY == 0 or n["algorithm"] != before[place]]
+    return BY_PRICE, *(row.format(**network) for network in shown)
 
 
 def _by_size(run: RunDirectory, member: int) -> Iterable[str]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -36,11 +38,14 @@ def order_space(material: Material) -> Sheet:
             for member, line in lines.items():
                 _line(axes, plane, line, colours[kinds[member]], material.classifier.colours)
             _frame(axes, plane, rows, material.classifier.boundaries)
-        counts = [f"{kind} ({list(kinds.values()).count(kind)})" for kind in colours]
-        handles = [
-            Line2D([], [], color=colour, label=text) for colour, text in zip(colours.values(), counts, strict=True)
-        ]
-        figure.legend(handles=handles, loc="outside lower center", ncols=3, title="from beta 1e-12 to beta 1 (members)")
+        counts = Counter(kinds.values())
+        handles = [Line2D([], [], color=colours[kind], label=f"{kind} ({counts[kind]})") for kind in colours]
+        seen = {label: material.classifier.colours[label] for label in dict.fromkeys(row["algorithm"] for row in rows)}
+        dots: dict[str, Any] = {"marker": "o", "linestyle": "none", "markersize": 4}
+        handles += [Line2D([], [], color=colour, label=label, **dots) for label, colour in seen.items()]
+        figure.legend(
+            handles=handles, loc="outside lower center", ncols=6, title="lines from beta 1e-12 to 1 (members)"
+        )
 
     return plotted(rows, (4.2 * min(len(planes), 3), 4.4 * -(-len(planes) // 3)), plot)
 
