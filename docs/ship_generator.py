@@ -58,7 +58,8 @@ def command(result: dict[str, Any]) -> str:
     options = [f"--preset {preset} --members {result['members']} --steps {recipe['steps']} --seed {result['seed']}"]
     if recipe["wiring"] != PRESETS[preset].wiring:
         options.append(f"--wiring {recipe['wiring']}")
-    return " ".join([f"hypergraph run {result['task']}", *options, *(f"--layers {size}" for size in sizes)])
+    layers = [f"--layers {size}" for size in sizes] if len(sizes) > 1 else []  # one alone is the task's own
+    return " ".join([f"hypergraph run {result['task']}", *options, *layers])
 
 
 def _by_price(result: dict[str, Any], member: int) -> Iterable[str]:

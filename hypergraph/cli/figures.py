@@ -44,6 +44,6 @@ def figures(
         print_json({"figures": files, "missing": missing})
         return
     for name, paths in files.items():
-        out.print(f"{name:>12}  {paths[0]}", soft_wrap=True)
+        out.print(f"{paths[0]}: {NAMES[name]}", soft_wrap=True)
     for name, reason in missing.items():
-        out.print(f"{name:>12}  not drawn: {reason}", soft_wrap=True)
+        out.print(f"{name} not drawn: {reason}", soft_wrap=True)

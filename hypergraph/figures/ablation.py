@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from matplotlib.colors import SymLogNorm
 from matplotlib.figure import Figure
@@ -51,9 +53,12 @@ def ablation(material: Material) -> Sheet:
             axes.set_xlabel("input whose error grows")
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         panels[0].set_ylabel("input whose strongest weight is cut")
-        figure.colorbar(image, ax=list(panels), label="growth of the squared error", pad=0.01)
+        decade = 10.0 ** math.floor(math.log10(largest)) if largest else 1.0
+        ticks = [-decade, -decade / 10, 0, decade / 10, decade]
+        bar = figure.colorbar(image, ax=list(panels), label="growth of the squared error", pad=0.01, ticks=ticks)
+        bar.ax.set_yticklabels([f"{tick:g}" for tick in ticks])
 
-    return plotted(rows, (1.5 + 3.2 * len(labels), 3.6), plot)
+    return plotted(rows, (1.5 + 3.2 * len(labels), 4.4), plot)
 
 
 def own_and_others(growth: Tensor) -> tuple[float, float]:

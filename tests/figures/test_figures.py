@@ -84,13 +84,12 @@ def test_all_that_the_data_allow_is_drawn_and_the_rest_is_explained(
 
 
 def test_figures_are_told_in_a_line_each(copied: Path, command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(command_module, "NAMES", {"rate": "", "sizes": ""})
+    monkeypatch.setattr(command_module, "NAMES", {"rate": "loss by KL", "sizes": ""})
     status, stdout, _ = command("figures", copied)
     assert status == 0
-    lines = [line.split(maxsplit=1) for line in stdout.splitlines()]
-    assert [name for name, _ in lines] == ["rate", "sizes"]
-    assert lines[0][1].strip() == str(copied / "figures" / "rate.svg")
-    assert lines[1][1].startswith("not drawn: no member solves the task with its encoder ignored: the best loss is")
+    drawn, missing = stdout.splitlines()
+    assert drawn == f"{copied / 'figures' / 'rate.svg'}: loss by KL"
+    assert missing.startswith("sizes not drawn: no member solves the task with its encoder ignored: the best loss is")
 
 
 def test_only_what_was_asked_for_is_drawn(copied: Path, command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
