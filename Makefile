@@ -31,7 +31,7 @@ docs: .venv/installed
 results: $(RUNS)
 	$(BIN)/python docs/results.py $^
 runs/results/paper: OPTIONS := --preset paper
-runs/results/sizes: OPTIONS := --preset paper --members 6 --layers 6-20:2,x3,1 --layers 24-48:8,x3,1
+runs/results/sizes: OPTIONS := --preset paper --members 2 --steps 60000 --layers 6-20:2,x3,1 --layers 24-48:8,x3,1
 $(RUNS): .venv/installed
 	grep -qs '"analysis_seconds": [0-9]' $@/result.json || $(BIN)/hypergraph run l1norm --out $@ \
 		$$(test -e $@/config.json && echo --resume || echo $(OPTIONS))

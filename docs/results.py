@@ -176,8 +176,8 @@ def runs(paths: Iterable[Path]) -> Iterator[tuple[object, ...]]:
     """What was trained, and how long it took."""
     for path in paths:
         result = load(path)
-        minutes = [f"{result[name] / 60:.0f} min" for name in ("training_seconds", "analysis_seconds")]
-        yield path.name, f"`{command(result)}`", result["members"], f"{result['recipe']['steps']:,}", *minutes
+        times = f"{result['training_seconds'] / 60:.0f} min", f"{result['analysis_seconds']:.0f} s"
+        yield path.name, f"`{command(result)}`", result["members"], f"{result['recipe']['steps']:,}", *times
 
 
 def fill(page: str, name: str, rows: Iterator[str]) -> str:
