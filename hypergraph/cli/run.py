@@ -119,9 +119,13 @@ KEPT_BY_SHIPPED = ("members", "steps", "layers", "preset", "wiring", "device")
 
 
 def _check_given(context: typer.Context, message: str, options: tuple[str, ...], otherwise: str) -> None:
-    given = [name for name in options if getattr(context.get_parameter_source(name), "name", "") == "COMMANDLINE"]
+    given = [f"--{name}" for name in options if _was_given(context, name)]
     if given:
         raise UsageError(f"{message} {' and '.join(given)}: leave them out, {otherwise}")
+
+
+def _was_given(context: typer.Context, name: str) -> bool:
+    return getattr(context.get_parameter_source(name), "name", "") == "COMMANDLINE"
 
 
 def _started(config: RunConfig, out: Path | None) -> RunDirectory:
