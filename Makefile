@@ -27,7 +27,7 @@ docs: .venv/installed
 		|| $(BIN)/hypergraph run l1norm --seed $$seed --out runs/docs/seed$$seed || exit 1; done
 	$(BIN)/python docs/default_runs.py $(SEEDS:%=runs/docs/seed%)
 
-# the runs that docs/results.md reports: hours; an interrupted one goes on
+# the runs that docs/results.md reports: an hour on two cores; an interrupted one goes on
 results: $(RUNS)
 	$(BIN)/python docs/results.py $^
 runs/results/paper: OPTIONS := --preset paper

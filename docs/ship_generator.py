@@ -54,9 +54,9 @@ def ship(run: RunDirectory, member: int, target: Path) -> None:
 def command(result: dict[str, Any]) -> str:
     """What to type for this run; ranges of networks are written out."""
     recipe, sizes = result["recipe"], [",".join(map(str, spec["sizes"])) for spec in result["specs"]]
-    (preset,) = [name for name, preset in PRESETS.items() if preset.rate == recipe["rate"]]
+    (preset,) = [name for name, preset in PRESETS.items() if preset.recipe.rate == recipe["rate"]]
     options = [f"--preset {preset} --members {result['members']} --steps {recipe['steps']} --seed {result['seed']}"]
-    if recipe["wiring"] != PRESETS[preset].wiring:
+    if recipe["wiring"] != PRESETS[preset].recipe.wiring:
         options.append(f"--wiring {recipe['wiring']}")
     layers = [f"--layers {size}" for size in sizes] if len(sizes) > 1 else []  # one alone is the task's own
     return " ".join([f"hypergraph run {result['task']}", *options, *layers])

@@ -84,9 +84,11 @@ def _config(
     seed: int,
     device: str,
 ) -> RunConfig:
+    from dataclasses import replace
+
     from hypergraph.memory import RECOMPUTED, check_memory
     from hypergraph.runs.config import RunConfig
-    from hypergraph.training.recipe import PRESETS, Recipe
+    from hypergraph.training.recipe import PRESETS
 
     if preset not in PRESETS:
         raise UsageError(f"unknown preset {preset!r}: there are {' and '.join(PRESETS)}")
@@ -97,8 +99,8 @@ def _config(
         if not spec.weight_count:
             raise UsageError("the masks leave no weight to generate")
     chosen = PRESETS[preset]
-    start = chosen.wiring if wiring is None else wiring
-    recipe = Recipe(steps or chosen.steps, rate=chosen.rate, wiring=start)
+    start = chosen.recipe.wiring if wiring is None else wiring
+    recipe = replace(chosen.recipe, steps=steps or chosen.recipe.steps, wiring=start)
     config = RunConfig(task, specs, members or chosen.members, seed, parse_device(device), recipe)
     check_memory(config.largest, 1, RECOMPUTED, config.device)
     return config

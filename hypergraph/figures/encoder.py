@@ -23,7 +23,7 @@ def encoder(material: Material) -> Sheet:
     rows = [
         {"outcome": material.outcomes[row["member"]]}
         | {name: row[name] for name in ("member", "beta", "algorithm", "loss", "decoder_loss")}
-        for row in sorted(material.networks, key=lambda row: (row["member"], row["beta"]))
+        for row in material.networks
     ]
     return _against(material, rows, "decoder_loss", ("loss with the encoder", "loss with the encoder ignored"))
 
@@ -36,7 +36,7 @@ def shuffle(material: Material) -> Sheet:
     material.need_encoder()
     generator, seed = material.generator, material.config.seed
     rows = []
-    for member, networks in sorted(by_group(material.networks, "member").items()):
+    for member, networks in by_group(material.networks, "member").items():
         best = min(networks, key=lambda row: row["loss"])
         dealt = shuffle_learned(generator.member(member), stream(seed, member, "shuffle"))
         network = generate(dealt, best["beta"], seed=seed, members=[member]).networks

@@ -5,19 +5,22 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterable, Sequence
 from functools import cached_property
+from statistics import mean
 from typing import TypeVar
 
 from rich.console import Console
 from rich.progress import track
 
 from hypergraph.analysis.phases import Phase, outcomes, phases_at
+from hypergraph.analysis.sizes import losses_at_size
 from hypergraph.errors import FileError
-from hypergraph.figures.sheet import MissingDataError, Row, coloured
+from hypergraph.figures.sheet import MissingDataError, Row, by_group, coloured
 from hypergraph.files import read_json
 from hypergraph.interfaces import UNKNOWN, Classifier, Task, Visualizer
 from hypergraph.model.generator import Generator
 from hypergraph.registry import TASKS, classifier_for, working_visualizers
 from hypergraph.runs.directory import RunDirectory
+from hypergraph.spec import MLPSpec
 from hypergraph.training.schedule import draw_wiring
 from hypergraph.weights import MLPWeights
 
@@ -114,6 +117,25 @@ class Material:
         recipe, seed = self.config.recipe, self.config.seed
         return {m: draw_wiring(recipe, seed, m) for m in range(self.config.members)} if recipe else {}
 
+    @cached_property
+    def best_without_encoder(self) -> Row:
+        """The row of the member that does best with its encoder ignored, at its best price.
+
+        Of a generator of several networks, the member that is best on average over these.
+        """
+        by_member = by_group(sorted(self.networks, key=lambda row: row["decoder_loss"]), "member")
+        candidates = [networks[0] for networks in by_member.values()]
+        specs = self.config.specs
+        if len(specs) == 1:
+            return candidates[0]
+        return min(candidates, key=lambda row: mean(self.losses_at_size(row, spec)["own"] for spec in specs))
+
+    def losses_at_size(self, row: Row, spec: MLPSpec) -> dict[str, float]:
+        """What the member of a row makes of `spec` at that row's price; see :mod:`hypergraph.analysis.sizes`."""
+        member, config = row["member"], self.config
+        one = self.generator.member(member)
+        return losses_at_size(one, row["beta"], self.task, spec, config.spec, seed=config.seed, member=member)
+
     def network(self, row: Row) -> MLPWeights:
         """The network of one row of the result. Raises FileError."""
         return MLPWeights.load(self.run.path / row["file"])[0]
@@ -125,7 +147,7 @@ class Material:
 
 
 def _networks(run: RunDirectory) -> list[Row]:
-    """The networks of a result that did not diverge. Raises FileError, MissingDataError."""
+    """The networks of a result that did not diverge, by member and beta. Raises FileError, MissingDataError."""
     if not run.result.is_file() or not run.generator.is_file():
         resume = f"hypergraph run {run.config.task} --resume --out {run.path}"
         raise FileError(f"{run.path} is not finished: go on with {resume}")
@@ -136,4 +158,4 @@ def _networks(run: RunDirectory) -> list[Row]:
     finite = [row for row in rows if None not in (row["loss"], row["kl"], row["decoder_loss"])]
     if not finite:
         raise MissingDataError(f"every network of {run.path} diverged")
-    return finite
+    return sorted(finite, key=lambda row: (row["member"], row["beta"]))

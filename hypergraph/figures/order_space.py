@@ -27,7 +27,7 @@ def order_space(material: Material) -> Sheet:
     rows = [
         {key: row[key] for key in ("member", "beta", "algorithm")}
         | {name: row["order_parameters"][name] for name in names}
-        for row in sorted(material.classified, key=lambda row: (row["member"], row["beta"]))
+        for row in material.classified
     ]
     lines = by_group(rows, "member")
     kinds = {member: f"{line[0]['algorithm']} to {line[-1]['algorithm']}" for member, line in lines.items()}

@@ -18,10 +18,8 @@ LEAST = 0.01
 def rate(material: Material) -> Sheet:
     """Loss against KL, one line per member over beta, each point in the colour of its algorithm."""
     material.need_encoder()
-    rows = [
-        {name: row[name] for name in ("member", "beta", "kl", "loss", "algorithm")}
-        for row in sorted(material.networks, key=lambda row: (row["member"], row["beta"]))
-    ]
+    names = ("member", "beta", "kl", "loss", "algorithm")
+    rows = [{name: row[name] for name in names} for row in material.networks]
     try:
         colours: dict[Any, str] = {**material.classifier.colours, None: UNCLASSIFIED}
     except MissingDataError:

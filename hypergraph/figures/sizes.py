@@ -6,7 +6,6 @@ import dataclasses
 import itertools
 import math
 from collections.abc import Iterable, Sequence
-from statistics import mean
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -14,10 +13,10 @@ from matplotlib.collections import QuadMesh
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
-from hypergraph.analysis.sizes import NORMALISATIONS, losses_at_size
+from hypergraph.analysis.sizes import NORMALISATIONS
 from hypergraph.errors import UsageError
 from hypergraph.figures.material import Material
-from hypergraph.figures.sheet import MissingDataError, Row, Sheet, by_group, edges, plotted
+from hypergraph.figures.sheet import MissingDataError, Row, Sheet, edges, plotted
 from hypergraph.memory import GENERATION, check_memory
 from hypergraph.spec import MLPSpec
 
@@ -34,9 +33,9 @@ SHADES = 100.0
 def sizes(material: Material) -> Sheet:
     """Figure 5: the map for the member that solves the task best with its encoder ignored, at its best price."""
     _need_sizes(material)
-    best = _best(material)
+    best = material.best_without_encoder
     pairs = list(itertools.product(*_spans(material.config.specs)))
-    rows = _measured(material, best, pairs)
+    rows = _measured(material, pairs)
     several = len(material.config.specs) > 1
     shown = {name: text for name, text in NORMALISATIONS.items() if not (several and name == "training")}
     stars = sorted({(spec.sizes[1], spec.sizes[0]) for spec in material.config.specs})
@@ -64,7 +63,7 @@ def unseen(material: Material) -> Sheet:
     known, widths = zip(*sorted((spec.sizes[0], spec.sizes[1]) for spec in specs), strict=True)
     between = range(known[0], known[-1] + 1)
     pairs = [(inputs, round(float(np.interp(inputs, known, widths)))) for inputs in between]
-    rows = _measured(material, _best(material), pairs)
+    rows = _measured(material, pairs)
 
     def plot(figure: Figure) -> None:
         axes = figure.subplots()
@@ -93,35 +92,19 @@ def _need_sizes(material: Material) -> None:
         raise MissingDataError(f"no member solves the task with its encoder ignored: the best loss is {lowest:.3f}")
 
 
-def _best(material: Material) -> Row:
-    """The row of the member to show; of a generator of several networks, the best on average over these."""
-    by_member = by_group(sorted(material.networks, key=lambda row: row["decoder_loss"]), "member")
-    candidates = [networks[0] for networks in by_member.values()]
-    specs = material.config.specs
-    if len(specs) == 1:
-        return candidates[0]
-    return min(candidates, key=lambda row: mean(_losses(material, row, spec)["own"] for spec in specs))
-
-
-def _measured(material: Material, best: Row, pairs: Sequence[tuple[int, int]]) -> list[Row]:
+def _measured(material: Material, pairs: Sequence[tuple[int, int]]) -> list[Row]:
     """A row for every pair of input and hidden sizes that the task and the memory allow."""
-    spec = material.config.spec
+    spec, best = material.config.spec, material.best_without_encoder
     rows: list[Row] = []
     for pair in material.track(pairs, "trying sizes"):
         other = dataclasses.replace(spec, sizes=(*pair, spec.sizes[-1]))
         row = {"member": best["member"], "beta": best["beta"], "inputs": pair[0], "hidden": pair[1]}
         try:
             check_memory(other, 1, GENERATION)
-            rows.append({**row, "trained": other in material.config.specs, **_losses(material, best, other)})
+            rows.append({**row, "trained": other in material.config.specs, **material.losses_at_size(best, other)})
         except UsageError:
             continue
     return rows
-
-
-def _losses(material: Material, best: Row, spec: MLPSpec) -> dict[str, float]:
-    member, config = best["member"], material.config
-    one = material.generator.member(member)
-    return losses_at_size(one, best["beta"], material.task, spec, config.spec, seed=config.seed, member=member)
 
 
 def _spans(specs: Sequence[MLPSpec]) -> tuple[list[int], list[int]]:

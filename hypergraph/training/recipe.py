@@ -26,13 +26,14 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Preset:
-    """How much to train, how fast, and from where; see :class:`Recipe`."""
+    """How many hypernetworks to train, and how."""
 
     members: int
-    steps: int
-    rate: float
-    wiring: float | None
+    recipe: Recipe
 
 
-PRESETS = {"quick": Preset(4, 10_000, 2e-3, wiring=1.0), "paper": Preset(33, 30_000, 1e-3, wiring=None)}
+PRESETS = {
+    "quick": Preset(4, Recipe(steps=10_000)),
+    "paper": Preset(33, Recipe(steps=30_000, rate=1e-3, wiring=None)),
+}
 """`quick` ends within ten minutes on two cores; `paper` has as many members as the paper, of every wiring."""
