@@ -1,15 +1,18 @@
 """What a plugin implements: Task, Classifier, Visualizer.
 
 A plugin subclasses one of these and names the class in an entry point of the group `hypergraph.tasks`,
-`hypergraph.classifiers` or `hypergraph.visualizers`. The class is called without arguments.
+`hypergraph.classifiers` or `hypergraph.visualizers`. The class is called without arguments; that of a task whose user
+sets options, with these.
 """
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -24,10 +27,26 @@ UNKNOWN = "unknown"
 """The label of a network that runs none of a classifier's algorithms."""
 
 
+@dataclass(frozen=True)
+class NoOptions:
+    """The options of a task that has none."""
+
+
 class Task(ABC):
-    """What the generated networks should compute."""
+    """What the generated networks should compute.
+
+    Attributes:
+        Options: a frozen dataclass whose fields, all with defaults, are what `hypergraph run --set field=value` sets.
+            They are of type bool, int, float, str, or a Literal of such. Its `__post_init__` raises ValueError for
+            values that cannot be.
+        options: an instance of it.
+    """
 
     api: ClassVar[int] = API
+    Options: ClassVar[type] = NoOptions
+
+    def __init__(self, options: Any = None) -> None:
+        self.options = self.Options() if options is None else options
 
     @property
     @abstractmethod
@@ -91,6 +110,21 @@ class Classifier(ABC):
     def classify(self, order_parameters: Mapping[str, Tensor]) -> list[str]:
         """One label per network, over the flattened axes of the order parameters."""
 
+    def confidence(self, order_parameters: Mapping[str, Tensor]) -> list[float]:
+        """How sure each label is, from 0 to 1, over the flattened axes of the order parameters.
+
+        This one is how far the nearest of :attr:`boundaries` lies from the network's order parameter, as a share of the
+        larger of the two: 0 on the boundary, 0.5 at half or twice of it. It is no probability. NaN where there are no
+        boundaries.
+        """
+        margins = [
+            [_margin(value, boundary) for value in order_parameters[name].flatten().tolist()]
+            for name, boundary in self.boundaries.items()
+            if name in order_parameters  # those that need a sibling may be left out
+        ]
+        count = next(iter(order_parameters.values())).numel()
+        return [min(network) for network in zip(*margins, strict=True)] if margins else [math.nan] * count
+
     def varieties(self, order_parameters: Mapping[str, Tensor]) -> list[str]:
         """As :meth:`classify`, in finer words where an algorithm comes in several forms; each form is drawn."""
         return self.classify(order_parameters)
@@ -118,6 +152,14 @@ class Classifier(ABC):
             kl: information in nats at the end, [beta].
         """
         return phases[-1][0]
+
+
+def _margin(value: float, boundary: float) -> float:
+    """How far apart two numbers are, as a share of the larger: from 0 to 1, and 1 where their signs differ."""
+    largest = max(abs(value), abs(boundary))
+    if math.isnan(value):
+        return 0.0
+    return min(abs(value - boundary) / largest, 1.0) if 0 < largest < math.inf else float(largest > 0)
 
 
 class Visualizer(ABC):

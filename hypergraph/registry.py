@@ -14,13 +14,14 @@ import logging
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, cast
 
 from importlib_metadata import EntryPoint, distribution, distributions
 
 from hypergraph.errors import PluginError, UsageError
+from hypergraph.options import make_options
 
 if TYPE_CHECKING:
     from hypergraph.interfaces import Classifier, Task, Visualizer
@@ -111,8 +112,8 @@ class Registry(Generic[P]):
         allowed = f" ({ALLOWED} is set and may hide others)" if ALLOWED in os.environ else ""
         return f"unknown {self.kind} {name!r}{guess}; installed: {', '.join(names) or 'none'}{allowed}"
 
-    def load(self, name: str) -> P:
-        """Import the plugin called `name` or `distribution/name` and call its class.
+    def load_class(self, name: str) -> type[P]:
+        """Import the class of the plugin called `name` or `distribution/name`.
 
         Raises:
             UnknownPluginError: no plugin has this name.
@@ -127,13 +128,25 @@ class Registry(Generic[P]):
         api = getattr(cls, "api", None)
         if api != interfaces.API:
             raise PluginLoadError("incompatible", f"{plugin} has api {api!r}, this hypergraph has {interfaces.API}")
-        with _naming(plugin):
-            return cast(P, cls())
+        return cast(type[P], cls)
+
+    def load(self, name: str, *arguments: object) -> P:
+        """Import the class of a plugin, as :meth:`load_class` does, and call it."""
+        cls = self.load_class(name)
+        with _naming(self.find(name)):
+            return cls(*arguments)
 
 
 TASKS: Registry[Task] = Registry("task", "Task")
 CLASSIFIERS: Registry[Classifier] = Registry("classifier", "Classifier")
 VISUALIZERS: Registry[Visualizer] = Registry("visualizer", "Visualizer")
+
+
+def load_task(name: str, options: Mapping[str, Any]) -> Task:
+    """Load a task with some of its options set. Raises as Registry.load, and UsageError for wrong options."""
+    if not options:
+        return TASKS.load(name)
+    return TASKS.load(name, make_options(TASKS.load_class(name).Options, options))
 
 
 def classifier_for(task: str) -> Classifier | None:

@@ -12,7 +12,7 @@ CORE = sorted((ROOT / "hypergraph").rglob("*.py"))
 SHIPPED = [*CORE, *sorted((ROOT / "tasks").rglob("*.py")), *sorted((ROOT / "plugins").rglob("*.py"))]
 LAYERS = [
     ["errors", "streams"],
-    ["spec", "files"],
+    ["spec", "files", "options"],
     ["graph", "weights", "memory"],
     ["model"],
     ["interfaces"],

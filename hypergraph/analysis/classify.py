@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from typing import NamedTuple
 
 from hypergraph.errors import SpecError
 from hypergraph.interfaces import Classifier
@@ -12,19 +12,31 @@ from hypergraph.weights import MLPWeights
 _log = logging.getLogger(__name__)
 
 
-def classify(
-    classifier: Classifier | None, networks: MLPWeights, sibling: MLPWeights | None = None
-) -> tuple[Sequence[str | None], list[dict[str, float]]]:
-    """A label (None where there is none) and the order parameters of each of `networks`, which lead with [network]."""
+class Verdict(NamedTuple):
+    """What a classifier says of one network.
+
+    Attributes:
+        algorithm: its label, None where no classifier knows such networks.
+        confidence: of that label, from 0 to 1, as Classifier.confidence defines it.
+        order_parameters: by name.
+    """
+
+    algorithm: str | None = None
+    confidence: float | None = None
+    order_parameters: dict[str, float] = {}  # noqa: RUF012, nobody writes to it
+
+
+def classify(classifier: Classifier | None, networks: MLPWeights, sibling: MLPWeights | None = None) -> list[Verdict]:
+    """One verdict for each of `networks`, which lead with [network]."""
     count = len(networks.weights[0])
     if classifier is None:
-        return [None] * count, [{}] * count
+        return [Verdict()] * count
     try:
         tensors = classifier.order_parameters(networks, sibling)
         values = [{name: float(tensor[index]) for name, tensor in tensors.items()} for index in range(count)]
-        return classifier.classify(tensors), values
+        return list(map(Verdict, classifier.classify(tensors), classifier.confidence(tensors), values))
     except SpecError:
-        return [None] * count, [{}] * count
+        return [Verdict()] * count
     except Exception as error:  # a broken plugin must not cost a training
         _log.warning("passed over: the classifier of %s raised %r", classifier.task, error)
-        return [None] * count, [{}] * count
+        return [Verdict()] * count

@@ -51,9 +51,9 @@ def phases_at(
     for beta in BETAS:
         sample = generate(generator, beta, seed=seed, members=members, spec=spec)
         losses = measure_loss(task, sample.networks, seed=seed, inputs=PHASE_INPUTS).tolist()
-        labels, _ = classify(classifier, sample.networks)
-        for member, label, loss, kl in zip(members, labels, losses, sample.kl.tolist(), strict=True):
-            yield Phase(member, step, beta, label or UNKNOWN, loss, kl)
+        verdicts = classify(classifier, sample.networks)
+        for member, verdict, loss, kl in zip(members, verdicts, losses, sample.kl.tolist(), strict=True):
+            yield Phase(member, step, beta, verdict.algorithm or UNKNOWN, loss, kl)
 
 
 def outcomes(classifier: Classifier, phases: Sequence[Phase]) -> dict[int, str]:

@@ -30,6 +30,7 @@ class Row:
         kl: information in the latents, in nats.
         decoder_loss: the loss of the network generated with the encoder ignored.
         algorithm: the classifier's label, None where no classifier knows such networks.
+        confidence: of that label, from 0 to 1.
         order_parameters: the classifier's, by name.
         network: the network itself.
     """
@@ -40,6 +41,7 @@ class Row:
     kl: float
     decoder_loss: float
     algorithm: str | None
+    confidence: float | None
     order_parameters: dict[str, float]
     network: MLPWeights
 
@@ -77,10 +79,10 @@ def _rows(
     sample, ignored, sibling = samples
     losses = measure_loss(task, sample.networks, seed=seed).tolist()
     decoder_losses = measure_loss(task, ignored.networks, seed=seed).tolist()
-    labels, parameters = classify(classifier, sample.networks, sibling.networks)
+    verdicts = classify(classifier, sample.networks, sibling.networks)
     return [
-        Row(member, beta, loss, kl, decoder_loss, label, values, sample.networks[index])
-        for index, (member, loss, kl, decoder_loss, label, values) in enumerate(
-            zip(members, losses, sample.kl.tolist(), decoder_losses, labels, parameters, strict=True)
+        Row(member, beta, loss, kl, decoder_loss, *verdict, sample.networks[index])
+        for index, (member, loss, kl, decoder_loss, verdict) in enumerate(
+            zip(members, losses, sample.kl.tolist(), decoder_losses, verdicts, strict=True)
         )
     ]

@@ -42,16 +42,21 @@ def _print(rows: list[dict[str, Any]], json: bool) -> None:
         print_json(rows)
         return
     table = Table(box=None, pad_edge=False)
-    for name in ("file", "task", "algorithm", "order parameters"):
+    for name in ("file", "task", "algorithm", "confidence", "order parameters"):
         table.add_column(name, overflow="fold")
     for row in rows:
         values = ", ".join(f"{name} {value:.3g}" for name, value in row["order_parameters"].items())
-        table.add_row(row["file"], row["task"], row["algorithm"], values)
+        table.add_row(row["file"], row["task"], row["algorithm"], _percent(row["confidence"]), values)
     out.print(table)
+
+
+def _percent(confidence: float | None) -> str:
+    return "" if confidence is None else f"{confidence:.0%}"
 
 
 def _classify(file: Path, task: str | None) -> dict[str, Any]:
     from hypergraph.errors import UsageError
+    from hypergraph.files import finite
     from hypergraph.weights import MLPWeights
 
     network, metadata = MLPWeights.load(file)
@@ -60,8 +65,15 @@ def _classify(file: Path, task: str | None) -> dict[str, Any]:
         raise UsageError(f"{file} does not say its task: name it with --task")
     tensors = (classifier := _classifier(name)).order_parameters(network)
     (label,) = classifier.classify(tensors)
+    (confidence,) = finite(classifier.confidence(tensors))
     values = {parameter: float(value) for parameter, value in tensors.items()}
-    return {"file": str(file), "task": name, "algorithm": label, "order_parameters": values}
+    return {
+        "file": str(file),
+        "task": name,
+        "algorithm": label,
+        "confidence": confidence,
+        "order_parameters": values,
+    }
 
 
 def _classifier(task: str) -> Classifier:

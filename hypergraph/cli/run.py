@@ -46,6 +46,10 @@ def run(
     pretrained: Annotated[
         bool, typer.Option("--pretrained", help="Train nothing: analyse the generators that come with the task.")
     ] = False,
+    options: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", envvar=None, help="An option of the task; may be repeated."),
+    ] = None,
     seed: Seed = 0,
     device: Device = "auto",
     out: Annotated[Path | None, typer.Option(help="The run's folder; runs/TASK/TIME if not given.")] = None,
@@ -64,7 +68,7 @@ def run(
         _check_given(context, "shipped generators have their own", KEPT_BY_SHIPPED, "or --pretrained")
         directory = _started(_shipped_config(task, seed), out)
     else:
-        directory = _started(_config(task, members, steps, layers, preset, wiring, seed, device), out)
+        directory = _started(_config(task, options, members, steps, layers, preset, wiring, seed, device), out)
     with directory.lock(), contextlib.redirect_stdout(sys.stderr):  # a plugin may print; stdout is for the result
         result = finish(directory, trained(directory))
     if json:
@@ -76,6 +80,7 @@ def run(
 
 def _config(
     task: str,
+    options: list[str] | None,
     members: int | None,
     steps: int | None,
     layers: list[str] | None,
@@ -87,12 +92,15 @@ def _config(
     from dataclasses import replace
 
     from hypergraph.memory import RECOMPUTED, check_memory
+    from hypergraph.options import read_options
+    from hypergraph.registry import load_task
     from hypergraph.runs.config import RunConfig
     from hypergraph.training.recipe import PRESETS
 
     if preset not in PRESETS:
         raise UsageError(f"unknown preset {preset!r}: there are {' and '.join(PRESETS)}")
-    plugin = TASKS.load(task)
+    fields = read_options(TASKS.load_class(task).Options, options or [])
+    plugin = load_task(task, fields)
     specs = parse_networks(layers, plugin.default_spec)
     for spec in specs:
         plugin.check_spec(spec)
@@ -101,7 +109,7 @@ def _config(
     chosen = PRESETS[preset]
     start = chosen.recipe.wiring if wiring is None else wiring
     recipe = replace(chosen.recipe, steps=steps or chosen.recipe.steps, wiring=start)
-    config = RunConfig(task, specs, members or chosen.members, seed, parse_device(device), recipe)
+    config = RunConfig(task, specs, members or chosen.members, seed, parse_device(device), recipe, fields)
     check_memory(config.largest, 1, RECOMPUTED, config.device)
     return config
 
@@ -114,14 +122,16 @@ def _shipped_config(task: str, seed: int) -> RunConfig:
     return RunConfig(task, (spec,), shipped_ensemble(task, spec).members, seed, "cpu", None)
 
 
-KEPT = ("members", "steps", "layers", "preset", "wiring", "pretrained", "seed", "device")
+FLAGS = {"options": "set"}
+"""Parameters whose option has another name."""
+KEPT = ("members", "steps", "layers", "preset", "wiring", "pretrained", "options", "seed", "device")
 """Options that a run is started with and keeps."""
-KEPT_BY_SHIPPED = ("members", "steps", "layers", "preset", "wiring", "device")
+KEPT_BY_SHIPPED = ("members", "steps", "layers", "preset", "wiring", "options", "device")
 """Options that make no sense for generators that come trained."""
 
 
 def _check_given(context: typer.Context, message: str, options: tuple[str, ...], otherwise: str) -> None:
-    given = [f"--{name}" for name in options if _was_given(context, name)]
+    given = [f"--{FLAGS.get(name, name)}" for name in options if _was_given(context, name)]
     if given:
         raise UsageError(f"{message} {' and '.join(given)}: leave them out, {otherwise}")
 

@@ -6,7 +6,8 @@ import dataclasses
 import json
 import math
 import platform
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import Any
 
@@ -28,6 +29,7 @@ class RunConfig:
         seed: every random number of the run follows from it.
         device: where the members are trained, as torch names it.
         recipe: how they are trained; None where the members are generators that the task ships.
+        options: of the task, those that were set.
     """
 
     task: str
@@ -36,6 +38,7 @@ class RunConfig:
     seed: int
     device: str
     recipe: Recipe | None
+    options: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def spec(self) -> MLPSpec:
@@ -73,6 +76,7 @@ class RunConfig:
                 seed=_of(int, fields, "seed"),
                 device=_of(str, fields, "device"),
                 recipe=None if fields["recipe"] is None else _recipe(fields["recipe"]),
+                options=_options(fields.get("options", {})),
             )
         except KeyError as error:
             raise FileError(f"the configuration lacks {error}") from None
@@ -86,8 +90,14 @@ def _specs(fields: object) -> tuple[MLPSpec, ...]:
     return tuple(MLPSpec.from_json(json.dumps(spec)) for spec in fields)
 
 
+def _options(fields: object) -> dict[str, Any]:
+    if not isinstance(fields, dict) or not all(isinstance(value, (bool, int, float, str)) for value in fields.values()):
+        raise FileError("the configuration's options are no table of plain values")
+    return fields
+
+
 def _recipe(fields: object) -> Recipe:
-    if not isinstance(fields, dict) or set(fields) != {field.name for field in dataclasses.fields(Recipe)}:
+    if not isinstance(fields, dict) or set(fields) != {known.name for known in dataclasses.fields(Recipe)}:
         raise FileError("the configuration's recipe has other fields than this release")
     return Recipe(
         steps=_count(fields, "steps"),

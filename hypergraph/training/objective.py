@@ -4,9 +4,13 @@ import torch
 from torch import Tensor
 
 
+FLOOR = 1e-12
+"""Keeps the objective finite where a loss comes down to zero, as a cross-entropy does; lost to rounding above 1e-4."""
+
+
 def objective(loss: Tensor, kl: Tensor, beta: Tensor) -> Tensor:
-    """log(L + beta * KL), each [member]; the KL in nats."""
-    return torch.log(loss + beta * kl)
+    """log(L + beta * KL), each [member]; the KL in nats. Finite down to 0."""
+    return torch.log(loss + beta * kl + FLOOR)
 
 
 def clip_per_member(gradients: list[Tensor], most: float) -> Tensor:

@@ -39,7 +39,8 @@ def test_a_phase_is_the_label_the_loss_and_the_kl_of_a_generated_network() -> No
     for beta in BETAS[::10]:
         sample = generate(GENERATOR, beta, seed=0, members=MEMBERS)
         found = [phase for phase in swept() if phase.beta == beta]
-        assert [phase.algorithm for phase in found] == classify(L1NormClassifier(), sample.networks)[0]
+        verdicts = classify(L1NormClassifier(), sample.networks)
+        assert [phase.algorithm for phase in found] == [verdict.algorithm for verdict in verdicts]
         losses = measure_loss(L1Norm(), sample.networks, seed=0, inputs=PHASE_INPUTS)
         torch.testing.assert_close(torch.tensor([phase.loss for phase in found]), losses)
         torch.testing.assert_close(torch.tensor([phase.kl for phase in found]), sample.kl)
