@@ -35,18 +35,18 @@ def test_the_weights_load_in_plain_torch(tmp_path: Path) -> None:
 
 
 def test_the_plugin_is_found_and_samples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "hypergraph_maximum.py").write_text(block("python", "class Maximum"))
-    info = tmp_path / "hypergraph_maximum-0.1.dist-info"
+    (tmp_path / "hypergraph_spread.py").write_text(block("python", "class Spread"))
+    info = tmp_path / "hypergraph_spread-0.1.dist-info"
     info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: hypergraph-maximum\nVersion: 0.1\n")
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: hypergraph-spread\nVersion: 0.1\n")
     header = '[project.entry-points."hypergraph.tasks"]'
     entry = block("toml", header).split(header)[1].replace('"', "")
     (info / "entry_points.txt").write_text(f"[hypergraph.tasks]\n{entry}")
     monkeypatch.syspath_prepend(tmp_path)
-    task = TASKS.load("maximum")
+    task = TASKS.load("spread")
     check_task(task)
     inputs, targets = task.sample(task.default_spec, 5, torch.Generator().manual_seed(0))
-    assert torch.equal(inputs.amax(1, keepdim=True), targets)
+    assert torch.equal(inputs.amax(1, keepdim=True) - inputs.amin(1, keepdim=True), targets)
 
 
 def test_links_point_at_files() -> None:

@@ -1,0 +1,55 @@
+"""What tells ways to multiply apart, over any leading axes of first layers [..., hidden, input].
+
+All are free of scale, do not depend on the order of the hidden neurons nor of the pairs, and are finite where the
+weights are. Inputs 2i and 2i + 1 are a pair.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def modularity(first: Tensor) -> Tensor:
+    """The share of the squared weights that neurons have in the pair that they read most. [..., hidden, input] -> [...]
+
+    1 where every neuron reads one pair; at least one over the number of pairs.
+    """
+    by_pair = first.square().unflatten(-1, (-1, 2)).sum(-1)
+    return _share(by_pair.amax(-1), by_pair.sum(-1))
+
+
+def symmetry(first: Tensor) -> Tensor:
+    """The share in the better fitting of the two subspaces, of sums and of differences. [..., hidden, input] -> [...]
+
+    1 where every neuron weighs the two inputs of each pair alike, or oppositely in every pair; 1/2 is the least.
+    """
+    sums, differences = _subspaces(first)
+    return _share(torch.maximum(sums, differences), sums + differences)
+
+
+def agreement(first: Tensor, second: Tensor) -> Tensor:
+    """How far sums are read out with plus and differences with minus: from -1 to 1, 0 at random.
+
+    [..., hidden, input] and [..., 1, hidden] -> [...]
+    """
+    sums, differences = _subspaces(first)
+    read = second.squeeze(-2)
+    return _share(read * (sums - differences), read.abs() * (sums + differences))
+
+
+def seed_dependence(first: Tensor, sibling: Tensor) -> Tensor:
+    """‖W - V‖² / (‖W‖² + ‖V‖²), V another sample of the same generator: 0 if equal, about 1 if unrelated."""
+    return _share((first - sibling).square().sum(-1), first.square().sum(-1) + sibling.square().sum(-1))
+
+
+def _subspaces(first: Tensor) -> tuple[Tensor, Tensor]:
+    """The squared length of each neuron's weights among sums and among differences: [..., hidden] each."""
+    left, right = first.unflatten(-1, (-1, 2)).unbind(-1)
+    return (left + right).square().sum(-1) / 2, (left - right).square().sum(-1) / 2
+
+
+def _share(part: Tensor, whole: Tensor) -> Tensor:
+    """Σ part / Σ whole over the last axis, 0 where there is nothing."""
+    total = whole.sum(-1)
+    return part.sum(-1) / total.clamp(min=torch.finfo(total.dtype).tiny)

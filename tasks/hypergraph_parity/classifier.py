@@ -1,0 +1,61 @@
+"""How a network computes a parity, told from its first layer alone."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+from torch import Tensor
+
+from hypergraph.interfaces import UNKNOWN, Classifier
+from hypergraph.weights import MLPWeights
+from hypergraph_parity.order_parameters import alignment, evenness, seed_dependence
+from hypergraph_parity.task import Parity
+
+COUNTING, PATTERNS = "counting", "patterns"
+EVEN = 0.95
+"""From this evenness on, neurons read every sign as much as any other. Random ones: 0.82 at most on average."""
+ALIGNED = 0.8
+"""From this alignment on, they all read the same sum. A list of patterns: 1 / n."""
+
+
+class ParityClassifier(Classifier):
+    """Counting: all first neurons read the same sum of signs. Patterns: each compares with a pattern of its own.
+
+    Whatever lies behind the first layer, and whether it answers right, is not looked at: a label says nothing about the
+    loss. tests/tasks/test_parity.py measures the clusters.
+    """
+
+    @property
+    def task(self) -> str:
+        return "parity"
+
+    @property
+    def colours(self) -> Mapping[str, str]:
+        return {COUNTING: "#2f6bd8", PATTERNS: "#e08a1e", UNKNOWN: "#8e8e93"}
+
+    def order_parameters(self, weights: MLPWeights, sibling: MLPWeights | None = None) -> dict[str, Tensor]:
+        Parity().check_spec(weights.spec)
+        first = weights.weights[0]
+        parameters = {"evenness": evenness(first), "alignment": alignment(first)}
+        if sibling is not None:
+            parameters["seed_dependence"] = seed_dependence(first, sibling.weights[0])
+        return parameters
+
+    def classify(self, order_parameters: Mapping[str, Tensor]) -> list[str]:
+        values = (order_parameters[name].flatten().tolist() for name in ("evenness", "alignment"))
+        return [_label(*network) for network in zip(*values, strict=True)]
+
+    @property
+    def planes(self) -> Sequence[tuple[str, str]]:
+        return (("evenness", "alignment"),)
+
+    @property
+    def boundaries(self) -> Mapping[str, float]:
+        return {"evenness": EVEN, "alignment": ALIGNED}
+
+
+def _label(even: float, aligned: float) -> str:
+    if not math.isfinite(even + aligned) or even < EVEN:
+        return UNKNOWN
+    return COUNTING if aligned >= ALIGNED else PATTERNS

@@ -1,0 +1,79 @@
+"""Two ways to tell a parity with one hidden layer: count the signs, or know every pattern by heart."""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import torch
+from torch import Tensor
+
+from hypergraph.errors import SpecError
+from hypergraph.spec import MLPSpec
+from hypergraph.weights import MLPWeights, activation
+from hypergraph_parity.task import DOUBT, Parity
+
+GAIN = 3.0
+"""Size of the first layer's weights: from here on swish bends as sharply as inputs two apart need."""
+LOGIT = math.log(1 / DOUBT - 1)
+"""What the best network answers."""
+MOST_INPUTS = 12
+"""Inputs whose patterns are still worth a list."""
+
+
+def counting(spec: MLPSpec, *, gain: float = GAIN, dtype: torch.dtype = torch.float32) -> MLPWeights:
+    """A zigzag in the sum of the inputs: n + 1 hidden neurons that read the same sum and differ by their biases.
+
+    Args:
+        spec: one hidden layer of more neurons than inputs; those left over are unused.
+        gain: size of the first layer's weights.
+        dtype: of the network; it is computed in float64.
+
+    Raises:
+        SpecError: where `spec` has no room for the algorithm.
+    """
+    inputs, hidden = _check(spec, spec.sizes[0] + 1)
+    sums = torch.arange(-inputs, inputs + 1, 2, dtype=torch.float64)
+    first, bias = torch.zeros(hidden, inputs, dtype=torch.float64), torch.zeros(hidden, dtype=torch.float64)
+    first[: inputs + 1], bias[: inputs + 1] = gain, -gain * (sums - 1)  # neuron k rises from below the k-th sum on
+    rising = activation(spec.activation)(gain * sums[:, None] + bias[: inputs + 1])
+    negatives = torch.arange(inputs, -1, -1)
+    wanted = torch.where(negatives % 2 == 0, LOGIT, -LOGIT).to(sums)
+    second = torch.zeros(1, hidden, dtype=torch.float64)
+    second[0, : inputs + 1] = torch.linalg.solve(rising, wanted)
+    return _network(spec, (first, second), (bias, bias.new_zeros(1)), dtype)
+
+
+def patterns(spec: MLPSpec, *, gain: float = GAIN, dtype: torch.dtype = torch.float32) -> MLPWeights:
+    """A hidden neuron for every one of the 2ⁿ⁻¹ patterns of positive product, that answers to this pattern alone.
+
+    Args and errors are those of :func:`counting`, but for the room that it needs.
+    """
+    inputs, hidden = _check(spec, 2 ** (min(spec.sizes[0], MOST_INPUTS) - 1))
+    all_signs = torch.tensor(list(itertools.product((-1.0, 1.0), repeat=inputs)), dtype=torch.float64)
+    positive = all_signs[all_signs.prod(1) > 0]
+    first, bias = torch.zeros(hidden, inputs, dtype=torch.float64), torch.zeros(hidden, dtype=torch.float64)
+    first[: len(positive)], bias[: len(positive)] = gain * positive, -gain * (inputs - 1)
+    answer = activation(spec.activation)(all_signs @ first.T + bias).sum(1)
+    columns = torch.stack([answer, torch.ones_like(answer)], dim=1)
+    factor, shift = torch.linalg.lstsq(columns, LOGIT * all_signs.prod(1, keepdim=True)).solution
+    second = torch.zeros(1, hidden, dtype=torch.float64)
+    second[0, : len(positive)] = factor
+    return _network(spec, (first, second), (bias, shift), dtype)
+
+
+def _check(spec: MLPSpec, fewest: int) -> tuple[int, int]:
+    """The inputs and hidden neurons of a spec that has room for an algorithm. Raises SpecError."""
+    Parity().check_spec(spec)
+    inputs, hidden = spec.sizes[:2]
+    if len(spec.sizes) != 3 or spec.skips or spec.masks or not spec.bias:
+        raise SpecError(f"the closed forms fill one hidden layer with biases, no skips and no masks, not {spec}")
+    if inputs > MOST_INPUTS:
+        raise SpecError(f"the closed forms are for at most {MOST_INPUTS} inputs, not {inputs}")
+    if hidden < fewest:
+        raise SpecError(f"this algorithm needs at least {fewest} hidden neurons for {inputs} inputs, not {hidden}")
+    return inputs, hidden
+
+
+def _network(spec: MLPSpec, weights: tuple[Tensor, ...], biases: tuple[Tensor, ...], dtype: torch.dtype) -> MLPWeights:
+    return MLPWeights(spec, weights, biases).map(lambda tensor: tensor.to(dtype))
