@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from hypergraph.model.generator import Generator
+from hypergraph.registry import TASKS
 from hypergraph.runs.directory import RunDirectory
+from hypergraph.spec import MLPSpec
 from hypergraph.training.recipe import PRESETS
 
 CARD = """\
@@ -53,12 +55,13 @@ def ship(run: RunDirectory, member: int, target: Path) -> None:
 
 def command(result: dict[str, Any]) -> str:
     """What to type for this run; ranges of networks are written out."""
-    recipe, sizes = result["recipe"], [",".join(map(str, spec["sizes"])) for spec in result["specs"]]
+    recipe, specs = result["recipe"], [MLPSpec.from_fields(spec) for spec in result["specs"]]
     (preset,) = [name for name, preset in PRESETS.items() if preset.recipe.rate == recipe["rate"]]
     options = [f"--preset {preset} --members {result['members']} --steps {recipe['steps']} --seed {result['seed']}"]
     if recipe["wiring"] != PRESETS[preset].recipe.wiring:
         options.append(f"--wiring {recipe['wiring']}")
-    layers = [f"--layers {size}" for size in sizes] if len(sizes) > 1 else []  # one alone is the task's own
+    own = specs == [TASKS.load(result["task"]).default_spec]
+    layers = [] if own else [f"--layers {spec}" for spec in specs]
     return " ".join([f"hypergraph run {result['task']}", *options, *layers])
 
 

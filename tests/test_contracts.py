@@ -16,7 +16,7 @@ LAYERS = [
     ["graph", "weights", "memory"],
     ["model"],
     ["interfaces"],
-    ["registry", "pretrained", "testing"],
+    ["registry", "pretrained", "testing", "scaffold"],
     ["training"],
     ["runs", "analysis"],
     ["engines", "figures"],

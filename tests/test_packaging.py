@@ -53,3 +53,19 @@ def test_the_wheel_works_elsewhere(tmp_path: Path) -> None:
     listed = run(clean / "bin" / "hypergraph", "plugins", "list", "--check", "--json", cwd=tmp_path)
     assert '"l1norm"' in listed
     assert '"broken"' not in listed
+    check_a_new_task(clean / "bin", options, tmp_path)
+
+
+def check_a_new_task(bin: Path, options: tuple[str, ...], folder: Path) -> None:
+    """A project that the installed command writes installs beside it, passes its tests, and runs to the figures."""
+    run(bin / "hypergraph", "plugins", "new", "task", "fresh", cwd=folder)
+    project = folder / "hypergraph-fresh"
+    build = (sys.executable, "-m", "pip", "wheel", *options, "--no-build-isolation", "-w", folder / "built", project)
+    run(*build, cwd=folder)
+    run(bin / "python", "-m", "pip", "install", *options, *(folder / "built").glob("*.whl"), cwd=folder)
+    run(bin / "python", "-m", "pytest", "-q", "tests", cwd=project)
+    run(bin / "hypergraph", "run", "fresh", "--steps", 20, "--members", 1, "--out", "made", cwd=folder)
+    network = folder / "made/networks/member0-beta1.0e+00.safetensors"
+    assert '"confidence"' in run(bin / "hypergraph", "classify", network, "--json", cwd=folder)
+    run(bin / "hypergraph", "draw", network, "--out", "net.svg", cwd=folder)
+    run(bin / "hypergraph", "figures", "made", "--only", "algorithms", "--only", "order-space", cwd=folder)

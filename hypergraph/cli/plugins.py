@@ -1,23 +1,46 @@
-"""`hypergraph plugins`: which plugins are installed, and whether they load."""
+"""`hypergraph plugins`: which plugins are installed, whether they load, and a project to begin a new one with."""
 
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.table import Table
 from rich.text import Text
 
-from hypergraph.cli.console import Json, complain, out, print_json
+from hypergraph.cli.console import Json, complain, err, out, print_json
 from hypergraph.registry import CLASSIFIERS, TASKS, VISUALIZERS, Plugin, PluginLoadError, Registry
 
 app = typer.Typer(no_args_is_help=True)
+new = typer.Typer(no_args_is_help=True)
+app.add_typer(new, name="new")
 
 
 @app.callback()
 def plugins() -> None:
-    """Show the installed plugins."""
+    """Show the installed plugins, or begin a new one."""
+
+
+@new.callback()
+def new_plugin() -> None:
+    """Write a project for a new plugin."""
+
+
+@new.command("task")
+def new_task(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="What users will type: small letters, digits and _.")],
+    out: Annotated[Path | None, typer.Option(help="The project's folder; hypergraph-NAME if not given.")] = None,
+) -> None:
+    """Write a project for a task: closed forms, classifier and tests of an example, to be changed into yours."""
+    from hypergraph import scaffold
+
+    folder = out or Path(f"hypergraph-{name}")
+    scaffold.new_task(name, folder)
+    if name in TASKS.names():
+        err.print(f"there is a task {name} already: this one will be hypergraph-{name}/{name}", soft_wrap=True)
+    err.print(f"wrote {folder}: cd {folder} && pip install -e . && hypergraph run {name}", soft_wrap=True)
 
 
 @app.command("list")

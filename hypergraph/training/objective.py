@@ -3,7 +3,6 @@
 import torch
 from torch import Tensor
 
-
 FLOOR = 1e-12
 """Keeps the objective finite where a loss comes down to zero, as a cross-entropy does; lost to rounding above 1e-4."""
 

@@ -1,1 +1,1 @@
-"""Products of disjoint pairs, summed: four neurons for each in closed form, and a classifier that recognises them."""
+"""Products of disjoint pairs, summed: three ways in closed form, and a classifier that tells them apart."""

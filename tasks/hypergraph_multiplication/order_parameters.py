@@ -1,7 +1,7 @@
 """What tells ways to multiply apart, over any leading axes of first layers [..., hidden, input].
 
 All are free of scale, do not depend on the order of the hidden neurons nor of the pairs, and are finite where the
-weights are. Inputs 2i and 2i + 1 are a pair.
+squared weights are. Inputs 2i and 2i + 1 are a pair.
 """
 
 from __future__ import annotations
@@ -36,6 +36,18 @@ def agreement(first: Tensor, second: Tensor) -> Tensor:
     sums, differences = _subspaces(first)
     read = second.squeeze(-2)
     return _share(read * (sums - differences), read.abs() * (sums + differences))
+
+
+def mirroring(first: Tensor) -> Tensor:
+    """How nearly each neuron has its opposite, weighed by squared weights. [..., hidden, input] -> [...]
+
+    1 where every row occurs with both signs, 0 where all rows are orthogonal. Of two rows, -w·w' over the longer's
+    square: a short row mirrors no long one.
+    """
+    strength = first.square().sum(-1)
+    longer = torch.maximum(strength[..., :, None], strength[..., None, :])
+    opposite = -(first @ first.mT) / longer.clamp(min=torch.finfo(first.dtype).tiny)
+    return _share(opposite.amax(-1) * strength, strength)
 
 
 def seed_dependence(first: Tensor, sibling: Tensor) -> Tensor:

@@ -23,7 +23,7 @@ class ParityClassifier(Classifier):
     """Counting: all first neurons read the same sum of signs. Patterns: each compares with a pattern of its own.
 
     Whatever lies behind the first layer, and whether it answers right, is not looked at: a label says nothing about the
-    loss. tests/tasks/test_parity.py measures the clusters.
+    loss, and a network that counts may well misread the count. tests/tasks/test_parity.py has them under noise.
     """
 
     @property
