@@ -14,14 +14,14 @@ LAYERS = [
     ["errors", "streams"],
     ["spec", "files", "options"],
     ["graph", "weights", "memory"],
-    ["model"],
+    ["model", "export"],
     ["interfaces"],
     ["registry", "pretrained", "testing", "scaffold"],
     ["training"],
     ["runs", "analysis"],
     ["engines", "figures"],
     ["cli"],
-    ["__main__"],
+    ["__main__", "notebook"],
 ]
 """Imports run downward only: from a later row to an earlier one, or within a row."""
 

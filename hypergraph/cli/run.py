@@ -66,9 +66,9 @@ def run(
         directory = _resumed(plugin.name, out)
     elif pretrained:
         _check_given(context, "shipped generators have their own", KEPT_BY_SHIPPED, "or --pretrained")
-        directory = _started(_shipped_config(task, seed), out)
+        directory = start_run(_shipped_config(task, seed), out)
     else:
-        directory = _started(_config(task, options, members, steps, layers, preset, wiring, seed, device), out)
+        directory = start_run(make_config(task, options, members, steps, layers, preset, wiring, seed, device), out)
     with directory.lock(), contextlib.redirect_stdout(sys.stderr):  # a plugin may print; stdout is for the result
         result = finish(directory, trained(directory))
     if json:
@@ -78,7 +78,7 @@ def run(
     err.print(f"Everything is in {directory.path}", soft_wrap=True)
 
 
-def _config(
+def make_config(
     task: str,
     options: list[str] | None,
     members: int | None,
@@ -89,6 +89,7 @@ def _config(
     seed: int,
     device: str,
 ) -> RunConfig:
+    """What :func:`run` was asked for, checked. Raises HypergraphError."""
     from dataclasses import replace
 
     from hypergraph.memory import RECOMPUTED, check_memory
@@ -140,7 +141,8 @@ def _was_given(context: typer.Context, name: str) -> bool:
     return getattr(context.get_parameter_source(name), "name", "") == "COMMANDLINE"
 
 
-def _started(config: RunConfig, out: Path | None) -> RunDirectory:
+def start_run(config: RunConfig, out: Path | None) -> RunDirectory:
+    """The new folder of a run; runs/TASK/TIME where none is named. Raises FileError, UsageError."""
     from datetime import datetime
 
     from hypergraph.runs.directory import RunDirectory

@@ -1,0 +1,41 @@
+"""One generated network for other tools: an exported program of torch, or a file in ONNX."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import torch
+from torch.export import Dim, ExportedProgram, export
+
+from hypergraph.errors import FileError, UsageError
+from hypergraph.weights import MLPWeights, activation
+
+NEEDED = ("onnx", "onnxscript")
+
+
+def to_program(network: MLPWeights) -> ExportedProgram:
+    """What `torch.export` makes of a single network: inputs [batch, input] -> outputs [batch, output], any batch."""
+    example = torch.zeros(2, network.spec.sizes[0], dtype=network.weights[0].dtype)
+    activation(network.spec.activation)  # found now, and kept: how it is looked up cannot be traced
+    return export(network.to_module(), (example,), dynamic_shapes=({0: Dim("batch")},))
+
+
+def to_onnx(network: MLPWeights, path: Path | str) -> None:
+    """Write a single network as ONNX, with an input `inputs` [batch, input] and an output `outputs` [batch, output].
+
+    Raises:
+        UsageError: the extra `onnx` is not installed.
+        FileError: the file cannot be written.
+    """
+    missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
+    if missing:
+        raise UsageError(f"ONNX needs {' and '.join(missing)}: pip install 'hypergraph-toolkit[onnx]'")
+    program = torch.onnx.export(
+        to_program(network), input_names=["inputs"], output_names=["outputs"], dynamo=True, verbose=False
+    )
+    assert program is not None  # it is None for the older exporter only
+    try:
+        program.save(path)
+    except OSError as error:
+        raise FileError(f"cannot write {path}: {error.strerror or error}") from None
