@@ -22,6 +22,7 @@ from hypergraph_multiplication.task import Multiplication, normalised_products
 GAIN = 0.3
 """Length of a first-layer row. The smaller, the nearer neurons are to squares, and the larger the read-out."""
 UNMIRRORED_GAIN = 0.05
+"""The same without mirrors: smaller, for the cubic part is left."""
 FIT_SAMPLES = 4096
 
 
@@ -85,7 +86,7 @@ def _mirrored(rows: Tensor) -> Tensor:
 def _fitted(spec: MLPSpec, rows: Tensor, bias: float, gain: float, dtype: torch.dtype) -> MLPWeights:
     """Neurons along rows [2, neuron, input] of sums and of differences; one factor and one shift are fitted."""
     inputs, hidden = spec.sizes[:2]
-    used, each = rows[0].numel() // inputs * 2, rows.shape[1]
+    each, used = rows.shape[1], 2 * rows.shape[1]
     first = torch.zeros(hidden, inputs, dtype=torch.float64)
     first[:used] = gain * rows.flatten(0, 1)
     signs, biases = torch.zeros(2, hidden, dtype=torch.float64)
