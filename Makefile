@@ -4,7 +4,9 @@ BIN := .venv/bin
 TORCH := 2.13.0
 RUNS := runs/results/paper runs/results/sizes
 
-.PHONY: run test lint bench docs results clean $(RUNS)
+TASKS := $(addprefix runs/tasks/,maximum maximum-deep maximum-shallow multiplication parity parity-deep parity-shallow)
+
+.PHONY: run test lint bench docs results tasks clean $(RUNS) $(TASKS)
 
 run: .venv/installed
 	$(BIN)/hypergraph run l1norm
@@ -34,6 +36,15 @@ runs/results/paper: OPTIONS := --preset paper
 runs/results/sizes: OPTIONS := --preset paper --members 2 --steps 60000 --layers 6-20:2,x3,1 --layers 24-48:8,x3,1
 $(RUNS): .venv/installed
 	grep -qs '"analysis_seconds": [0-9]' $@/result.json || $(BIN)/hypergraph run l1norm --out $@ \
+		$$(test -e $@/config.json && echo --resume || echo $(OPTIONS))
+
+# the runs that docs/tasks.md reports: ten minutes on two cores
+tasks: $(TASKS)
+	$(BIN)/python docs/tasks.py $^
+%-deep: OPTIONS := --layers 4,16,8,1
+%-shallow: OPTIONS := --layers 4,16,1
+$(TASKS): .venv/installed
+	grep -qs '"analysis_seconds": [0-9]' $@/result.json || $(BIN)/hypergraph run $(firstword $(subst -, ,$(@F))) --out $@ \
 		$$(test -e $@/config.json && echo --resume || echo $(OPTIONS))
 
 clean:
