@@ -46,12 +46,12 @@ def _print(rows: list[dict[str, Any]], json: bool) -> None:
         table.add_column(name, overflow="fold")
     for row in rows:
         values = ", ".join(f"{name} {value:.3g}" for name, value in row["order_parameters"].items())
-        table.add_row(row["file"], row["task"], row["algorithm"], _percent(row["confidence"]), values)
+        table.add_row(row["file"], row["task"], row["algorithm"], _shown(row["confidence"]), values)
     out.print(table)
 
 
-def _percent(confidence: float | None) -> str:
-    return "" if confidence is None else f"{confidence:.0%}"
+def _shown(confidence: float | None) -> str:
+    return "" if confidence is None else f"{confidence:.2f}"  # no percentage: it is no probability
 
 
 def _classify(file: Path, task: str | None) -> dict[str, Any]:
