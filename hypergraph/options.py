@@ -8,7 +8,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-from hypergraph.errors import UsageError
+from hypergraph.errors import PluginError, UsageError
 
 WORDS = {"true": True, "false": False}
 NAMES: dict[Any, str] = {bool: "true or false", int: "a whole number", float: "a finite number", str: "text"}
@@ -20,6 +20,7 @@ def read_options(kind: type, texts: Sequence[str]) -> dict[str, Any]:
 
     Raises:
         UsageError: naming the text that is no key=value, the field that `kind` lacks, or the type that would be right.
+        PluginError: the annotations of `kind` cannot be resolved.
     """
     values = {}
     for text in texts:
@@ -53,7 +54,10 @@ def _type(kind: type, name: str) -> Any:
         close = difflib.get_close_matches(name, names, 1)
         guess = f" (did you mean {close[0]}?)" if close else ""
         raise UsageError(f"unknown option {name!r}{guess}; the task has {', '.join(names) or 'none'}")
-    return get_type_hints(kind)[name]
+    try:
+        return get_type_hints(kind)[name]
+    except NameError as error:  # an annotation that only a type checker can read
+        raise PluginError(f"the types of {kind.__qualname__} cannot be read: {error}") from None
 
 
 def _read(wanted: Any, name: str, text: str) -> Any:

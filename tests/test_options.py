@@ -10,7 +10,7 @@ from typing import Literal
 
 import pytest
 
-from hypergraph.errors import FileError, UsageError
+from hypergraph.errors import FileError, PluginError, UsageError
 from hypergraph.options import make_options, read_options
 from hypergraph.registry import load_task
 from hypergraph.runs.config import RunConfig
@@ -75,6 +75,15 @@ def test_an_option_is_set_once() -> None:
 def test_values_of_other_types_are_refused(fields: dict[str, object]) -> None:
     with pytest.raises(UsageError, match="option"):
         make_options(Knobs, fields)
+
+
+def test_annotations_that_cannot_be_resolved_are_the_plugins_fault() -> None:
+    @dataclass(frozen=True)
+    class Unresolved:
+        count: Nowhere = 1  # type: ignore[name-defined]  # noqa: F821
+
+    with pytest.raises(PluginError, match=r"types of .*Unresolved cannot be read: name 'Nowhere' is not defined"):
+        read_options(Unresolved, ["count=1"])
 
 
 def test_what_the_dataclass_refuses_is_told() -> None:
