@@ -34,17 +34,16 @@ results: $(RUNS)
 	$(BIN)/python docs/results.py $^
 runs/results/paper: OPTIONS := --preset paper
 runs/results/sizes: OPTIONS := --preset paper --members 2 --steps 60000 --layers 6-20:2,x3,1 --layers 24-48:8,x3,1
-$(RUNS): .venv/installed
-	grep -qs '"analysis_seconds": [0-9]' $@/result.json || $(BIN)/hypergraph run l1norm --out $@ \
-		$$(test -e $@/config.json && echo --resume || echo $(OPTIONS))
 
 # the runs that docs/tasks.md reports: ten minutes on two cores
 tasks: $(TASKS)
 	$(BIN)/python docs/tasks.py $^
+$(RUNS): TASK := l1norm
+$(TASKS): TASK = $(firstword $(subst -, ,$(@F)))
 %-deep: OPTIONS := --layers 4,16,8,1
 %-shallow: OPTIONS := --layers 4,16,1
-$(TASKS): .venv/installed
-	grep -qs '"analysis_seconds": [0-9]' $@/result.json || $(BIN)/hypergraph run $(firstword $(subst -, ,$(@F))) --out $@ \
+$(RUNS) $(TASKS): .venv/installed
+	grep -qs '"analysis_seconds": [0-9]' $@/result.json || $(BIN)/hypergraph run $(TASK) --out $@ \
 		$$(test -e $@/config.json && echo --resume || echo $(OPTIONS))
 
 clean:

@@ -119,7 +119,20 @@ class Registry(Generic[P]):
             UnknownPluginError: no plugin has this name.
             PluginLoadError: the name is ambiguous, or the plugin is broken or incompatible.
         """
+        return self._import(self.find(name))
+
+    def load(self, name: str, options: Mapping[str, Any] | None = None) -> P:
+        """Import the class of a plugin, as :meth:`load_class` does, and call it; a task with some of its options set.
+
+        Raises UsageError too, for wrong options.
+        """
         plugin = self.find(name)
+        cls: Any = self._import(plugin)
+        arguments = [make_options(cls.Options, options)] if options else []
+        with _naming(plugin):
+            return cast(P, cls(*arguments))
+
+    def _import(self, plugin: Plugin) -> type[P]:
         interfaces = importlib.import_module("hypergraph.interfaces")
         with _naming(plugin):
             cls: Any = EntryPoint(plugin.name, plugin.value, self._group).load()
@@ -130,23 +143,10 @@ class Registry(Generic[P]):
             raise PluginLoadError("incompatible", f"{plugin} has api {api!r}, this hypergraph has {interfaces.API}")
         return cast(type[P], cls)
 
-    def load(self, name: str, *arguments: object) -> P:
-        """Import the class of a plugin, as :meth:`load_class` does, and call it."""
-        cls = self.load_class(name)
-        with _naming(self.find(name)):
-            return cls(*arguments)
-
 
 TASKS: Registry[Task] = Registry("task", "Task")
 CLASSIFIERS: Registry[Classifier] = Registry("classifier", "Classifier")
 VISUALIZERS: Registry[Visualizer] = Registry("visualizer", "Visualizer")
-
-
-def load_task(name: str, options: Mapping[str, Any]) -> Task:
-    """Load a task with some of its options set. Raises as Registry.load, and UsageError for wrong options."""
-    if not options:
-        return TASKS.load(name)
-    return TASKS.load(name, make_options(TASKS.load_class(name).Options, options))
 
 
 def classifier_for(task: str) -> Classifier | None:

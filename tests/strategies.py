@@ -1,4 +1,4 @@
-"""Random networks and random numbers for hypothesis."""
+"""Random networks and random numbers, for hypothesis and without."""
 
 from __future__ import annotations
 
@@ -10,10 +10,22 @@ from oracle import list_weights
 from torch import Tensor
 
 from hypergraph.spec import Connection, MLPSpec
+from hypergraph.weights import MLPWeights
 
 ACTIVATIONS = ("silu", "relu", "tanh", "gelu", "softplus")
 
 seeds = st.integers(0, 2**32 - 1)
+
+
+def rng(seed: int) -> torch.Generator:
+    """A stream of random numbers."""
+    return torch.Generator().manual_seed(seed)
+
+
+def noisy(network: MLPWeights, seed: int) -> MLPWeights:
+    """5 % noise on every weight."""
+    stream = rng(seed)
+    return network.map(lambda tensor: tensor * (1 + 0.05 * torch.randn(tensor.shape, generator=stream)))
 
 
 def normal(seed: int, *shape: int) -> Tensor:

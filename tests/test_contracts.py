@@ -11,8 +11,9 @@ ROOT = Path(__file__).parent.parent
 CORE = sorted((ROOT / "hypergraph").rglob("*.py"))
 SHIPPED = [*CORE, *sorted((ROOT / "tasks").rglob("*.py")), *sorted((ROOT / "plugins").rglob("*.py"))]
 LAYERS = [
-    ["errors", "streams"],
+    ["errors", "streams", "order_parameters"],
     ["spec", "files", "options"],
+    ["closed_forms"],
     ["graph", "weights", "memory"],
     ["model", "export"],
     ["interfaces"],

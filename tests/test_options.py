@@ -12,7 +12,7 @@ import pytest
 
 from hypergraph.errors import FileError, PluginError, UsageError
 from hypergraph.options import make_options, read_options
-from hypergraph.registry import load_task
+from hypergraph.registry import TASKS
 from hypergraph.runs.config import RunConfig
 from hypergraph.spec import MLPSpec
 from hypergraph.training.recipe import Recipe
@@ -128,10 +128,10 @@ def scaled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("scaled")
 def test_a_task_is_loaded_with_its_options() -> None:
-    assert load_task("scaled", {}).options.factor == 1.0
-    assert load_task("scaled", {"factor": 3}).options.factor == 3
+    assert TASKS.load("scaled", {}).options.factor == 1.0
+    assert TASKS.load("scaled", {"factor": 3}).options.factor == 3
     with pytest.raises(UsageError, match="unknown option 'facto'"):
-        load_task("scaled", {"facto": 3.0})
+        TASKS.load("scaled", {"facto": 3.0})
 
 
 @pytest.mark.usefixtures("scaled", "brief_baseline")

@@ -26,17 +26,20 @@ class Verdict(NamedTuple):
     order_parameters: dict[str, float] = {}  # noqa: RUF012, nobody writes to it
 
 
+def judge(classifier: Classifier, networks: MLPWeights, sibling: MLPWeights | None = None) -> list[Verdict]:
+    """One verdict for each of `networks`, which lead with [network]. Raises SpecError where it cannot classify them."""
+    tensors = classifier.order_parameters(networks, sibling)
+    values = [{name: float(tensor[index]) for name, tensor in tensors.items()} for index in range(networks.lead[0])]
+    return list(map(Verdict, classifier.classify(tensors), classifier.confidence(tensors), values))
+
+
 def classify(classifier: Classifier | None, networks: MLPWeights, sibling: MLPWeights | None = None) -> list[Verdict]:
-    """One verdict for each of `networks`, which lead with [network]."""
-    count = len(networks.weights[0])
-    if classifier is None:
-        return [Verdict()] * count
-    try:
-        tensors = classifier.order_parameters(networks, sibling)
-        values = [{name: float(tensor[index]) for name, tensor in tensors.items()} for index in range(count)]
-        return list(map(Verdict, classifier.classify(tensors), classifier.confidence(tensors), values))
-    except SpecError:
-        return [Verdict()] * count
-    except Exception as error:  # a broken plugin must not cost a training
-        _log.warning("passed over: the classifier of %s raised %r", classifier.task, error)
-        return [Verdict()] * count
+    """As :func:`judge`; empty verdicts where no classifier knows such networks, or it is broken."""
+    if classifier is not None:
+        try:
+            return judge(classifier, networks, sibling)
+        except SpecError:
+            pass
+        except Exception as error:  # a broken plugin must not cost a training
+            _log.warning("passed over: the classifier of %s raised %r", classifier.task, error)
+    return [Verdict()] * networks.lead[0]

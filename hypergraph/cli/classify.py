@@ -55,6 +55,7 @@ def _shown(confidence: float | None) -> str:
 
 
 def _classify(file: Path, task: str | None) -> dict[str, Any]:
+    from hypergraph.analysis.classify import judge
     from hypergraph.errors import UsageError
     from hypergraph.files import finite
     from hypergraph.weights import MLPWeights
@@ -63,17 +64,8 @@ def _classify(file: Path, task: str | None) -> dict[str, Any]:
     name = task or metadata.get("task")
     if name is None:
         raise UsageError(f"{file} does not say its task: name it with --task")
-    tensors = (classifier := _classifier(name)).order_parameters(network)
-    (label,) = classifier.classify(tensors)
-    (confidence,) = finite(classifier.confidence(tensors))
-    values = {parameter: float(value) for parameter, value in tensors.items()}
-    return {
-        "file": str(file),
-        "task": name,
-        "algorithm": label,
-        "confidence": confidence,
-        "order_parameters": values,
-    }
+    (verdict,) = judge(_classifier(name), MLPWeights.stack([network]))
+    return {"file": str(file), "task": name, **verdict._asdict(), "confidence": finite(verdict.confidence)}
 
 
 def _classifier(task: str) -> Classifier:

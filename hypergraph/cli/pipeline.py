@@ -23,7 +23,7 @@ from hypergraph.interfaces import Classifier, Task
 from hypergraph.memory import GENERATION, fitting_members
 from hypergraph.model.generator import Generator
 from hypergraph.pretrained import shipped_ensemble
-from hypergraph.registry import classifier_for, load_task
+from hypergraph.registry import TASKS, classifier_for
 from hypergraph.runs.directory import RunDirectory
 
 
@@ -58,7 +58,7 @@ def finish(run: RunDirectory, generator: Generator) -> dict[str, Any]:
     """Sweep beta, classify, save and draw the networks, and write the result. Raises FileError."""
     started = time.monotonic()
     settle_threads(run)
-    task, classifier = load_task(run.config.task, run.config.options), classifier_for(run.config.task)
+    task, classifier = TASKS.load(run.config.task, run.config.options), classifier_for(run.config.task)
     result = {
         **run.config.to_fields(),
         "solved_loss": task.solved_loss,

@@ -94,14 +94,13 @@ def make_config(
 
     from hypergraph.memory import RECOMPUTED, check_memory
     from hypergraph.options import read_options
-    from hypergraph.registry import load_task
     from hypergraph.runs.config import RunConfig
     from hypergraph.training.recipe import PRESETS
 
     if preset not in PRESETS:
         raise UsageError(f"unknown preset {preset!r}: there are {' and '.join(PRESETS)}")
-    fields = read_options(TASKS.load_class(task).Options, options or [])
-    plugin = load_task(task, fields)
+    fields = read_options(TASKS.load_class(task).Options, options) if options else {}
+    plugin = TASKS.load(task, fields)
     specs = parse_networks(layers, plugin.default_spec)
     for spec in specs:
         plugin.check_spec(spec)

@@ -20,7 +20,7 @@ from hypergraph.analysis.classify import classify
 from hypergraph.analysis.measure import generate, measure_loss
 from hypergraph.errors import FileError, HypergraphError
 from hypergraph.memory import needs_recompute
-from hypergraph.registry import classifier_for, load_task
+from hypergraph.registry import TASKS, classifier_for
 from hypergraph.runs.directory import Chunk, RunDirectory
 from hypergraph.training.trainer import Trainer
 
@@ -46,7 +46,7 @@ class Worker:
         if config.recipe is None:
             raise FileError(f"{run.path} is a run of shipped generators: there is nothing to train")
         self.chunk, self.config, self.steps = chunk, config, config.recipe.steps
-        self.task = load_task(config.task, config.options)
+        self.task = TASKS.load(config.task, config.options)
         self.classifier = classifier_for(config.task)
         device = torch.device(config.device)
         self.trainer = Trainer(self.task, config.specs, config.recipe, config.seed, chunk.members, device)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import torch
 
+from hypergraph.analysis.classify import judge
 from hypergraph.analysis.measure import measure_loss
 from hypergraph.figures.material import Material
 from hypergraph.figures.sheet import MissingDataError, Row, Sheet
@@ -58,11 +59,10 @@ def baseline(material: Material) -> Sheet:
 
 def _order_parameters(material: Material, network: MLPWeights) -> Row:
     try:
-        tensors = material.classifier.order_parameters(network)
+        (verdict,) = judge(material.classifier, MLPWeights.stack([network]))
     except MissingDataError:
         return {}
-    (label,) = material.classifier.classify(tensors)
-    return {"algorithm": label, **{name: float(value) for name, value in tensors.items()}}
+    return {"algorithm": verdict.algorithm, **verdict.order_parameters}
 
 
 def _drawn(material: Material, rows: list[Row], networks: Sequence[MLPWeights], titles: Sequence[str]) -> Sheet:

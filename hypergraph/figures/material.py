@@ -18,7 +18,7 @@ from hypergraph.figures.sheet import MissingDataError, Row, by_group, coloured
 from hypergraph.files import read_json
 from hypergraph.interfaces import UNKNOWN, Classifier, Task, Visualizer
 from hypergraph.model.generator import Generator
-from hypergraph.registry import classifier_for, load_task, working_visualizers
+from hypergraph.registry import TASKS, classifier_for, working_visualizers
 from hypergraph.runs.directory import RunDirectory
 from hypergraph.spec import MLPSpec
 from hypergraph.training.schedule import draw_wiring
@@ -43,7 +43,7 @@ class Material:
 
     def __init__(self, run: RunDirectory, console: Console) -> None:
         self.run, self.config, self.console = run, run.config, console
-        self.task: Task = load_task(run.config.task, run.config.options)
+        self.task: Task = TASKS.load(run.config.task, run.config.options)
         self.networks = _networks(run)
 
     @cached_property

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from hypergraph.errors import SpecError
 from hypergraph.interfaces import UNKNOWN, Classifier
+from hypergraph.order_parameters import seed_dependence
 from hypergraph.weights import MLPWeights
 from hypergraph_l1norm.order_parameters import (
     assigned_share,
@@ -16,7 +17,6 @@ from hypergraph_l1norm.order_parameters import (
     assignment,
     double_sidedness,
     one_signedness,
-    seed_dependence,
     strongest_connection,
     two_sided_assignment,
 )

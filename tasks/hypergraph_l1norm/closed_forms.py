@@ -14,6 +14,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from hypergraph.closed_forms import FIT_SAMPLES, fit_line, one_hidden_layer
 from hypergraph.errors import SpecError
 from hypergraph.spec import MLPSpec
 from hypergraph.weights import MLPWeights, activation
@@ -23,7 +24,6 @@ GAIN = 3.0
 """Strongest connection of the double-sided and pudding networks that hypernetworks generate (about 2.5 to 3.5)."""
 SPREAD = 2.0
 """Standard deviation of a convexity neuron's input: from 1.5 on swish has bent enough, and more lowers no loss."""
-FIT_SAMPLES = 4096
 
 
 def double_sided(spec: MLPSpec, *, gain: float = GAIN, dtype: torch.dtype = torch.float32) -> MLPWeights:
@@ -107,15 +107,11 @@ def convexity(
 def _check(spec: MLPSpec, fewest: int) -> tuple[int, int]:
     """The inputs and hidden neurons of a spec that has room for an algorithm. Raises SpecError."""
     L1Norm().check_spec(spec)
-    inputs, hidden = spec.sizes[0], spec.sizes[1]
-    if len(spec.sizes) != 3 or spec.skips or spec.masks or not spec.bias:
-        raise SpecError(f"the closed forms fill one hidden layer with biases, no skips and no masks, not {spec}")
+    one_hidden_layer(spec)
     far = torch.tensor([-1e6, 1e6], dtype=torch.float64)
     if not torch.allclose(activation(spec.activation)(far) / 1e6, far.sign().relu(), atol=1e-3):
         raise SpecError(f"from afar {spec.activation!r} does not look like a ReLU, as relu, silu and gelu do")
-    if hidden < fewest:
-        raise SpecError(f"this algorithm needs at least {fewest} hidden neurons for {inputs} inputs, not {hidden}")
-    return inputs, hidden
+    return one_hidden_layer(spec, fewest)
 
 
 def _fitted(spec: MLPSpec, first: Tensor, bias: Tensor, dtype: torch.dtype) -> MLPWeights:
@@ -124,8 +120,6 @@ def _fitted(spec: MLPSpec, first: Tensor, bias: Tensor, dtype: torch.dtype) -> M
     inputs = torch.randn(FIT_SAMPLES, spec.sizes[0], generator=rng, dtype=torch.float64)
     sums = activation(spec.activation)(inputs @ first.T + bias).sum(1)
     norms = normalised_norm(inputs).squeeze(1)
-    centred = sums - sums.mean()
-    factor = centred @ norms / centred.square().sum()
+    factor, shift = fit_line(sums, norms)
     second = factor.expand(1, spec.sizes[1])
-    shift = (norms.mean() - factor * sums.mean()).reshape(1)
     return MLPWeights(spec, (first, second), (bias, shift)).map(lambda tensor: tensor.to(dtype).contiguous())

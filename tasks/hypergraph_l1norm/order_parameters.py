@@ -1,7 +1,8 @@
 """What tells the algorithms apart, over any leading axes of first-layer matrices [..., hidden, input].
 
-α₁, α₂ and α₃ are the paper's (section 2.2). The three after them are ours: α₂ grows with the scale of a network and α₁
-divides by a median that depends on how many hidden neurons are left over, so neither holds at every size; these do.
+α₁ and α₂ are the paper's (section 2.2), as is α₃, which :mod:`hypergraph.order_parameters` has for every task. Those
+after them are ours: α₂ grows with the scale of a network and α₁ divides by a median that depends on how many hidden
+neurons are left over, so neither holds at every size; these do.
 All but α₂ are free of scale, none depends on the order of the neurons, and all are finite where the weights are: a
 denominator that is zero, or lost to rounding beside the strongest weight, counts as the least that is not.
 """
@@ -10,6 +11,8 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+
+from hypergraph.order_parameters import positive
 
 WEAK = 0.1
 """A neuron whose weights are weaker than this, beside the strongest neuron's, has no say in who dominates whom."""
@@ -25,21 +28,12 @@ def double_sidedness(weight: Tensor) -> Tensor:
     weaker = torch.minimum(-weight.amin(-2), weight.amax(-2)).amin(-1)
     sizes = weight.abs().flatten(-2)
     resolved = sizes.amax(-1) * torch.finfo(weight.dtype).eps
-    return weaker / _positive(torch.maximum(_median(sizes), resolved))
+    return weaker / positive(torch.maximum(_median(sizes), resolved))
 
 
 def strongest_connection(weight: Tensor) -> Tensor:
     """α₂ (equation 6): max_ij |W_ij|, in units of the weights. [..., hidden, input] -> [...]"""
     return weight.abs().amax((-2, -1))
-
-
-def seed_dependence(weight: Tensor, sibling: Tensor) -> Tensor:
-    """α₃ (equation 7): ‖W - V‖² / (‖W‖² + ‖V‖²), where V is another sample of the same generator.
-
-    0 for equal matrices, zeros included; about 1 for unrelated ones; at most 2. Two [..., hidden, input] -> [...]
-    """
-    distance = (weight - sibling).square().sum((-2, -1))
-    return distance / _positive(weight.square().sum((-2, -1)) + sibling.square().sum((-2, -1)))
 
 
 def assignment(weight: Tensor) -> Tensor:
@@ -65,7 +59,7 @@ def assigned_share(weight: Tensor) -> Tensor:
     """
     strength = weight.square().sum(-1)
     dominated = _dominance(weight).abs().amax(-1) >= DOMINATED
-    return (strength * dominated).sum(-1) / _positive(strength.sum(-1))
+    return (strength * dominated).sum(-1) / positive(strength.sum(-1))
 
 
 def assigned_sign(first: Tensor, second: Tensor) -> Tensor:
@@ -75,7 +69,7 @@ def assigned_sign(first: Tensor, second: Tensor) -> Tensor:
     [..., hidden, input], [..., 1, hidden] -> [...]
     """
     summed = first * second.mT * (_dominance(first).abs() >= DOMINATED)
-    return summed.sum((-2, -1)) / _positive(summed.abs().sum((-2, -1)))
+    return summed.sum((-2, -1)) / positive(summed.abs().sum((-2, -1)))
 
 
 def one_signedness(first: Tensor, second: Tensor) -> Tensor:
@@ -84,7 +78,7 @@ def one_signedness(first: Tensor, second: Tensor) -> Tensor:
     |Σ_j v_j ‖W_j‖| / Σ_j |v_j| ‖W_j‖, and 0 where nothing is summed. [..., hidden, input], [..., 1, hidden] -> [...]
     """
     summed = second.squeeze(-2) * first.square().sum(-1).sqrt()
-    return summed.sum(-1).abs() / _positive(summed.abs().sum(-1))
+    return summed.sum(-1).abs() / positive(summed.abs().sum(-1))
 
 
 def _dominance(weight: Tensor) -> Tensor:
@@ -94,7 +88,7 @@ def _dominance(weight: Tensor) -> Tensor:
     """
     squares = weight.square()
     strength = squares.sum(-1, keepdim=True)
-    share = squares / _positive(strength)
+    share = squares / positive(strength)
     others = (1 - share).clamp(min=torch.finfo(weight.dtype).eps) / max(weight.shape[-1] - 1, 1)
     strong = strength > WEAK**2 * strength.amax(-2, keepdim=True)
     return weight.sign() * (share / others).sqrt() * strong
@@ -104,7 +98,3 @@ def _median(values: Tensor) -> Tensor:
     """Over the last axis, the mean of the middle two where their number is even (torch's own takes the lower)."""
     count = values.shape[-1]
     return (values.kthvalue((count + 1) // 2).values + values.kthvalue(count // 2 + 1).values) / 2
-
-
-def _positive(denominator: Tensor) -> Tensor:
-    return denominator.clamp(min=torch.finfo(denominator.dtype).tiny)

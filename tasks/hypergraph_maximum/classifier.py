@@ -9,8 +9,9 @@ from torch import Tensor
 
 from hypergraph.errors import SpecError
 from hypergraph.interfaces import UNKNOWN, Classifier
+from hypergraph.order_parameters import seed_dependence
 from hypergraph.weights import MLPWeights
-from hypergraph_maximum.order_parameters import common, duels, seed_dependence, singles
+from hypergraph_maximum.order_parameters import common, duels, singles
 from hypergraph_maximum.task import Maximum
 
 TOURNAMENT, CONTRASTS, ONE_BY_ONE = "tournament", "contrasts", "one by one"
@@ -24,11 +25,11 @@ SINGLE = 0.93
 
 
 class MaximumClassifier(Classifier):
-    """Tournament: neurons compare two numbers. Contrasts: some with others, such as one with the
-    rest. One by one: they read one number each.
+    """Tournament: neurons compare two numbers. Contrasts: some with others. One by one: they read one number each.
 
-    A first layer that sees a shift of all numbers as a random one does is unknown. What lies behind the first layer is
-    not looked at: a label says nothing about the loss. tests/tasks/test_maximum.py has them under noise.
+    One number against the rest is a contrast. A first layer that sees a shift of all numbers as a random one does is
+    unknown. What lies behind the first layer is not looked at: a label says nothing about the loss.
+    tests/tasks/test_maximum.py has them under noise.
     """
 
     @property

@@ -5,36 +5,33 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from hypergraph.errors import SpecError
+from hypergraph.closed_forms import FIT_SAMPLES, one_hidden_layer
 from hypergraph.spec import MLPSpec
 from hypergraph.weights import MLPWeights, activation
 from hypergraph_maximum.task import Maximum, normalised_maximum
 
-FIT_SAMPLES = 4096
 THRESHOLDS = (-0.5, 0.5, 1.5)
 """Where the neurons of :func:`one_by_one` begin to rise, for want of more."""
 
 
-def tournament(*, bias: bool = True) -> MLPWeights:
+def tournament() -> MLPWeights:
     """max(a, b) = b + relu(a - b), twice over: the largest of four in two rounds. Exact, on a network 4,2,1,1.
 
     Skip connections carry what is not compared, so that a hidden neuron is a duel and nothing else: the winners of the
     first round are x_1 + relu(x_0 - x_1) and x_3 + relu(x_2 - x_3), and the second round adds relu of their difference.
     """
-    spec = MLPSpec((4, 2, 1, 1), "relu", bias, skips=((0, 2), (0, 3), (1, 3)))
-    duels = torch.tensor([[1.0, -1, 0, 0], [0, 0, 1, -1]])
+    spec = MLPSpec((4, 2, 1, 1), "relu", skips=((0, 2), (0, 3), (1, 3)))
+    mean, deviation = Maximum().normalisation(spec)
     weights = {
-        (0, 1): duels,
+        (0, 1): torch.tensor([[1.0, -1, 0, 0], [0, 0, 1, -1]]),
         (0, 2): torch.tensor([[0.0, 1, 0, -1]]),
         (1, 2): torch.tensor([[1.0, -1]]),
-        (0, 3): torch.tensor([[0.0, 0, 0, 1]]),
-        (1, 3): torch.tensor([[0.0, 1]]),
-        (2, 3): torch.tensor([[1.0]]),
+        (0, 3): torch.tensor([[0.0, 0, 0, 1]]) / deviation,
+        (1, 3): torch.tensor([[0.0, 1]]) / deviation,
+        (2, 3): torch.tensor([[1.0]]) / deviation,
     }
-    mean, deviation = Maximum().normalisation(spec)
-    last = {ends: weight / deviation if ends[1] == 3 else weight for ends, weight in weights.items()}
-    biases = (torch.zeros(2), torch.zeros(1), torch.tensor([-mean / deviation])) if bias else ()
-    return MLPWeights(spec, tuple(last[c.source, c.target] for c in spec.connections), biases)
+    biases = (torch.zeros(2), torch.zeros(1), torch.tensor([-mean / deviation]))
+    return MLPWeights(spec, tuple(weights[c.source, c.target] for c in spec.connections), biases)
 
 
 def contrasts(spec: MLPSpec, rng: torch.Generator, *, dtype: torch.dtype = torch.float32) -> MLPWeights:
@@ -51,7 +48,8 @@ def contrasts(spec: MLPSpec, rng: torch.Generator, *, dtype: torch.dtype = torch
     Raises:
         SpecError: where `spec` has no room for the algorithm.
     """
-    inputs, hidden = _check(spec, fewest=3)
+    Maximum().check_spec(spec)
+    inputs, hidden = one_hidden_layer(spec, fewest=3)
     first = torch.randn(hidden, inputs, generator=rng, dtype=torch.float64)
     first = first - first.mean(1, keepdim=True)
     first[:2] = torch.tensor([[1.0], [-1.0]], dtype=torch.float64) / inputs
@@ -64,22 +62,12 @@ def one_by_one(spec: MLPSpec, *, dtype: torch.dtype = torch.float32) -> MLPWeigh
     Neurons serve the inputs in turn, from one threshold after another. The read-out is fitted: at 4,16,1 the loss is
     0.19. Errors and arguments are those of :func:`contrasts`.
     """
-    inputs, hidden = _check(spec, fewest=spec.sizes[0])
+    Maximum().check_spec(spec)
+    inputs, hidden = one_hidden_layer(spec, fewest=spec.sizes[0])
     neurons = torch.arange(hidden)
     first = 2.0 * torch.eye(inputs, dtype=torch.float64)[neurons % inputs]
     thresholds = torch.tensor(THRESHOLDS, dtype=torch.float64)[(neurons // inputs) % len(THRESHOLDS)]
     return _fitted(spec, first, -2.0 * thresholds, dtype)
-
-
-def _check(spec: MLPSpec, fewest: int) -> tuple[int, int]:
-    """The inputs and hidden neurons of a spec that has room for an algorithm. Raises SpecError."""
-    Maximum().check_spec(spec)
-    if len(spec.sizes) != 3 or spec.skips or spec.masks or not spec.bias:
-        raise SpecError(f"this closed form fills one hidden layer with biases, no skips and no masks, not {spec}")
-    inputs, hidden = spec.sizes[:2]
-    if hidden < fewest:
-        raise SpecError(f"this algorithm needs at least {fewest} hidden neurons for {inputs} inputs, not {hidden}")
-    return inputs, hidden
 
 
 def _fitted(spec: MLPSpec, first: Tensor, bias: Tensor, dtype: torch.dtype) -> MLPWeights:

@@ -9,8 +9,9 @@ from torch import Tensor
 
 from hypergraph.errors import SpecError
 from hypergraph.interfaces import UNKNOWN, Classifier
+from hypergraph.order_parameters import seed_dependence
 from hypergraph.weights import MLPWeights
-from hypergraph_multiplication.order_parameters import agreement, mirroring, modularity, seed_dependence, symmetry
+from hypergraph_multiplication.order_parameters import agreement, mirroring, modularity, symmetry
 from hypergraph_multiplication.task import Multiplication
 
 FOUR_NEURONS, TWO_NEURONS, EIGENSPACES = "four neurons", "two neurons", "eigenspaces"

@@ -14,6 +14,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from hypergraph.closed_forms import FIT_SAMPLES, fit_line, one_hidden_layer
 from hypergraph.errors import SpecError
 from hypergraph.spec import MLPSpec
 from hypergraph.weights import MLPWeights, activation
@@ -23,7 +24,6 @@ GAIN = 0.3
 """Length of a first-layer row. The smaller, the nearer neurons are to squares, and the larger the read-out."""
 UNMIRRORED_GAIN = 0.05
 """The same without mirrors: smaller, for the cubic part is left."""
-FIT_SAMPLES = 4096
 
 
 def four_neurons(spec: MLPSpec, *, gain: float = GAIN, dtype: torch.dtype = torch.float32) -> MLPWeights:
@@ -94,8 +94,7 @@ def _fitted(spec: MLPSpec, rows: Tensor, bias: float, gain: float, dtype: torch.
     samples = torch.randn(FIT_SAMPLES, inputs, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     answers = activation(spec.activation)(samples @ first.T + biases) @ signs
     targets = normalised_products(samples).squeeze(1)
-    factor = (answers - answers.mean()) @ targets / (answers - answers.mean()).square().sum()
-    shift = (targets.mean() - factor * answers.mean()).reshape(1)
+    factor, shift = fit_line(answers, targets)
     network = MLPWeights(spec, (first, (factor * signs)[None]), (biases, shift))
     return network.map(lambda tensor: tensor.to(dtype))
 
@@ -111,8 +110,7 @@ def _bottom(name: str) -> float:
 
 def _check(spec: MLPSpec, fewest: int) -> None:
     Multiplication().check_spec(spec)
-    if len(spec.sizes) != 3 or spec.skips or spec.masks or not spec.bias:
-        raise SpecError(f"the closed forms fill one hidden layer with biases, no skips and no masks, not {spec}")
+    one_hidden_layer(spec)
     if spec.sizes[1] < fewest:
         raise SpecError(f"{spec.sizes[0] // 2} products need {fewest} hidden neurons here, not {spec.sizes[1]}")
     small = torch.tensor([-1e-2, 1e-2], dtype=torch.float64)

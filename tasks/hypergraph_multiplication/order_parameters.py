@@ -9,6 +9,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from hypergraph.order_parameters import share
+
 
 def modularity(first: Tensor) -> Tensor:
     """The share of the squared weights that neurons have in the pair that they read most. [..., hidden, input] -> [...]
@@ -16,7 +18,7 @@ def modularity(first: Tensor) -> Tensor:
     1 where every neuron reads one pair; at least one over the number of pairs.
     """
     by_pair = first.square().unflatten(-1, (-1, 2)).sum(-1)
-    return _share(by_pair.amax(-1), by_pair.sum(-1))
+    return share(by_pair.amax(-1), by_pair.sum(-1))
 
 
 def symmetry(first: Tensor) -> Tensor:
@@ -25,7 +27,7 @@ def symmetry(first: Tensor) -> Tensor:
     1 where every neuron weighs the two inputs of each pair alike, or oppositely in every pair; 1/2 is the least.
     """
     sums, differences = _subspaces(first)
-    return _share(torch.maximum(sums, differences), sums + differences)
+    return share(torch.maximum(sums, differences), sums + differences)
 
 
 def agreement(first: Tensor, second: Tensor) -> Tensor:
@@ -35,7 +37,7 @@ def agreement(first: Tensor, second: Tensor) -> Tensor:
     """
     sums, differences = _subspaces(first)
     read = second.squeeze(-2)
-    return _share(read * (sums - differences), read.abs() * (sums + differences))
+    return share(read * (sums - differences), read.abs() * (sums + differences))
 
 
 def mirroring(first: Tensor) -> Tensor:
@@ -47,21 +49,10 @@ def mirroring(first: Tensor) -> Tensor:
     strength = first.square().sum(-1)
     longer = torch.maximum(strength[..., :, None], strength[..., None, :])
     opposite = -(first @ first.mT) / longer.clamp(min=torch.finfo(first.dtype).tiny)
-    return _share(opposite.amax(-1) * strength, strength)
-
-
-def seed_dependence(first: Tensor, sibling: Tensor) -> Tensor:
-    """‖W - V‖² / (‖W‖² + ‖V‖²), V another sample of the same generator: 0 if equal, about 1 if unrelated."""
-    return _share((first - sibling).square().sum(-1), first.square().sum(-1) + sibling.square().sum(-1))
+    return share(opposite.amax(-1) * strength, strength)
 
 
 def _subspaces(first: Tensor) -> tuple[Tensor, Tensor]:
     """The squared length of each neuron's weights among sums and among differences: [..., hidden] each."""
     left, right = first.unflatten(-1, (-1, 2)).unbind(-1)
     return (left + right).square().sum(-1) / 2, (left - right).square().sum(-1) / 2
-
-
-def _share(part: Tensor, whole: Tensor) -> Tensor:
-    """Σ part / Σ whole over the last axis, 0 where there is nothing."""
-    total = whole.sum(-1)
-    return part.sum(-1) / total.clamp(min=torch.finfo(total.dtype).tiny)

@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 from torch import Tensor
 
 from hypergraph.interfaces import UNKNOWN, Classifier
+from hypergraph.order_parameters import seed_dependence
 from hypergraph.weights import MLPWeights
-from hypergraph_parity.order_parameters import alignment, evenness, seed_dependence
+from hypergraph_parity.order_parameters import alignment, evenness
 from hypergraph_parity.task import Parity
 
 COUNTING, PATTERNS = "counting", "patterns"

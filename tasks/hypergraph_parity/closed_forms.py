@@ -8,6 +8,7 @@ import math
 import torch
 from torch import Tensor
 
+from hypergraph.closed_forms import one_hidden_layer
 from hypergraph.errors import SpecError
 from hypergraph.spec import MLPSpec
 from hypergraph.weights import MLPWeights, activation
@@ -65,14 +66,10 @@ def patterns(spec: MLPSpec, *, gain: float = GAIN, dtype: torch.dtype = torch.fl
 def _check(spec: MLPSpec, fewest: int) -> tuple[int, int]:
     """The inputs and hidden neurons of a spec that has room for an algorithm. Raises SpecError."""
     Parity().check_spec(spec)
-    inputs, hidden = spec.sizes[:2]
-    if len(spec.sizes) != 3 or spec.skips or spec.masks or not spec.bias:
-        raise SpecError(f"the closed forms fill one hidden layer with biases, no skips and no masks, not {spec}")
+    inputs, _ = one_hidden_layer(spec)
     if inputs > MOST_INPUTS:
         raise SpecError(f"the closed forms are for at most {MOST_INPUTS} inputs, not {inputs}")
-    if hidden < fewest:
-        raise SpecError(f"this algorithm needs at least {fewest} hidden neurons for {inputs} inputs, not {hidden}")
-    return inputs, hidden
+    return one_hidden_layer(spec, fewest)
 
 
 def _network(spec: MLPSpec, weights: tuple[Tensor, ...], biases: tuple[Tensor, ...], dtype: torch.dtype) -> MLPWeights:

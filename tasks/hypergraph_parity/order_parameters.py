@@ -9,6 +9,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from hypergraph.order_parameters import positive
+
 
 def evenness(first: Tensor) -> Tensor:
     """How equal in size a neuron's weights are: 1 if all are, 1/n if one stands alone. [..., hidden, input] -> [...]
@@ -16,7 +18,7 @@ def evenness(first: Tensor) -> Tensor:
     Strong neurons count more. Of normal weights about 2/π.
     """
     total = first.square().sum((-2, -1))
-    return (first.abs().sum(-1).square().sum(-1) / first.shape[-1]) / _positive(total)
+    return (first.abs().sum(-1).square().sum(-1) / first.shape[-1]) / positive(total)
 
 
 def alignment(first: Tensor) -> Tensor:
@@ -26,15 +28,5 @@ def alignment(first: Tensor) -> Tensor:
     """
     finite = first.isfinite().all(-1).all(-1)
     squares = torch.linalg.svdvals(first.nan_to_num(0, 0, 0)).square()
-    share = squares[..., 0] / _positive(squares.sum(-1))
-    return torch.where(finite, share, torch.nan)
-
-
-def seed_dependence(first: Tensor, sibling: Tensor) -> Tensor:
-    """‖W - V‖² / (‖W‖² + ‖V‖²), V another sample of the same generator: 0 if equal, about 1 if unrelated."""
-    distance = (first - sibling).square().sum((-2, -1))
-    return distance / _positive(first.square().sum((-2, -1)) + sibling.square().sum((-2, -1)))
-
-
-def _positive(denominator: Tensor) -> Tensor:
-    return denominator.clamp(min=torch.finfo(denominator.dtype).tiny)
+    leading = squares[..., 0] / positive(squares.sum(-1))
+    return torch.where(finite, leading, torch.nan)

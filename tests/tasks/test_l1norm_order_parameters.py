@@ -8,11 +8,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hypergraph.order_parameters import seed_dependence
 from hypergraph_l1norm.order_parameters import (
     assignment,
     double_sidedness,
     one_signedness,
-    seed_dependence,
     strongest_connection,
     two_sided_assignment,
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from strategies import noisy, rng
 
 from hypergraph.errors import SpecError
 from hypergraph.interfaces import UNKNOWN
@@ -16,16 +17,6 @@ from hypergraph_maximum.task import Maximum, moments
 
 TASK, CLASSIFIER = Maximum(), MaximumClassifier()
 SPECS = [MLPSpec((n, k * n, 1), activation) for n in (4, 6, 8) for k in (4, 6) for activation in ("silu", "relu")]
-
-
-def rng(seed: int) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
-
-
-def noisy(network: MLPWeights, seed: int) -> MLPWeights:
-    """5 % noise on every weight."""
-    stream = rng(seed)
-    return network.map(lambda tensor: tensor * (1 + 0.05 * torch.randn(tensor.shape, generator=stream)))
 
 
 def label(network: MLPWeights) -> str:

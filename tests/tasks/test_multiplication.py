@@ -9,6 +9,7 @@ from functools import cache, partial
 
 import pytest
 import torch
+from strategies import rng
 from torch import Tensor
 
 from hypergraph.errors import SpecError
@@ -27,10 +28,6 @@ TASK, CLASSIFIER = Multiplication(), MultiplicationClassifier()
 SIZES = [(inputs, width * inputs, 1) for inputs in (4, 6, 8, 16) for width in (2, 3, 6)]
 SPECS = [MLPSpec(sizes, activation) for sizes in SIZES for activation in ("silu", "gelu")]
 COPIES = 20
-
-
-def rng(seed: int) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
 
 
 def turned(spec: MLPSpec, seed: int = 0, *, gain: float = GAIN, dtype: torch.dtype = torch.float32) -> MLPWeights:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import pytest
 import torch
+from strategies import noisy, rng
 
 from hypergraph.errors import SpecError
 from hypergraph.interfaces import UNKNOWN
@@ -27,16 +28,6 @@ SPECS = [
 ]
 Form = Callable[[MLPSpec], MLPWeights]
 each_spec = pytest.mark.parametrize("spec", SPECS, ids=lambda spec: f"{spec} {spec.activation}")
-
-
-def rng(seed: int) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
-
-
-def noisy(network: MLPWeights, seed: int) -> MLPWeights:
-    """5 % noise on every weight."""
-    stream = rng(seed)
-    return network.map(lambda tensor: tensor * (1 + 0.05 * torch.randn(tensor.shape, generator=stream)))
 
 
 def label(network: MLPWeights) -> str:
