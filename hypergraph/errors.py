@@ -1,10 +1,25 @@
 """The errors a user can cause and mend. Each message is one line: what was wrong, where, what would be right."""
 
+MOST_LETTERS = 2_000
+"""Of a message; what comes after them is cut off."""
+
+
+def printable(text: str) -> str:
+    """One line that cannot steer a terminal, whatever `text` holds."""
+    return "".join(letter if letter.isprintable() else "?" for letter in " ".join(text.split()))
+
 
 class HypergraphError(Exception):
-    """The base of all errors that the command line prints without a traceback. Exit status 1."""
+    """The base of all errors that the command line prints without a traceback. Exit status 1.
+
+    Messages quote names from files that strangers wrote, so each is made one printable line here.
+    """
 
     exit_code = 1
+
+    def __init__(self, message: str) -> None:
+        line = printable(message)
+        super().__init__(line if len(line) <= MOST_LETTERS else line[:MOST_LETTERS] + "…")
 
 
 class UsageError(HypergraphError):

@@ -9,7 +9,7 @@ import torch
 from torch.export import Dim, ExportedProgram, export
 
 from hypergraph.errors import FileError, UsageError
-from hypergraph.weights import MLPWeights, activation
+from hypergraph.weights import MLPWeights
 
 NEEDED = ("onnx", "onnxscript")
 
@@ -17,7 +17,6 @@ NEEDED = ("onnx", "onnxscript")
 def to_program(network: MLPWeights) -> ExportedProgram:
     """What `torch.export` makes of a single network: inputs [batch, input] -> outputs [batch, output], any batch."""
     example = torch.zeros(2, network.spec.sizes[0], dtype=network.weights[0].dtype)
-    activation(network.spec.activation)  # found now, and kept: how it is looked up cannot be traced
     return export(network.to_module(), (example,), dynamic_shapes=({0: Dim("batch")},))
 
 

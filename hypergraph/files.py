@@ -10,11 +10,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import psutil
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
 from hypergraph.errors import FileError
+from hypergraph.reading import check_regular, parse_json, read_text
+
+MOST_HEADER = 2**24
+"""Bytes of the header of a safetensors file; reading it takes up to 30 times as many."""
+MOST_TENSORS = 20_000
+"""Of a file: weights and biases of all the connections that a spec may have."""
 
 
 def make_folder(path: Path) -> None:
@@ -74,12 +81,11 @@ def write_json(path: Path, value: object) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """Read a JSON file. Raises FileError."""
+    """Read a JSON file. Raises FileError; where it is too large or nested too deeply too."""
+    text = read_text(path)
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise FileError(f"cannot read {path}: {error.strerror or error}") from None
-    except (ValueError, RecursionError) as error:
+        return parse_json(text)
+    except ValueError as error:
         raise FileError(f"{path} is not JSON: {error}") from None
 
 
@@ -99,14 +105,31 @@ def check_format(path: Path, metadata: Mapping[str, str], name: str, version: st
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """Read the tensors and the metadata of a safetensors file. Raises FileError where it is not a whole one."""
+    """Read the tensors and the metadata of a safetensors file.
+
+    Raises:
+        FileError: where it is not a whole one, or one that does not fit in memory.
+    """
+    _check_size(path)
     try:
-        if path.is_dir():
-            raise FileError(f"cannot read {path}: it is a folder")
-        if not path.is_file():
-            raise FileError(f"cannot read {path}: no such file")
         with safe_open(path, framework="pt") as file:
-            # the file object has keys() but is no mapping
-            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
+            names = list(file.keys())
+            if len(names) > MOST_TENSORS:
+                raise FileError(f"{path} holds {len(names):,} tensors; at most {MOST_TENSORS:,} are possible")
+            return {name: file.get_tensor(name) for name in names}, file.metadata() or {}
     except (SafetensorError, OSError) as error:
         raise FileError(f"{path} is not a whole safetensors file: {error}") from None
+
+
+def _check_size(path: Path) -> None:
+    """Raise FileError where a safetensors file, or the header whose length it tells first, is too large to be read."""
+    size, free = check_regular(path).st_size, psutil.virtual_memory().available
+    if size > free:
+        raise FileError(f"cannot read {path}: it has {size / 1e9:,.1f} GB, and {free / 1e9:,.1f} GB are free")
+    try:
+        with path.open("rb") as file:
+            header = int.from_bytes(file.read(8), "little")
+    except OSError as error:
+        raise FileError(f"cannot read {path}: {error.strerror or error}") from None
+    if MOST_HEADER < header <= size:
+        raise FileError(f"cannot read {path}: its header has {header:,} bytes; at most {MOST_HEADER:,} are possible")

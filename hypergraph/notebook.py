@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from hypergraph.cli.console import check_beta
 from hypergraph.cli.pipeline import finish, trained
 from hypergraph.cli.run import make_config, start_run
 from hypergraph.errors import UsageError
-from hypergraph.files import read_json
 from hypergraph.runs.directory import RunDirectory
+from hypergraph.runs.result import read_result
 from hypergraph.weights import MLPWeights
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ class Run:
     def __init__(self, path: Path | str) -> None:
         self.directory = RunDirectory.open(Path(path))
         self.path = self.directory.path
-        self.result: dict[str, Any] = read_json(self.directory.result)
+        self.result = read_result(self.directory)
 
     @cached_property
     def rows(self) -> list[dict[str, Any]]:
@@ -61,7 +62,8 @@ class Run:
         return {name: _column([row.get(name) for row in self.rows]) for name in names}
 
     def network(self, member: int, beta: float) -> MLPWeights:
-        """The network of a member at the price nearest to `beta`. Raises UsageError where there is no such member."""
+        """The network of a member at the price nearest to `beta`. Raises UsageError where there is no such network."""
+        check_beta(beta)
         rows = [row for row in self.rows if row["member"] == member]
         if not rows:
             raise UsageError(f"{self.path} has members 0 to {self.directory.config.members - 1}, not {member}")
@@ -82,7 +84,7 @@ def train(
     *,
     members: int | None = None,
     steps: int | None = None,
-    layers: Sequence[str] = (),
+    layers: str | Sequence[str] = (),
     preset: str = "quick",
     wiring: float | None = None,
     options: Mapping[str, object] | None = None,
@@ -95,7 +97,8 @@ def train(
     Interrupted, it has saved; `hypergraph run TASK --resume --out PATH` goes on. Raises HypergraphError.
     """
     texts = [f"{name}={value}" for name, value in (options or {}).items()]
-    config = make_config(task, texts, members, steps, list(layers), preset, wiring, seed, device)
+    networks = [layers] if isinstance(layers, str) else list(layers)
+    config = make_config(task, texts, members, steps, networks, preset, wiring, seed, device)
     directory = start_run(config, None if out is None else Path(out))
     with directory.lock():
         finish(directory, trained(directory))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-import math
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
@@ -48,6 +48,14 @@ def make_options(kind: type, fields: Mapping[str, Any]) -> Any:
         raise UsageError(f"the options {dict(fields)} cannot be: {error}") from None
 
 
+def check_number(name: str, value: object, kind: type, low: float, high: float) -> None:
+    """Raise UsageError where `value` is no number of this kind, int or float, from `low` to `high`."""
+    if not _fits(kind, value):
+        raise UsageError(f"{name} is {value!r}, not {NAMES[kind]}")
+    if not low <= value <= high:  # type: ignore[operator]  # it is a number
+        raise UsageError(f"{name} is {value}; it must be from {low} to {high}")
+
+
 def _type(kind: type, name: str) -> Any:
     names = [field.name for field in dataclasses.fields(kind)]
     if name not in names:
@@ -74,7 +82,7 @@ def _fits(wanted: Any, value: Any) -> bool:
     if _choices(wanted):
         return any(value == choice and type(value) is type(choice) for choice in _choices(wanted))
     if wanted is float:
-        return type(value) in (int, float) and math.isfinite(value)
+        return type(value) in (int, float) and abs(value) <= sys.float_info.max  # an int may be larger
     return type(value) is wanted
 
 

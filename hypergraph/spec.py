@@ -9,18 +9,21 @@ import dataclasses
 import itertools
 import json
 import re
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hypergraph.errors import SpecError
+from hypergraph.errors import FileError, SpecError
+from hypergraph.reading import MOST_JSON, MOST_TOML, parse_json, parse_toml, read_text
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
+# fmt: off
+ACTIVATIONS = frozenset({
+    "celu", "elu", "gelu", "hardshrink", "hardsigmoid", "hardswish", "hardtanh", "leaky_relu", "logsigmoid", "mish",
+    "relu", "relu6", "selu", "sigmoid", "silu", "softplus", "softshrink", "softsign", "tanh", "tanhshrink",
+})
+# fmt: on
+"""The elementwise functions of `torch.nn.functional` that need no other argument and no randomness."""
 
 MOST_SHOWN = 20
 """Layers that a message names."""
@@ -33,6 +36,9 @@ MOST_NETWORKS = 1_000
 
 MAX_WEIGHTS = 2**31 - 1
 """More weights than this cannot be indexed."""
+
+MOST_CONNECTIONS = 10_000
+"""Pairs of layers that are joined."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +59,7 @@ class MLPSpec:
 
     Args:
         sizes: neurons per layer, input first, output last; at least two layers.
-        activation: the name of an elementwise function of `torch.nn.functional`, applied to every hidden layer.
+        activation: one of `ACTIVATIONS`, applied to every hidden layer.
         bias: whether every neuron past the input has a bias.
         skips: pairs (source, target) of neuron layers, target - source >= 2, joined by weights of their own.
         masks: connections, consecutive or skips, that keep only some of their weights.
@@ -72,9 +78,14 @@ class MLPSpec:
         for name in ("sizes", "skips", "masks"):  # a spec is hashed, so lists become tuples
             object.__setattr__(self, name, _as_tuple(name, getattr(self, name)))
         object.__setattr__(self, "skips", tuple(_as_tuple("a skip", skip) for skip in self.skips))
+        if (count := len(self.sizes) + len(self.skips) - 1) > MOST_CONNECTIONS:
+            raise SpecError(f"{count:,} pairs of layers are joined; at most {MOST_CONNECTIONS:,} are possible")
         _check_sizes(self.sizes)
-        if not isinstance(self.activation, str) or not self.activation.isidentifier():
-            raise SpecError(f"activation {self.activation!r} is not a name such as 'silu'")
+        if not isinstance(self.activation, str) or self.activation not in ACTIVATIONS:
+            raise SpecError(
+                f"activation {self.activation!r} is no elementwise function of torch.nn.functional; "
+                "try silu, relu or tanh"
+            )
         if not isinstance(self.bias, bool):
             raise SpecError(f"bias must be true or false, not {self.bias!r}")
         _check_skips(self.skips, len(self.sizes))
@@ -133,8 +144,8 @@ class MLPSpec:
     def from_json(cls, text: str) -> MLPSpec:
         """Read what :meth:`to_json` wrote. Raises SpecError."""
         try:
-            fields = json.loads(text)
-        except (ValueError, RecursionError) as error:
+            fields = parse_json(text)
+        except ValueError as error:
             raise SpecError(f"the spec is not JSON: {error}") from None
         return cls.from_fields(fields)
 
@@ -190,13 +201,14 @@ class MLPSpec:
 
     @classmethod
     def _read(cls, path: Path) -> MLPSpec:
+        toml = path.suffix == ".toml"
         try:
-            text = path.read_text(encoding="utf-8")
-        except (OSError, ValueError) as error:
-            raise SpecError(f"cannot read the spec {path}: {error}") from None
+            text = read_text(path, MOST_TOML if toml else MOST_JSON)
+        except FileError as error:
+            raise SpecError(str(error)) from None
         try:
-            return cls.from_fields(tomllib.loads(text)) if path.suffix == ".toml" else cls.from_json(text)
-        except (SpecError, ValueError, RecursionError) as error:  # tomllib raises all of its own as ValueError
+            return cls.from_fields(parse_toml(text)) if toml else cls.from_json(text)
+        except (SpecError, ValueError) as error:
             raise SpecError(f"{path}: {error}") from None
 
 

@@ -12,7 +12,7 @@ CORE = sorted((ROOT / "hypergraph").rglob("*.py"))
 SHIPPED = [*CORE, *sorted((ROOT / "tasks").rglob("*.py")), *sorted((ROOT / "plugins").rglob("*.py"))]
 LAYERS = [
     ["errors", "streams", "order_parameters"],
-    ["spec", "files", "options"],
+    ["reading", "spec", "files", "options"],
     ["closed_forms"],
     ["graph", "weights", "memory"],
     ["model", "export"],

@@ -8,13 +8,14 @@ import os
 import stat
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 from safetensors.torch import load_file, save, save_file
 
 from hypergraph.errors import FileError, UsageError
-from hypergraph.files import read_json, read_tensors, write_bytes, write_json, write_tensors
+from hypergraph.files import MOST_TENSORS, read_json, read_tensors, write_bytes, write_json, write_tensors
 from hypergraph.model.generator import Generator
 from hypergraph.spec import MLPSpec
 from hypergraph.streams import stream
@@ -147,7 +148,7 @@ def test_cannot_write_where_a_folder_or_a_file_is_in_the_way(tmp_path: Path) -> 
 # Reading
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe", b"nothing", b"[" * 100_000])
+@pytest.mark.parametrize("content", [b"", b"{", b"nothing", b"[" * 100_000, b"[" * 30 + b"]" * 30, b"[NaN]"])
 def test_bad_json(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "file.json").write_bytes(content)
     with pytest.raises(FileError) as error:
@@ -301,3 +302,71 @@ def test_bad_generator(name: str, change: Callable[[torch.Tensor], torch.Tensor]
     with pytest.raises(FileError) as error:
         Generator.load(tmp_path / "file")
     assert_one_line(error, str(tmp_path / "file"), name)
+
+
+# What strangers may have written
+
+
+def header(text: str, length: int | None = None) -> bytes:
+    """The start of a safetensors file."""
+    data = text.encode()
+    return (len(data) if length is None else length).to_bytes(8, "little") + data
+
+
+def test_a_header_that_is_too_large_is_not_read(tmp_path: Path) -> None:
+    with (tmp_path / "file").open("wb") as file:
+        file.write((2**25).to_bytes(8, "little"))
+        file.truncate(2**26)
+    with pytest.raises(FileError, match=r"its header has 33,554,432 bytes; at most 16,777,216"):
+        read_tensors(tmp_path / "file")
+
+
+def test_a_file_that_does_not_fit_in_memory_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_bytes(whole())
+    monkeypatch.setattr("psutil.virtual_memory", lambda: SimpleNamespace(available=100))
+    with pytest.raises(FileError, match=r"0\.0 GB are free"):
+        read_tensors(tmp_path / "file")
+
+
+def test_tensors_are_counted_before_they_are_read(tmp_path: Path) -> None:
+    empty = '{"dtype":"F32","shape":[0],"data_offsets":[0,0]}'
+    (tmp_path / "file").write_bytes(header("{" + ",".join(f'"{n}":{empty}' for n in range(MOST_TENSORS + 1)) + "}"))
+    with pytest.raises(FileError, match="holds 20,001 tensors; at most 20,000"):
+        read_tensors(tmp_path / "file")
+
+
+@pytest.mark.parametrize("text", ['{"__metadata__":' + "[" * 10**6, '{"a":' * 10**6, "{" + '"a":{},' * 10**6 + "}"])
+def test_nesting_of_a_header_is_bounded(text: str, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(header(text))
+    with pytest.raises(FileError, match="not a whole safetensors file"):
+        read_tensors(tmp_path / "file")
+
+
+def test_names_of_strangers_are_quoted_in_one_printable_line(tmp_path: Path) -> None:
+    steering = "\x1b[2J\nred"
+    save_file({steering: torch.zeros(1)}, tmp_path / "file", {**GENERATOR, "task": steering})
+    with pytest.raises(FileError, match=r"holds \?\[2J red; a generator has weight1") as error:
+        Generator.load(tmp_path / "file")
+    assert str(error.value).isprintable()
+    save_file(TENSORS, tmp_path / "file", {**GENERATOR, "format_version": steering})
+    with pytest.raises(FileError, match=r"format version \?\[2J red;"):
+        Generator.load(tmp_path / "file")
+
+
+def test_a_generator_of_absurdly_many_networks_is_refused(tmp_path: Path) -> None:
+    many = json.dumps([SPECS[0].to_json()] * 1001)
+    save_file(untrained().pareto.state_dict(), tmp_path / "file", {**GENERATOR, "specs": many})
+    with pytest.raises(FileError, match="1,001 networks; at most 1,000"):
+        Generator.load(tmp_path / "file")
+
+
+def test_generators_of_different_networks_are_not_joined() -> None:
+    one = untrained().member(0)
+    assert Generator.join([one, untrained().member(1)]).members == 2
+    for other in (
+        Generator.initial(SPECS[::-1], [stream(0)]),
+        Generator.initial(SPECS, [stream(0)], encoder=False),
+        Generator.initial([MLPSpec((2, 3, 1), "relu"), SPECS[1]], [stream(0)]),
+    ):
+        with pytest.raises(UsageError, match="cannot be joined"):
+            Generator.join([one, other])

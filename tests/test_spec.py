@@ -15,7 +15,7 @@ from oracle import list_weights
 from strategies import specs
 
 from hypergraph.errors import SpecError, UsageError
-from hypergraph.spec import Connection, MLPSpec
+from hypergraph.spec import MOST_CONNECTIONS, Connection, MLPSpec
 
 TOML = """
 sizes = [3, 2, 2, 1]
@@ -176,7 +176,7 @@ def test_sizes_are_read_as_ever(text: str) -> None:
         ("4-8", "input and an output"),
         ("60000,x1", "3,600,000,000 weights"),
         ("4,x999999,x999999", "size 3999992000004"),
-        ("8-16,1.json", "cannot read the spec 8-16,1.json"),
+        ("8-16,1.json", "cannot read 8-16,1.json: no such file"),
         ("", "''"),
     ],
 )
@@ -302,3 +302,11 @@ def test_a_spec_is_a_value() -> None:
     assert dataclasses.replace(SPEC, bias=True) != SPEC
     with pytest.raises(dataclasses.FrozenInstanceError):
         SPEC.bias = True  # type: ignore[misc]
+
+
+def test_connections_are_bounded() -> None:
+    assert len(MLPSpec((1,) * (MOST_CONNECTIONS + 1)).connections) == MOST_CONNECTIONS
+    with pytest.raises(SpecError, match="10,001 pairs of layers are joined; at most 10,000"):
+        MLPSpec((1,) * (MOST_CONNECTIONS + 2))
+    with pytest.raises(SpecError, match="10,001 pairs of layers"):
+        MLPSpec((1,) * (MOST_CONNECTIONS + 1), skips=((0, 2),))

@@ -9,7 +9,7 @@ import typer
 from rich.table import Table
 
 from hypergraph.cli.console import Json, complain, out, print_json
-from hypergraph.errors import FileError
+from hypergraph.errors import FileError, printable
 from hypergraph.registry import TASKS
 
 if TYPE_CHECKING:
@@ -46,7 +46,8 @@ def _print(rows: list[dict[str, Any]], json: bool) -> None:
         table.add_column(name, overflow="fold")
     for row in rows:
         values = ", ".join(f"{name} {value:.3g}" for name, value in row["order_parameters"].items())
-        table.add_row(row["file"], row["task"], row["algorithm"], _shown(row["confidence"]), values)
+        texts = row["file"], row["task"], row["algorithm"], _shown(row["confidence"]), values
+        table.add_row(*map(printable, texts))
     out.print(table)
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
+
+from hypergraph.errors import printable
 
 if TYPE_CHECKING:
     from hypergraph.spec import MLPSpec
@@ -19,11 +20,6 @@ err = Console(stderr=True, highlight=False, markup=False)
 def complain(message: str) -> None:
     """One line on stderr, whatever the message holds."""
     print("error:", printable(message), file=sys.stderr)
-
-
-def printable(text: str) -> str:
-    """One line that cannot steer a terminal."""
-    return "".join(character if character.isprintable() else "?" for character in " ".join(text.split()))
 
 
 def print_json(value: object) -> None:
@@ -45,21 +41,15 @@ Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
 def parse_layers(text: str | None, default: MLPSpec) -> MLPSpec:
     """The spec that was asked for. Raises SpecError."""
     from hypergraph.spec import MLPSpec
-    from hypergraph.weights import activation
 
-    spec = default if text is None else MLPSpec.parse(text)
-    activation(spec.activation)
-    return spec
+    return default if text is None else MLPSpec.parse(text)
 
 
 def parse_networks(texts: list[str] | None, default: MLPSpec) -> tuple[MLPSpec, ...]:
     """The specs that were asked for, each once. Raises SpecError."""
     from hypergraph.spec import MLPSpec
-    from hypergraph.weights import activation
 
     specs = [spec for text in texts or [] for spec in MLPSpec.parse_all(text)] or [default]
-    for spec in specs:
-        activation(spec.activation)
     return tuple(dict.fromkeys(specs))
 
 
@@ -68,10 +58,11 @@ def parse_device(text: str) -> str:
     import torch
 
     from hypergraph.errors import UsageError
+    from hypergraph.runs.config import DEVICE
 
     if text == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
-    if not re.fullmatch("cpu|cuda(:[0-9]{1,3})?", text):
+    if not DEVICE.fullmatch(text):
         raise UsageError(f"device {text!r} is none of auto, cpu, cuda, cuda:N")
     if text != "cpu" and int(text[5:] or 0) >= torch.cuda.device_count():
         raise UsageError(f"device {text!r} is not here: torch sees {torch.cuda.device_count()} GPUs; use --device cpu")

@@ -7,7 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from hypergraph.cli.console import Json, out, print_json, printable
+from hypergraph.cli.console import Json, out, print_json
+from hypergraph.errors import printable
 from hypergraph.pretrained import generator_file
 
 
@@ -21,7 +22,7 @@ def inspect(
         print_json(facts)
         return
     for name, value in facts.items():
-        out.print(f"{name:>12}  {value}", soft_wrap=True)
+        out.print(f"{printable(name):>12}  {printable(str(value))}", soft_wrap=True)
 
 
 def _run(path: Path) -> dict[str, Any]:
@@ -50,14 +51,14 @@ def _file(path: Path) -> dict[str, Any]:
     if metadata.get("format") == generator.FORMAT:
         loaded, metadata = generator.Generator.load(path)
         size = {"generator": str(path), "networks": " and ".join(map(str, loaded.specs)), "members": loaded.members}
-        return {**size, **_plain(metadata)}
+        return {**_plain(metadata), **size}
     network, metadata = MLPWeights.load(path)
     spec = network.spec
     size = {"network": str(path), "sizes": str(spec), "activation": spec.activation, "weights": spec.weight_count}
     largest = max(float(tensor.abs().max()) for tensor in network.weights)
-    return {**size, "largest": round(largest, 4), **_plain(metadata)}
+    return {**_plain(metadata), **size, "largest": round(largest, 4)}
 
 
 def _plain(metadata: dict[str, str]) -> dict[str, str]:
     hidden = {"format", "format_version", "spec", "specs"}
-    return {printable(name): printable(value) for name, value in sorted(metadata.items()) if name not in hidden}
+    return {name: value for name, value in sorted(metadata.items()) if name not in hidden}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -104,12 +104,11 @@ def make_config(
     specs = parse_networks(layers, plugin.default_spec)
     for spec in specs:
         plugin.check_spec(spec)
-        if not spec.weight_count:
-            raise UsageError("the masks leave no weight to generate")
     chosen = PRESETS[preset]
-    start = chosen.recipe.wiring if wiring is None else wiring
-    recipe = replace(chosen.recipe, steps=steps or chosen.recipe.steps, wiring=start)
-    config = RunConfig(task, specs, members or chosen.members, seed, parse_device(device), recipe, fields)
+    given: dict[str, Any] = {"steps": steps, "wiring": wiring}
+    recipe = replace(chosen.recipe, **{name: value for name, value in given.items() if value is not None})
+    count = chosen.members if members is None else members
+    config = RunConfig(task, specs, count, seed, parse_device(device), recipe, fields)
     check_memory(config.largest, 1, RECOMPUTED, config.device)
     return config
 

@@ -13,20 +13,18 @@ from rich.progress import track
 
 from hypergraph.analysis.phases import Phase, outcomes, phases_at
 from hypergraph.analysis.sizes import losses_at_size
-from hypergraph.errors import FileError
 from hypergraph.figures.sheet import MissingDataError, Row, by_group, coloured
-from hypergraph.files import read_json
 from hypergraph.interfaces import UNKNOWN, Classifier, Task, Visualizer
 from hypergraph.model.generator import Generator
 from hypergraph.registry import TASKS, classifier_for, working_visualizers
 from hypergraph.runs.directory import RunDirectory
+from hypergraph.runs.members import load_members
+from hypergraph.runs.result import read_result
 from hypergraph.spec import MLPSpec
 from hypergraph.training.schedule import draw_wiring
 from hypergraph.weights import MLPWeights
 
 T = TypeVar("T")
-FIELDS = {"member", "beta", "loss", "kl", "decoder_loss", "algorithm", "order_parameters", "file"}
-"""What a result tells of a network."""
 
 
 class Material:
@@ -72,7 +70,7 @@ class Material:
     @cached_property
     def generator(self) -> Generator:
         """All members, trained."""
-        return Generator.load(self.run.generator)[0]
+        return load_members(self.run.generator, self.config, self.config.members)
 
     def need_checkpoints(self) -> None:
         """Raise MissingDataError where the run keeps none of its training."""
@@ -91,7 +89,7 @@ class Material:
         classifier, seed, spec = self.classifier, self.config.seed, self.config.spec
         found: list[Phase] = []
         for step, members, path in self.track(self.run.checkpoints(), "classifying checkpoints"):
-            generator, _ = Generator.load(path)
+            generator = load_members(path, self.config, len(members))
             found += phases_at(generator, step, self.task, classifier, seed=seed, members=members, spec=spec)
         return found
 
@@ -148,13 +146,7 @@ class Material:
 
 def _networks(run: RunDirectory) -> list[Row]:
     """The networks of a result that did not diverge, by member and beta. Raises FileError, MissingDataError."""
-    if not run.result.is_file() or not run.generator.is_file():
-        resume = f"hypergraph run {run.config.task} --resume --out {run.path}"
-        raise FileError(f"{run.path} is not finished: go on with {resume}")
-    result = read_json(run.result)
-    rows = result.get("networks") if isinstance(result, dict) else None
-    if not isinstance(rows, list) or not all(isinstance(row, dict) and set(row) >= FIELDS for row in rows):
-        raise FileError(f"{run.result} is no result of a run")
+    rows: list[Row] = read_result(run)["networks"]
     finite = [row for row in rows if None not in (row["loss"], row["kl"], row["decoder_loss"])]
     if not finite:
         raise MissingDataError(f"every network of {run.path} diverged")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 from matplotlib.figure import Figure
@@ -20,10 +21,9 @@ def rate(material: Material) -> Sheet:
     material.need_encoder()
     names = ("member", "beta", "kl", "loss", "algorithm")
     rows = [{name: row[name] for name in names} for row in material.networks]
-    try:
-        colours: dict[Any, str] = {**material.classifier.colours, None: UNCLASSIFIED}
-    except MissingDataError:
-        colours = {None: UNCLASSIFIED}
+    colours: dict[Any, str] = {row["algorithm"]: UNCLASSIFIED for row in rows}
+    with contextlib.suppress(MissingDataError):
+        colours = {**colours, **material.classifier.colours}
 
     def plot(figure: Figure) -> None:
         axes = figure.subplots()
@@ -31,10 +31,11 @@ def rate(material: Material) -> Sheet:
             x, y = [max(row["kl"], LEAST) for row in line], [row["loss"] for row in line]
             axes.plot(x, y, color="#bbbbbb", linewidth=0.6, zorder=1)
             axes.scatter(x, y, c=[colours[row["algorithm"]] for row in line], s=9, linewidths=0, zorder=2)
-        for label in sorted({row["algorithm"] for row in rows if row["algorithm"]}):
+        labels = sorted({row["algorithm"] for row in rows if row["algorithm"]})
+        for label in labels:
             axes.scatter([], [], c=colours[label], s=9, label=label)
         axes.set(xscale="log", yscale="log", xlabel="KL (nats)", ylabel="loss")
-        if len(colours) > 1:
+        if labels:
             axes.legend(loc="lower left", fontsize=8)
 
     return plotted(rows, (5.6, 4.2), plot)

@@ -14,6 +14,8 @@ import matplotlib.style
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.text import Text
+from matplotlib.ticker import LogFormatter
 
 from hypergraph.errors import HypergraphError
 from hypergraph.files import write_bytes
@@ -70,11 +72,21 @@ def plotted(rows: Sequence[Row], size: tuple[float, float], plot: Callable[[Figu
         with matplotlib.style.context(["default", STYLE]):
             figure = Figure(figsize=size, layout="constrained")
             plot(figure)
+            _show_literally(figure)
             metadata = {"Date": None} if path.suffix == ".svg" else {}
             figure.savefig(buffer, format=path.suffix[1:], dpi=RESOLUTION, metadata=metadata)
         write_bytes(path, buffer.getvalue())
 
     return Sheet(rows, draw)
+
+
+def _show_literally(figure: Figure) -> None:
+    """Let dollar signs in labels and titles stand for themselves; only logarithmic axes are numbered in formulas."""
+    axes = [axis for panel in figure.axes for axis in (panel.xaxis, panel.yaxis)]
+    numbered = [axis for axis in axes if isinstance(axis.get_major_formatter(), LogFormatter)]
+    formulas = {label for axis in numbered for label in axis.get_ticklabels(which="both")}
+    for text in set(figure.findobj(Text)) - formulas:
+        text.set_parse_math(False)
 
 
 def grid(figure: Figure, count: int, columns: int, **options: Any) -> list[Axes]:

@@ -19,8 +19,9 @@ from hypergraph.model.encodings import positional_encodings
 from hypergraph.model.hypernetwork import SHARED_HYPERWEIGHTS, Generated, hypernetwork, hyperweight_count
 from hypergraph.model.initial import initial_hyperweights
 from hypergraph.model.pareto import ParetoHyperhypernetwork
-from hypergraph.spec import Connection, MLPSpec
-from hypergraph.weights import MLPWeights, activation, kept_weights
+from hypergraph.reading import parse_json
+from hypergraph.spec import MOST_NETWORKS, Connection, MLPSpec
+from hypergraph.weights import MLPWeights, kept_weights
 
 FORMAT = "hypergraph-generator"
 FORMAT_VERSION = "1"
@@ -89,7 +90,9 @@ class Generator(nn.Module):
 
     @classmethod
     def join(cls, parts: Sequence[Generator]) -> Generator:
-        """All members of several generators of the same networks, in order."""
+        """All members of several generators of the same networks, in order. Raises UsageError where they are not."""
+        if len({(part.specs, part.has_encoder) for part in parts}) > 1:
+            raise UsageError("generators of different networks, or with and without an encoder, cannot be joined")
         states = [part.pareto.state_dict() for part in parts]
         joined = {name: torch.cat([state[name] for state in states]) for name in states[0]}
         return cls(parts[0].specs, ParetoHyperhypernetwork(**joined))
@@ -159,13 +162,11 @@ class Generator(nn.Module):
         tensors, metadata = read_tensors(path)
         check_format(path, metadata, FORMAT, FORMAT_VERSION)
         try:
-            specs = [MLPSpec.from_json(text) for text in json.loads(metadata["specs"])]
-            for spec in specs:
-                activation(spec.activation)
-        except (KeyError, ValueError, TypeError, RecursionError, SpecError) as error:
+            specs = _read_specs(metadata.get("specs", ""))
+        except (ValueError, SpecError) as error:
             raise FileError(f"{path} does not say which networks it generates: {error}") from None
         count = hyperweight_count(sum(spec.weight_count for spec in specs))
-        if not specs or count == SHARED_HYPERWEIGHTS:
+        if count == SHARED_HYPERWEIGHTS:
             raise FileError(f"{path} generates no weights")
         encoder = metadata.get("encoder", "1")
         if encoder not in ("0", "1"):
@@ -175,6 +176,16 @@ class Generator(nn.Module):
             return cls(specs, pareto), metadata
         except ValueError as error:
             raise FileError(f"{path}: {error}") from None
+
+
+def _read_specs(text: str) -> list[MLPSpec]:
+    """The specs that :meth:`Generator.save` wrote. Raises ValueError, SpecError."""
+    texts = parse_json(text)
+    if not isinstance(texts, list) or not all(isinstance(part, str) for part in texts):
+        raise ValueError("specs are no list of texts")
+    if len(texts) > MOST_NETWORKS:
+        raise ValueError(f"{len(texts):,} networks; at most {MOST_NETWORKS:,} are possible")
+    return [MLPSpec.from_json(part) for part in texts]
 
 
 def _assemble(generated: Generated, specs: Sequence[MLPSpec]) -> list[MLPWeights]:

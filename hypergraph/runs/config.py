@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import dataclasses
-import json
-import math
 import platform
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import Any
 
-from hypergraph.errors import FileError, SpecError
-from hypergraph.spec import MLPSpec
+from hypergraph.errors import FileError, SpecError, UsageError
+from hypergraph.options import check_number
+from hypergraph.spec import MOST_NETWORKS, MLPSpec
 from hypergraph.training.recipe import Recipe
 
 FORMAT_VERSION = 2
+TASK = re.compile(r"[^\W_][\w./-]{0,199}")
+DEVICE = re.compile("cpu|cuda(:[0-9]{1,3})?")
+MOST_MEMBERS = 500
+"""More would have a result too large to be read."""
+MOST_SEED = 2**63 - 1
 
 
 @dataclass(frozen=True)
@@ -30,6 +35,9 @@ class RunConfig:
         device: where the members are trained, as torch names it.
         recipe: how they are trained; None where the members are generators that the task ships.
         options: of the task, those that were set.
+
+    Raises:
+        UsageError: naming the value that cannot be, from wherever it comes.
     """
 
     task: str
@@ -39,6 +47,20 @@ class RunConfig:
     device: str
     recipe: Recipe | None
     options: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.task, str) or not TASK.fullmatch(self.task):
+            raise UsageError(f"task is {self.task!r}, not the name of a task")
+        if not 1 <= len(self.specs) <= MOST_NETWORKS:
+            raise UsageError(f"specs are {len(self.specs):,} networks; they must be from 1 to {MOST_NETWORKS:,}")
+        if not all(spec.weight_count for spec in self.specs):
+            raise UsageError("specs have a network whose masks leave no weight to generate")
+        check_number("members", self.members, int, 1, MOST_MEMBERS)
+        check_number("seed", self.seed, int, 0, MOST_SEED)
+        if not isinstance(self.device, str) or not DEVICE.fullmatch(self.device):
+            raise UsageError(f"device is {self.device!r}, none of cpu, cuda, cuda:N")
+        if not isinstance(self.options, Mapping) or not all(map(_is_option, self.options.items())):
+            raise UsageError("options are no table of plain values")
 
     @property
     def spec(self) -> MLPSpec:
@@ -68,66 +90,34 @@ class RunConfig:
         """Read what :meth:`to_fields` wrote. Raises FileError, naming the field, where it is anything else."""
         if not isinstance(fields, dict) or fields.get("format_version") != FORMAT_VERSION:
             raise FileError(f"no configuration of format version {FORMAT_VERSION}")
+        values = {"options": {}, **{name: fields[name] for name in fields if name in KNOWN}}
+        if missing := KNOWN - values.keys():
+            raise FileError(f"the configuration lacks {', '.join(sorted(missing))}")
         try:
-            return cls(
-                task=_of(str, fields, "task"),
-                specs=_specs(fields["specs"]),
-                members=_count(fields, "members"),
-                seed=_of(int, fields, "seed"),
-                device=_of(str, fields, "device"),
-                recipe=None if fields["recipe"] is None else _recipe(fields["recipe"]),
-                options=_options(fields.get("options", {})),
-            )
-        except KeyError as error:
-            raise FileError(f"the configuration lacks {error}") from None
+            recipe = values["recipe"]
+            values |= {"specs": _specs(values["specs"]), "recipe": None if recipe is None else _recipe(recipe)}
+            return cls(**values)
         except SpecError as error:
             raise FileError(f"the configuration's specs: {error}") from None
+        except UsageError as error:
+            raise FileError(f"the configuration's {error}") from None
+
+
+def _is_option(option: tuple[object, object]) -> bool:
+    name, value = option
+    return isinstance(name, str) and isinstance(value, (bool, int, float, str))
+
+
+KNOWN = {known.name for known in dataclasses.fields(RunConfig)}
 
 
 def _specs(fields: object) -> tuple[MLPSpec, ...]:
     if not isinstance(fields, list) or not fields:
         raise FileError("the configuration's specs are no list of networks")
-    return tuple(MLPSpec.from_json(json.dumps(spec)) for spec in fields)
-
-
-def _options(fields: object) -> dict[str, Any]:
-    if not isinstance(fields, dict) or not all(isinstance(value, (bool, int, float, str)) for value in fields.values()):
-        raise FileError("the configuration's options are no table of plain values")
-    return fields
+    return tuple(map(MLPSpec.from_fields, fields))
 
 
 def _recipe(fields: object) -> Recipe:
     if not isinstance(fields, dict) or set(fields) != {known.name for known in dataclasses.fields(Recipe)}:
         raise FileError("the configuration's recipe has other fields than this release")
-    return Recipe(
-        steps=_count(fields, "steps"),
-        batch=_count(fields, "batch"),
-        rate=_of(float, fields, "rate"),
-        opening=_of(int, fields, "opening"),
-        wiring=_wiring(fields),
-    )
-
-
-def _wiring(fields: dict[str, Any]) -> float | None:
-    if fields["wiring"] is None:
-        return None
-    wiring: float = _of(float, fields, "wiring")
-    if not wiring <= 1:
-        raise FileError(f"the configuration's wiring is {wiring}; it must be from 0 to 1")
-    return wiring
-
-
-def _of(kind: type, fields: dict[str, Any], name: str) -> Any:
-    value = fields[name]
-    if not isinstance(value, kind) or isinstance(value, bool):
-        raise FileError(f"the configuration's {name} is {value!r}, not {kind.__name__}")
-    if isinstance(value, (int, float)) and not 0 <= value < math.inf:
-        raise FileError(f"the configuration's {name} is {value}; it must be finite and not negative")
-    return value
-
-
-def _count(fields: dict[str, Any], name: str) -> int:
-    value: int = _of(int, fields, name)
-    if value < 1:
-        raise FileError(f"the configuration's {name} is {value}; it must be at least 1")
-    return value
+    return Recipe(**fields)

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from hypergraph.options import check_number
+
+MOST_STEPS = 10**9
+MOST_BATCH = 2**20
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -15,6 +20,9 @@ class Recipe:
         rate: the highest learning rate.
         opening: steps until all prices of information are drawn.
         wiring: how far a member's channel is wired at the start, from 0 to 1; None lets each member draw its own.
+
+    Raises:
+        UsageError: naming the number that is out of its bounds.
     """
 
     steps: int
@@ -22,6 +30,14 @@ class Recipe:
     rate: float = 2e-3
     opening: int = 2_000
     wiring: float | None = 1.0
+
+    def __post_init__(self) -> None:
+        check_number("steps", self.steps, int, 1, MOST_STEPS)
+        check_number("batch", self.batch, int, 1, MOST_BATCH)
+        check_number("rate", self.rate, float, 1e-12, 1)
+        check_number("opening", self.opening, int, 0, MOST_STEPS)
+        if self.wiring is not None:
+            check_number("wiring", self.wiring, float, 0, 1)
 
 
 @dataclass(frozen=True)

@@ -257,7 +257,7 @@ REFUSED = [
     (2, ["run", "l1norm", "--layers", "16,0,1"], "size 0 is not a positive whole number"),
     (2, ["run", "l1norm", "--layers", "16,48,2"], "output"),
     (2, ["run", "l1norm", "--layers", "16,99999999,1"], "are free: at most"),
-    (2, ["run", "l1norm", "--layers", "missing.toml"], "cannot read the spec missing.toml"),
+    (2, ["run", "l1norm", "--layers", "missing.toml"], "cannot read missing.toml: no such file"),
     (2, ["run", "l1norm", "--members", "0"], "--members"),
     (2, ["run", "l1norm", "--preset", "huge"], "unknown preset 'huge': there are quick and paper"),
     (2, ["run", "l1norm", "--device", "tpu"], "device 'tpu' is none of auto, cpu, cuda, cuda:N"),

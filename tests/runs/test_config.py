@@ -1,0 +1,95 @@
+"""One set of limits for a run, whether it is asked for by the command, in a notebook or in a stranger's config.json."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hypergraph import notebook
+from hypergraph.cli.run import make_config
+from hypergraph.errors import FileError, UsageError
+from hypergraph.runs.config import RunConfig
+from hypergraph.runs.directory import RunDirectory
+from hypergraph.spec import Connection, MLPSpec
+from hypergraph.training.recipe import Recipe
+
+RECIPE = Recipe(steps=10, wiring=1)
+CONFIG = RunConfig("l1norm", (MLPSpec((4, 8, 1)),), 5, 7, "cpu", RECIPE, {"size": 3})
+
+NUMBERS: list[tuple[str, Any]] = [
+    *[("members", value) for value in (0, -2, 501, 10**14, 10**4000, True, 2.0, "2", None)],
+    *[("seed", value) for value in (-1, 2**63, 2**70, False, 0.0, None)],
+]
+RECIPES: list[tuple[str, Any]] = [
+    *[("steps", value) for value in (0, -5, 10**9 + 1, 1e30, True, "9", None)],
+    *[("batch", value) for value in (0, 2**20 + 1, 1.0)],
+    *[("rate", value) for value in (0.0, -1e-3, 2.0, 10**400, float("nan"), float("inf"), "fast", None)],
+    *[("opening", value) for value in (-1, 10**12, 0.5)],
+    *[("wiring", value) for value in (7.0, -0.1, 2, float("nan"), "much", True)],
+]
+OTHERS: list[tuple[str, Any]] = [
+    *[("device", value) for value in ("rm -rf", "cuda:", "cuda:1234", "CPU", "meta", "cpu\n", 0, None)],
+    *[("task", value) for value in ("", "../x", "a\nb", "a b", "\x1b[2J", 3, "a" * 201)],
+    *[("options", value) for value in ([], {"size": None}, {"size": [1]}, "size=3")],
+]
+
+
+@pytest.mark.parametrize(("name", "value"), [*NUMBERS, *OTHERS])
+def test_no_configuration_holds_an_absurd_value(name: str, value: Any) -> None:
+    with pytest.raises(UsageError, match=f"^{name} "):
+        dataclasses.replace(CONFIG, **{name: value})
+
+
+@pytest.mark.parametrize(("name", "value"), RECIPES)
+def test_no_recipe_holds_an_absurd_value(name: str, value: Any) -> None:
+    with pytest.raises(UsageError, match=f"^{name} is "):
+        dataclasses.replace(RECIPE, **{name: value})
+
+
+def test_networks_are_counted_and_have_weights() -> None:
+    with pytest.raises(UsageError, match="specs are 1,001 networks"):
+        dataclasses.replace(CONFIG, specs=CONFIG.specs * 1001)
+    with pytest.raises(UsageError, match="leave no weight"):
+        dataclasses.replace(CONFIG, specs=(MLPSpec((1, 1), masks=(Connection(0, 1, ("0",)),)),))
+
+
+@pytest.mark.parametrize(("name", "value"), [*NUMBERS, *RECIPES, *OTHERS])
+def test_a_strangers_configuration_is_held_to_the_same(name: str, value: Any, tmp_path: Path) -> None:
+    RunDirectory.create(tmp_path, CONFIG)
+    assert RunDirectory.open(tmp_path).config == CONFIG
+    fields = CONFIG.to_fields()
+    if name in fields:
+        fields[name] = value
+    else:
+        fields["recipe"][name] = value
+    (tmp_path / "config.json").write_text(json.dumps(fields))
+    with pytest.raises(FileError, match=rf"config\.json(: the configuration's {name} | is not JSON: )"):
+        RunDirectory.open(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["members", "steps", "wiring", "seed"])
+def test_the_command_and_the_notebook_are_held_to_the_same(name: str, tmp_path: Path) -> None:
+    """Nothing is left at its default because it is zero."""
+    given: dict[str, Any] = {"members": None, "steps": None, "wiring": None, "seed": 0}
+    for wrong in (value for field, value in [*NUMBERS, *RECIPES] if field == name and value is not None):
+        with pytest.raises(UsageError, match=f"^{name} is "):
+            make_config(
+                task="l1norm", options=None, layers=None, preset="quick", device="cpu", **{**given, name: wrong}
+            )
+        with pytest.raises(UsageError, match=f"^{name} is "):
+            notebook.train("l1norm", out=tmp_path / "run", **{name: wrong})
+    assert not (tmp_path / "run").exists()
+    config = make_config("l1norm", None, 1, 1, None, "quick", 0.0, 2**63 - 1, "cpu")
+    assert config.recipe is not None
+    assert (config.members, config.recipe.steps, config.recipe.wiring, config.seed) == (1, 1, 0.0, 2**63 - 1)
+
+
+def test_what_the_configuration_lacks_is_named() -> None:
+    fields = CONFIG.to_fields()
+    del fields["seed"], fields["recipe"]
+    with pytest.raises(FileError, match="the configuration lacks recipe, seed"):
+        RunConfig.from_fields(fields)

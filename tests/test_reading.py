@@ -1,0 +1,87 @@
+"""Text of strangers: what is no regular file, too large, too deep or no text is refused in one line and at once."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from hypergraph import reading
+from hypergraph.errors import FileError, HypergraphError, UsageError, printable
+from hypergraph.files import read_json, read_tensors
+from hypergraph.reading import MOST_JSON, MOST_NESTED, MOST_TOML, parse_json, parse_toml, read_text
+from hypergraph.spec import MLPSpec
+
+
+def nested(depth: int) -> str:
+    return "[" * depth + "]" * depth
+
+
+@pytest.mark.parametrize("read", [read_text, read_json, read_tensors, lambda path: MLPSpec.parse(str(path))])
+def test_what_is_no_regular_file_is_refused_and_not_waited_for(read: Callable[[Path], object], tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.json")
+    (tmp_path / "link.json").symlink_to("/dev/zero")
+    (tmp_path / "loop.json").symlink_to("loop.json")
+    (tmp_path / "folder.json").mkdir()
+    reasons = {"pipe": "no regular file", "link": "no regular file", "folder": "a folder", "loop": "symbolic links"}
+    for name, reason in {**reasons, "missing": "no such file", "nul\0": "null byte"}.items():
+        with pytest.raises(HypergraphError, match=rf"cannot read .*{reason}"):
+            read(tmp_path / f"{name}.json")
+
+
+def test_text_is_as_it_was_written_up_to_the_limit(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes("é\r\n".encode())
+    assert read_text(tmp_path / "file", 4) == "é\r\n"
+    with pytest.raises(FileError, match="more than 3 bytes"):
+        read_text(tmp_path / "file", 3)
+    (tmp_path / "file").write_bytes(b"\xff\xfe")
+    with pytest.raises(FileError, match="no text in UTF-8"):
+        read_text(tmp_path / "file")
+
+
+@pytest.mark.parametrize(("name", "most"), [("spec.json", MOST_JSON), ("spec.toml", MOST_TOML)])
+def test_a_file_that_is_too_large_is_not_read(name: str, most: int, tmp_path: Path) -> None:
+    with (tmp_path / name).open("wb") as file:
+        file.truncate(2**40)  # takes no room on the disk
+    with pytest.raises(HypergraphError, match=f"more than {most:,} bytes"):
+        MLPSpec.parse(str(tmp_path / name))
+
+
+@pytest.mark.parametrize("parse", [parse_json, lambda text: parse_toml(f"a = {text}")], ids=["json", "toml"])
+def test_nesting_is_bounded(parse: Callable[[str], object], monkeypatch: pytest.MonkeyPatch) -> None:
+    parse(nested(MOST_NESTED - 1))
+    for depth in (MOST_NESTED + 1, 300, 100_000):
+        with pytest.raises(ValueError, match=r"within each other|recursion"):
+            parse(nested(depth))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["a." * 200_000 + "a = 1", "[" + "a . " * 200_000 + "a]", '"a #".' * 100_000 + "b = 1", "[[a]]\n" * 170_000 + "["],
+)
+def test_no_toml_takes_long(text: str) -> None:
+    started = time.monotonic()
+    with pytest.raises(ValueError, match=r"more than 20 dots|at end of document"):
+        parse_toml(text)
+    assert time.monotonic() - started < 5
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity"])
+def test_numbers_that_json_lacks_are_refused(number: str) -> None:
+    with pytest.raises(ValueError, match=f"{number} is no number"):
+        parse_json(f"[{number}]")
+
+
+def test_messages_are_one_printable_line_whatever_they_quote() -> None:
+    message = str(UsageError("\x1b[2J red\nnext\u202e line " + "x" * 10**6))
+    assert message.startswith("?[2J red next? line xxx")
+    assert len(message) < 3_000
+    assert message.isprintable()
+    assert printable("é — ✓") == "é — ✓"
+
+
+def test_this_module_needs_no_torch() -> None:
+    assert not hasattr(reading, "torch")
