@@ -10,8 +10,11 @@ import numpy as np
 import pytest
 import torch
 
+from hypergraph import notebook
 from hypergraph.errors import UsageError
 from hypergraph.notebook import Run
+from hypergraph.runs.config import RunConfig
+from hypergraph.spec import MLPSpec
 from hypergraph.weights import MLPWeights
 
 PAGE = (Path(__file__).parents[1] / "docs" / "notebook.md").read_text()
@@ -66,6 +69,26 @@ def test_what_is_not_there_is_told(run: tuple[Path, str, str], tmp_path: Path) -
         opened.figure("none")
     with pytest.raises(UsageError, match="holds no run"):
         Run(tmp_path)
+
+
+@pytest.mark.parametrize("beta", [0, -1, float("nan"), float("inf"), 2])
+def test_a_price_that_cannot_be_is_told(run: tuple[Path, str, str], beta: float) -> None:
+    with pytest.raises(UsageError, match="is no price"):
+        Run(run[0]).network(0, beta)
+
+
+def test_layers_may_be_one_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[RunConfig] = []
+
+    def start_run(config: RunConfig, out: Path | None) -> None:
+        asked.append(config)
+        raise UsageError("enough")
+
+    monkeypatch.setattr(notebook, "start_run", start_run)
+    for layers in ("4,8,1", ["4,8,1"]):
+        with pytest.raises(UsageError, match="enough"):
+            notebook.train("l1norm", layers=layers)
+    assert [config.specs for config in asked] == [(MLPSpec((4, 8, 1)),)] * 2
 
 
 def test_missing_pandas_is_named(run: tuple[Path, str, str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from matplotlib.ticker import LogFormatter
 
-from hypergraph.errors import HypergraphError
+from hypergraph.errors import HypergraphError, printable
 from hypergraph.files import write_bytes
 
 SUFFIXES = (".svg", ".png")
@@ -81,12 +81,16 @@ def plotted(rows: Sequence[Row], size: tuple[float, float], plot: Callable[[Figu
 
 
 def _show_literally(figure: Figure) -> None:
-    """Let dollar signs in labels and titles stand for themselves; only logarithmic axes are numbered in formulas."""
+    """Let dollar signs in labels and titles stand for themselves, and no control character break the SVG.
+
+    Only logarithmic axes are numbered in formulas.
+    """
     axes = [axis for panel in figure.axes for axis in (panel.xaxis, panel.yaxis)]
     numbered = [axis for axis in axes if isinstance(axis.get_major_formatter(), LogFormatter)]
     formulas = {label for axis in numbered for label in axis.get_ticklabels(which="both")}
     for text in set(figure.findobj(Text)) - formulas:
         text.set_parse_math(False)
+        text.set_text("\n".join(map(printable, text.get_text().split("\n"))))
 
 
 def grid(figure: Figure, count: int, columns: int, **options: Any) -> list[Axes]:

@@ -21,6 +21,7 @@ from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from hypergraph.errors import printable
 from hypergraph.spec import MLPSpec
 
 INPUT, HIDDEN, OUTPUT = "#1a9641", "#404040", "#d6009a"
@@ -122,7 +123,7 @@ def _page(panels: Sequence[Panel], spec: MLPSpec) -> Figure:
 def _fit_titles(figure: Figure, width: float) -> float:
     """Set the titles of all axes in lines no longer than `width`, in points; gives the height of the tallest title."""
     for axes in figure.axes:
-        lines = axes.get_title().split("\n")
+        lines = map(printable, axes.get_title().split("\n"))
         wrapped = [textwrap.fill(line, LETTERS, break_on_hyphens=False) for line in lines]
         axes.set_title("\n".join(wrapped), fontsize=TITLE, pad=TITLE / 2, parse_math=False)
     titles = [axes.title for axes in figure.axes]

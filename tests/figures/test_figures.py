@@ -29,6 +29,7 @@ from hypergraph.figures.ablation import own_and_others
 from hypergraph.figures.catalogue import FIGURES, draw
 from hypergraph.figures.material import Material
 from hypergraph.files import read_json, write_json
+from hypergraph.model.generator import Generator
 from hypergraph.runs.directory import RunDirectory
 from hypergraph_l1norm.classifier import L1NormClassifier
 from hypergraph_l1norm.task import L1Norm
@@ -258,7 +259,9 @@ def several(copied: Path) -> Material:
     config = read_json(copied / "config.json")
     config["specs"] = [{**config["specs"][0], "sizes": sizes} for sizes in ([7, 14, 1], [4, 8, 1])]
     write_json(copied / "config.json", config)
-    return Material(RunDirectory.open(copied), Console(stderr=True))
+    material = Material(RunDirectory.open(copied), Console(stderr=True))
+    material.generator = Generator.load(copied / "generator.safetensors")[0]
+    return material
 
 
 @pytest.mark.usefixtures("solved")

@@ -1,0 +1,126 @@
+"""A result.json and the generators beside it may be a stranger's: what does not fit is refused in one line."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from hypergraph.errors import FileError
+from hypergraph.figures.material import Material
+from hypergraph.model.generator import Generator
+from hypergraph.notebook import Run
+from hypergraph.runs.config import RunConfig
+from hypergraph.runs.directory import RunDirectory
+from hypergraph.runs.members import load_members
+from hypergraph.runs.result import Row, read_result
+from hypergraph.spec import MLPSpec
+from hypergraph.streams import stream
+from hypergraph.training.recipe import Recipe
+
+CONFIG = RunConfig("l1norm", (MLPSpec((2, 3, 1)),), 2, 0, "cpu", Recipe(steps=3))
+
+
+def row(member: int, beta: float) -> Row:
+    numbers = {
+        "loss": 0.5,
+        "kl": 2,
+        "decoder_loss": 1.5,
+        "confidence": 0.25,
+        "order_parameters": {"a": 1.0, "b": None},
+    }
+    return {"member": member, "beta": beta, **numbers, "algorithm": None, "file": f"networks/{member}.safetensors"}
+
+
+@pytest.fixture
+def finished(tmp_path: Path) -> RunDirectory:
+    run = RunDirectory.create(tmp_path / "run", CONFIG)
+    Generator.initial(CONFIG.specs, [stream(0), stream(1)]).save(run.generator)
+    write(run, [row(0, 1e-12), row(0, 1.0), row(1, 1)])
+    return run
+
+
+def write(run: RunDirectory, rows: object) -> None:
+    run.result.write_text(json.dumps({"networks": rows, "figures": []}))
+
+
+def assert_refused(run: RunDirectory, *named: str) -> None:
+    """By everything that reads results."""
+    for read in (lambda: read_result(run), lambda: Run(run.path), lambda: Material(run, Console(stderr=True))):
+        with pytest.raises(FileError) as error:
+            read()
+        for part in (str(run.result), *named):
+            assert part in str(error.value)
+
+
+def test_a_result_is_read_as_it_was_written(finished: RunDirectory) -> None:
+    rows = [row(0, 1e-12), row(0, 1.0), row(1, 1)]
+    assert read_result(finished)["networks"] == rows
+    assert Run(finished.path).rows[0]["a"] == 1.0
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        *[({"member": value}, "member is") for value in (-1, 2, 10**30, 0.0, "0", None, True)],
+        *[({"beta": value}, "beta is") for value in (0, -1, 2, 10**400, "1e-9", None)],
+        *[({name: value}, f"{name} is") for name in ("loss", "kl", "decoder_loss") for value in ("1", [], 1e308, True)],
+        ({"confidence": "sure"}, "confidence is 'sure'"),
+        *[({"algorithm": value}, "algorithm is") for value in (3, ["a"], "a\x1b[2J", "a\nb", "\ud800")],
+        *[({"order_parameters": value}, "order_parameters are") for value in (None, [], "a", {"loss": 1.0})],
+        ({"order_parameters": {"a": "1", "b": 2}}, "a is '1'"),
+        ({"order_parameters": {"a": 1}}, "different order parameters"),
+        ({"order_parameters": {"a\x07": 1}}, "no printable text"),
+        ({"file": None}, "file is None"),
+        ({"file": "networks/\0"}, "no printable text"),
+        *[({"file": value}, "outside of the run") for value in ("../x", "/etc/passwd", "networks/../../x", "link/x")],
+        ({"beta": 1.0}, "a member and a price twice"),
+    ],
+)
+def test_a_wrong_value_is_named(finished: RunDirectory, change: dict[str, Any], named: str) -> None:
+    (finished.path / "link").symlink_to("/etc")
+    write(finished, [{**row(0, 1e-12), **change}, row(0, 1.0)])
+    assert_refused(finished, "is no result of a run", named)
+
+
+@pytest.mark.parametrize(
+    "text", ['{"networks": [NaN]}', '{"networks": [{"loss": Infinity}]}', "[" * 10_000, "", "\xff"]
+)
+def test_what_is_no_json_is_told(finished: RunDirectory, text: str) -> None:
+    finished.result.write_text(text, encoding="latin-1")
+    assert_refused(finished)
+
+
+@pytest.mark.parametrize("lacking", ["result.json", "generator.safetensors"])
+def test_a_run_that_is_not_finished_is_told(finished: RunDirectory, lacking: str) -> None:
+    """A pipe in the place of a file is none, and is not waited for."""
+    (finished.path / lacking).unlink()
+    for _ in range(2):
+        with pytest.raises(FileError, match="is not finished: go on with hypergraph run l1norm --resume"):
+            Run(finished.path)
+        if not (finished.path / lacking).exists():
+            os.mkfifo(finished.path / lacking)
+
+
+def test_the_generator_of_a_run_is_that_of_its_members(finished: RunDirectory) -> None:
+    assert load_members(finished.generator, CONFIG, 2).members == 2
+    material = Material(finished, Console(stderr=True))
+    Generator.initial(CONFIG.specs, [stream(0)]).save(finished.generator)
+    with pytest.raises(FileError, match=r"holds 1 members; the run's config\.json asks for 2"):
+        _ = material.generator
+    Generator.initial([MLPSpec((2, 4, 1))], [stream(0), stream(1)]).save(finished.generator)
+    with pytest.raises(FileError, match="generates other networks than"):
+        _ = material.generator
+
+
+def test_checkpoints_are_those_of_their_members(finished: RunDirectory) -> None:
+    material = Material(finished, Console(stderr=True))
+    material.classifier = None  # type: ignore[assignment]
+    (chunk,) = finished.chunks(1)
+    Generator.initial(CONFIG.specs, [stream(0)]).save(chunk.checkpoint(3))
+    with pytest.raises(FileError, match=r"0000003\.safetensors holds 1 members"):
+        _ = material.phases
