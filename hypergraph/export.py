@@ -8,7 +8,8 @@ from pathlib import Path
 import torch
 from torch.export import Dim, ExportedProgram, export
 
-from hypergraph.errors import FileError, UsageError
+from hypergraph.errors import UsageError
+from hypergraph.files import write_bytes
 from hypergraph.weights import MLPWeights, activation
 
 NEEDED = ("onnx", "onnxscript")
@@ -35,7 +36,4 @@ def to_onnx(network: MLPWeights, path: Path | str) -> None:
         to_program(network), input_names=["inputs"], output_names=["outputs"], dynamo=True, verbose=False
     )
     assert program is not None  # it is None for the older exporter only
-    try:
-        program.save(path)
-    except OSError as error:
-        raise FileError(f"cannot write {path}: {error.strerror or error}") from None
+    write_bytes(Path(path), program.model_proto.SerializeToString())

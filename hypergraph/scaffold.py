@@ -8,7 +8,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from hypergraph.errors import UsageError
-from hypergraph.files import write_bytes
+from hypergraph.files import make_folder, write_bytes
 
 PROJECT = {
     "pyproject.toml": "pyproject.toml.in",
@@ -35,7 +35,9 @@ def new_task(name: str, folder: Path) -> None:
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UsageError(f"{folder} is there and not empty: choose another --out")
     for path, template in PROJECT.items():
-        write_bytes(folder / _filled(path, name), _filled(_read(template), name).encode())
+        file = folder / _filled(path, name)
+        make_folder(file.parent)
+        write_bytes(file, _filled(_read(template), name).encode())
 
 
 def _read(template: str | None) -> str:

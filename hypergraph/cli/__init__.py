@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from typing import Annotated, Any
 
@@ -50,6 +51,7 @@ def _options(
 
 def main() -> None:
     """The entry point of the command `hypergraph`."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as a Ctrl-C: what works saves, and then ends
     try:
         sys.exit(app(standalone_mode=False))
     except HypergraphError as error:

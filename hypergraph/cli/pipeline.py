@@ -18,7 +18,7 @@ from hypergraph.figures import NAMES
 from hypergraph.figures.catalogue import draw
 from hypergraph.figures.material import Material
 from hypergraph.figures.sheet import MissingDataError
-from hypergraph.files import finite, write_json
+from hypergraph.files import finite, make_folder, write_json
 from hypergraph.interfaces import Classifier, Task
 from hypergraph.memory import GENERATION, fitting_members
 from hypergraph.model.generator import Generator
@@ -42,15 +42,10 @@ def trained(run: RunDirectory) -> Generator:
 
 
 def _train(run: RunDirectory) -> Generator:
-    count, at_once = plan(run)
-    chunks = run.chunks(count)
+    parts, at_once = plan(run)
+    chunks = run.divide(parts)
     with contextlib.closing(train(run, chunks, at_once)) as events:
-        try:
-            watch(run.config, chunks, events)
-        except KeyboardInterrupt:
-            events.close()
-            err.print(f"Saved. Go on with: hypergraph run {run.config.task} --resume --out {run.path}", soft_wrap=True)
-            raise
+        watch(run.config, chunks, events)
     return Generator.join([Generator.load(chunk.trained)[0] for chunk in chunks])
 
 
@@ -59,8 +54,11 @@ def finish(run: RunDirectory, generator: Generator) -> dict[str, Any]:
     started = time.monotonic()
     settle_threads(run)
     task, classifier = TASKS.load(run.config.task, run.config.options), classifier_for(run.config.task)
+    make_folder(run.networks)
     result = {
         **run.config.to_fields(),
+        "chunks": [[chunk.members[0], chunk.members[-1]] for chunk in run.chunks()],
+        "failures": run.failures(),
         "solved_loss": task.solved_loss,
         "algorithms": dict(classifier.colours) if classifier else {},
         "networks": [_save(run, row, generator.has_encoder) for row in _swept(run, generator, task, classifier)],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -59,6 +60,7 @@ def run(
     """Train hypernetworks on TASK, sweep the price of information, say which algorithms they found, and draw them."""
     from hypergraph.cli.pipeline import finish, trained
     from hypergraph.cli.report import print_report
+    from hypergraph.engines.local import TrainingError
 
     plugin = TASKS.find(task)
     if resume:
@@ -70,7 +72,12 @@ def run(
     else:
         directory = start_run(make_config(task, options, members, steps, layers, preset, wiring, seed, device), out)
     with directory.lock(), contextlib.redirect_stdout(sys.stderr):  # a plugin may print; stdout is for the result
-        result = finish(directory, trained(directory))
+        try:
+            result = finish(directory, trained(directory))
+        except (KeyboardInterrupt, TrainingError):
+            words = ["hypergraph", "run", directory.config.task, "--resume", "--out", str(directory.path)]
+            err.print(f"Saved. Go on with: {shlex.join(words)}", soft_wrap=True)
+            raise
     if json:
         print_json(result)
     else:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import math
 import os
 import queue
+import signal
 import subprocess
 import sys
 import threading
@@ -15,7 +17,6 @@ from typing import Any
 
 from hypergraph.engines.worker import STOPPED
 from hypergraph.errors import FileError, HypergraphError
-from hypergraph.files import make_folder
 from hypergraph.memory import RECOMPUTED, fitting_members
 from hypergraph.runs.directory import Chunk, RunDirectory
 
@@ -33,8 +34,8 @@ class TrainingError(HypergraphError):
     """A worker ended before its training did."""
 
 
-def plan(run: RunDirectory) -> tuple[int, int]:
-    """Into how many chunks to divide the members, and how many of these to train at a time.
+def plan(run: RunDirectory) -> tuple[list[range], int]:
+    """How to divide the members into chunks, and how many of these to train at a time.
 
     A process per core as long as each has a member that fits in memory, one where a GPU does the work; and as many
     chunks, one after another, as it takes for those at work to fit.
@@ -43,8 +44,9 @@ def plan(run: RunDirectory) -> tuple[int, int]:
     cores = len(os.sched_getaffinity(0)) if config.device == "cpu" else 1
     fitting = fitting_members(config.largest, RECOMPUTED, config.device)
     workers = min(cores, config.members, fitting)
-    chunks = workers * math.ceil(config.members / (fitting // workers * workers))
-    return min(chunks, config.members), workers
+    chunks = min(workers * math.ceil(config.members / (fitting // workers * workers)), config.members)
+    cuts = [config.members * n // chunks for n in range(chunks + 1)]
+    return [range(start, stop) for start, stop in itertools.pairwise(cuts)], workers
 
 
 def _environment(run: RunDirectory, workers: int) -> dict[str, str]:
@@ -60,14 +62,12 @@ def train(run: RunDirectory, chunks: list[Chunk], at_once: int) -> Generator[tup
     Closing the iterator, or an exception thrown into it, stops the workers after the step they are at; they save first.
 
     Raises:
-        TrainingError: where a worker fails; the others save and stop.
+        TrainingError: where a worker fails or is stopped; the others save and stop.
     """
     environment = _environment(run, at_once)
     events: queue.Queue[tuple[Chunk, Event | None]] = queue.Queue()
     waiting = [chunk for chunk in chunks if not chunk.trained.exists()]
     working: dict[Chunk, subprocess.Popen[str]] = {}
-    for chunk in waiting:  # the folders say how the members are divided, to a later start too
-        make_folder(chunk.folder)
     try:
         while waiting or working:
             while waiting and len(working) < at_once:
@@ -116,11 +116,18 @@ def _listen(chunk: Chunk, worker: subprocess.Popen[str], events: queue.Queue[tup
 
 
 def _check(chunk: Chunk, worker: subprocess.Popen[str]) -> None:
-    if worker.returncode not in (0, STOPPED):
-        log = chunk.folder / "log.txt"
+    """Raise TrainingError unless a worker that ended trained its chunk."""
+    log = chunk.folder / "log.txt"
+    if worker.returncode == 0 and chunk.trained.exists():
+        return
+    if worker.returncode == STOPPED:
+        reason = "stopped by SIGTERM, after saving"
+    elif worker.returncode < 0:
+        reason = f"killed by {signal.Signals(-worker.returncode).name}, as a system does that is out of memory"
+    else:
         lines = log.read_text(errors="replace").strip().splitlines()
-        reason = lines[-1] if lines else f"exit status {worker.returncode}"
-        raise TrainingError(f"training of members {chunk.folder.name} failed: {reason} (see {log})")
+        reason = f"{lines[-1] if lines else f'exit status {worker.returncode}'} (see {log})"
+    raise TrainingError(f"training of members {chunk.folder.name} failed: {reason}")
 
 
 def _stop(workers: list[subprocess.Popen[str]]) -> None:

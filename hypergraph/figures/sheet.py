@@ -16,7 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from hypergraph.errors import HypergraphError
-from hypergraph.files import write_bytes
+from hypergraph.files import make_folder, write_bytes
 
 SUFFIXES = (".svg", ".png")
 STYLE = {
@@ -51,6 +51,7 @@ class Sheet:
 
     def write(self, folder: Path, name: str) -> list[Path]:
         """Write NAME.csv, NAME.svg and NAME.png. Raises FileError."""
+        make_folder(folder)
         paths = [folder / f"{name}{suffix}" for suffix in (*SUFFIXES, ".csv")]
         for path in paths[:-1]:
             self.draw(path)

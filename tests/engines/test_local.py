@@ -16,9 +16,19 @@ from hypergraph.engines.worker import CHECKPOINTS, Worker, checkpoint_steps
 from hypergraph.files import read_tensors
 from hypergraph.memory import MEMBER, RECOMPUTED, fitting_members
 from hypergraph.runs.config import RunConfig
-from hypergraph.runs.directory import RunDirectory
+from hypergraph.runs.directory import Chunk, RunDirectory
 from hypergraph.spec import MLPSpec
 from hypergraph.training.recipe import Recipe
+
+
+def whole(run: RunDirectory) -> list[Chunk]:
+    """One chunk of all members."""
+    return run.divide([range(run.config.members)])
+
+
+def singly(run: RunDirectory) -> list[Chunk]:
+    """A chunk for each member."""
+    return run.divide([range(member, member + 1) for member in range(run.config.members)])
 
 
 def run_in(path: Path, task: str = "l1norm", steps: int = 60) -> RunDirectory:
@@ -26,32 +36,32 @@ def run_in(path: Path, task: str = "l1norm", steps: int = 60) -> RunDirectory:
 
 
 def test_interrupted_and_resumed_equals_uninterrupted(tmp_path: Path) -> None:
-    whole, broken = run_in(tmp_path / "whole"), run_in(tmp_path / "broken")
-    for _ in train(whole, whole.chunks(1), 1):
+    unbroken, broken = run_in(tmp_path / "unbroken"), run_in(tmp_path / "broken")
+    for _ in train(unbroken, whole(unbroken), 1):
         pass
-    with contextlib.closing(train(broken, broken.chunks(1), 1)) as events:
+    with contextlib.closing(train(broken, whole(broken), 1)) as events:
         next(events)
-    (chunk,) = broken.chunks(1)
+    (chunk,) = broken.chunks()
     assert chunk.state.exists()
     assert not chunk.trained.exists()
-    for _ in train(broken, broken.chunks(1), 1):
+    for _ in train(broken, whole(broken), 1):
         pass
-    expected, found = (read_tensors(run.chunks(1)[0].trained)[0] for run in (whole, broken))
+    expected, found = (read_tensors(run.chunks()[0].trained)[0] for run in (unbroken, broken))
     assert all(torch.equal(expected[name], found[name]) for name in expected)
-    assert [c.metrics.read_text().count("\n") for c in (*whole.chunks(1), *broken.chunks(1))] == [60, 60]
+    assert [c.metrics.read_text().count("\n") for c in (*unbroken.chunks(), *broken.chunks())] == [60, 60]
 
 
-def trained(run: RunDirectory, chunks: int, at_once: int) -> list[str]:
-    """Train, and tell from which chunk each event came."""
-    return [chunk.folder.name for chunk, _ in train(run, run.chunks(chunks), at_once)]
+def trained(run: RunDirectory, at_once: int) -> list[str]:
+    """Train each member in a chunk of its own, and tell from which chunk each event came."""
+    return [chunk.folder.name for chunk, _ in train(run, singly(run), at_once)]
 
 
 def test_chunks_trained_one_at_a_time_end_as_those_trained_at_once(tmp_path: Path) -> None:
     one_by_one, at_once = (run_in(tmp_path / name, steps=4) for name in ("one by one", "at once"))
-    told = trained(one_by_one, 2, at_once=1)
+    told = trained(one_by_one, at_once=1)
     assert told == sorted(told)
-    assert {*told} == {*trained(at_once, 2, at_once=2)} == {"0-0", "1-1"}
-    for first, second in zip(one_by_one.chunks(2), at_once.chunks(2), strict=True):
+    assert {*told} == {*trained(at_once, at_once=2)} == {"0-0", "1-1"}
+    for first, second in zip(one_by_one.chunks(), at_once.chunks(), strict=True):
         expected, found = (read_tensors(chunk.trained)[0] for chunk in (first, second))
         assert all(torch.equal(expected[name], found[name]) for name in expected)
         assert [path.name for path in sorted((first.folder / "checkpoints").iterdir())] == [
@@ -60,7 +70,7 @@ def test_chunks_trained_one_at_a_time_end_as_those_trained_at_once(tmp_path: Pat
     assert [(step, list(members)) for step, members, _ in at_once.checkpoints()] == [
         (step, [member]) for step in (1, 2, 3, 4) for member in (0, 1)
     ]
-    assert trained(at_once, 2, at_once=1) == []
+    assert trained(at_once, at_once=1) == []
 
 
 @given(steps=st.integers(1, 10**6))
@@ -85,21 +95,21 @@ def test_a_plan_covers_all_members_and_what_is_at_work_fits(members: int, cores:
         patch.setattr(memory, "_free", lambda _: fitting * each + each // 2)
         patch.setattr(os, "sched_getaffinity", lambda _: set(range(cores)))
         room = fitting_members(specs[1], RECOMPUTED)
-        count, at_once = plan(run)
+        parts, at_once = plan(run)
     assert room == max(fitting, 1)
-    chunks = run.chunks(count)
-    assert [member for chunk in chunks for member in chunk.members] == list(range(members))
-    largest = max(len(chunk.members) for chunk in chunks)
+    assert [member for part in parts for member in part] == list(range(members))
+    largest = max(map(len, parts))
     assert at_once * largest <= room
     assert at_once == min(cores, members, room)
-    assert members > room // at_once * at_once or len(chunks) == at_once
+    assert members > room // at_once * at_once or len(parts) == at_once
 
 
 def test_a_gpu_has_one_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     config = RunConfig("l1norm", (MLPSpec((4, 6, 1)),), 9, 0, "cuda", Recipe(steps=1))
     for room, count in ((9, 1), (5, 2), (1, 9)):
         monkeypatch.setattr(memory, "_free", lambda _, room=room: room * (MEMBER + 30 * memory.RECOMPUTED))
-        assert plan(RunDirectory(tmp_path, config)) == (count, 1)
+        parts, at_once = plan(RunDirectory(tmp_path, config))
+        assert (len(parts), at_once) == (count, 1)
 
 
 NOISY = """
@@ -122,23 +132,23 @@ def test_a_task_that_prints_does_not_disturb(tmp_path: Path, monkeypatch: pytest
     (tmp_path / "noisy.py").write_text(NOISY)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     run = run_in(tmp_path / "run", task="noisy", steps=3)
-    told = [event["step"] for _, event in train(run, run.chunks(1), 1)]
+    told = [event["step"] for _, event in train(run, whole(run), 1)]
     assert told[-1] == 3
-    assert "sampling" in (run.chunks(1)[0].folder / "log.txt").read_text()
+    assert "sampling" in (run.chunks()[0].folder / "log.txt").read_text()
 
 
 def test_a_worker_stopped_before_its_first_step_leaves_nothing_to_resume(tmp_path: Path) -> None:
     run = run_in(tmp_path, steps=2)
-    worker = Worker(run, run.chunks(1)[0])
+    worker = Worker(run, whole(run)[0])
     worker.stop.set()
     assert not worker.run()
-    assert not run.chunks(1)[0].state.exists()
-    for _ in train(run, run.chunks(1), 1):
+    assert not run.chunks()[0].state.exists()
+    for _ in train(run, whole(run), 1):
         pass
-    assert run.chunks(1)[0].trained.exists()
+    assert run.chunks()[0].trained.exists()
 
 
 def test_a_worker_that_fails_is_named(tmp_path: Path) -> None:
     run = run_in(tmp_path, task="nowhere")
     with pytest.raises(TrainingError, match="unknown task 'nowhere'"):
-        list(train(run, run.chunks(1), 1))
+        list(train(run, whole(run), 1))

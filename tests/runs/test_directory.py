@@ -10,6 +10,7 @@ from hypergraph.errors import FileError, UsageError
 from hypergraph.runs.config import RunConfig
 from hypergraph.runs.directory import Chunk, RunDirectory, latest_run
 from hypergraph.spec import MLPSpec
+from hypergraph.training.failures import Failure
 from hypergraph.training.recipe import Recipe
 
 CONFIG = RunConfig("l1norm", (MLPSpec((4, 8, 1)),), 5, 7, "cpu", Recipe(steps=10))
@@ -57,13 +58,21 @@ def test_a_folder_without_a_run_is_named(tmp_path: Path) -> None:
         latest_run(tmp_path)
 
 
-def test_chunks_cover_the_members_and_stay_as_they_were(tmp_path: Path) -> None:
+def test_a_division_of_the_members_stays_as_it_was(tmp_path: Path) -> None:
     run = RunDirectory.create(tmp_path, CONFIG)
-    chunks = run.chunks(2)
-    assert [list(chunk.members) for chunk in chunks] == [[0, 1], [2, 3, 4]]
-    for chunk in chunks:
-        chunk.folder.mkdir(parents=True)
-    assert [list(chunk.members) for chunk in run.chunks(4)] == [[0, 1], [2, 3, 4]]
+    assert run.chunks() == []
+    for parts in ([range(2), range(2, 5)], [range(5)]):
+        assert [list(chunk.members) for chunk in run.divide(parts)] == [[0, 1], [2, 3, 4]]
+    assert [list(chunk.members) for chunk in run.chunks()] == [[0, 1], [2, 3, 4]]
+
+
+@pytest.mark.parametrize("name", ["0-0", "0-4", "3-3", "9-9", "1-999999999"])
+def test_folders_of_other_members_are_refused(name: str, tmp_path: Path) -> None:
+    run = RunDirectory.create(tmp_path, CONFIG)
+    run.divide([range(2), range(2, 5)])
+    (run.training / name).mkdir()
+    with pytest.raises(FileError, match="other members than 0 to 4, each once"):
+        run.chunks()
 
 
 def test_a_run_is_held_by_one_process(tmp_path: Path) -> None:
@@ -74,11 +83,22 @@ def test_a_run_is_held_by_one_process(tmp_path: Path) -> None:
         pass
 
 
-def test_metrics_past_the_state_and_torn_lines_are_dropped(tmp_path: Path) -> None:
+def test_what_was_logged_past_the_state_is_dropped(tmp_path: Path) -> None:
     chunk = Chunk(tmp_path, range(2))
+    chunk.folder.mkdir()
+    early, late = Failure(1, 10, 0, None, 2.0, False), Failure(1, 25, 20, None, 2.0, False)
     for step in (10, 20, 30):
         chunk.append_metrics({"step": step})
-    with chunk.metrics.open("a") as file:
-        file.write('{"step": 4')
-    chunk.keep_metrics(20)
+    chunk.write_failures([early, late])
+    chunk.rewind(20, [early])
     assert [json.loads(line)["step"] for line in chunk.metrics.read_text().splitlines()] == [10, 20]
+    assert json.loads(chunk.failures.read_text()) == [dataclasses.asdict(early)]
+
+
+@pytest.mark.parametrize("line", ["[", "5", "{}", '{"step": "2"}', "[" * 100_000])
+def test_metrics_of_a_stranger_are_named(line: str, tmp_path: Path) -> None:
+    chunk = Chunk(tmp_path, range(2))
+    chunk.folder.mkdir()
+    chunk.metrics.write_text(line + "\n")
+    with pytest.raises(FileError, match=r"metrics.jsonl holds other lines than a training writes"):
+        chunk.rewind(20, [])
