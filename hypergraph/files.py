@@ -56,15 +56,6 @@ def write_bytes(path: Path, data: bytes) -> None:
         raise FileError(f"cannot write {path}: {error.strerror or error}") from None
 
 
-def publish(folder: Path, path: Path) -> None:
-    """Give a folder that is complete its name, all at once. Raises FileError."""
-    try:
-        folder.rename(path)
-        _sync_folder(path.parent)
-    except OSError as error:
-        raise FileError(f"cannot write {path}: {error.strerror or error}") from None
-
-
 def remove_partial(folder: Path) -> None:
     """Remove what killed processes left half-written in a folder that nobody writes into. Raises FileError."""
     try:
@@ -133,9 +124,18 @@ def read_json(path: Path) -> Any:
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
-    """Write a safetensors file atomically. Raises FileError."""
+    """Write a safetensors file atomically; the same content gives the same bytes. Raises FileError."""
     flat = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
-    write_bytes(path, save(flat, dict(metadata)))
+    write_bytes(path, _ordered(save(flat, dict(metadata))))
+
+
+def _ordered(data: bytes) -> bytes:
+    """A safetensors file with its metadata sorted: the library leaves them in random order."""
+    end = 8 + int.from_bytes(data[:8], "little")
+    fields = json.loads(data[8:end])
+    header = json.dumps({"__metadata__": dict(sorted(fields.pop("__metadata__").items())), **fields}).encode()
+    header += b" " * (-len(header) % 8)  # tensors stay aligned
+    return len(header).to_bytes(8, "little") + header + data[end:]
 
 
 def check_format(path: Path, metadata: Mapping[str, str], name: str, version: str) -> None:

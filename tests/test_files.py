@@ -94,6 +94,16 @@ def test_tensors(tmp_path: Path) -> None:
         assert tensors[name].dtype == tensor.dtype
 
 
+def test_the_same_tensors_give_the_same_bytes(tmp_path: Path) -> None:
+    """However often: the library's own order of metadata is another each time."""
+    metadata = {f"key {n}": str(n) for n in range(8)}
+    for name in "abcd":
+        write_tensors(tmp_path / name, TENSORS, metadata)
+    assert len({(tmp_path / name).read_bytes() for name in "abcd"}) == 1
+    assert read_tensors(tmp_path / "a")[1] == metadata
+    assert (int.from_bytes((tmp_path / "a").read_bytes()[:8], "little") + 8) % 8 == 0
+
+
 def refuse(*_: object, **__: object) -> None:
     raise OSError(errno.ENOSPC, "No space left on device")
 

@@ -13,14 +13,13 @@ from rich.progress import track
 from hypergraph.analysis.sweep import BETAS, Row, sweep
 from hypergraph.cli.console import err
 from hypergraph.cli.progress import watch
-from hypergraph.engines.local import LARGE, plan, train
+from hypergraph.engines.local import LARGE, at_once, train
 from hypergraph.figures import NAMES
 from hypergraph.figures.catalogue import draw
 from hypergraph.figures.material import Material
 from hypergraph.figures.sheet import MissingDataError
 from hypergraph.files import finite, make_folder, write_json
 from hypergraph.interfaces import Classifier, Task
-from hypergraph.memory import GENERATION, fitting_members
 from hypergraph.model.generator import Generator
 from hypergraph.pretrained import shipped_ensemble
 from hypergraph.registry import TASKS, classifier_for
@@ -42,9 +41,8 @@ def trained(run: RunDirectory) -> Generator:
 
 
 def _train(run: RunDirectory) -> Generator:
-    parts, at_once = plan(run)
-    chunks = run.divide(parts)
-    with contextlib.closing(train(run, chunks, at_once)) as events:
+    chunks = run.chunks()
+    with contextlib.closing(train(run, at_once(run.config))) as events:
         watch(run.config, chunks, events)
     return Generator.join([Generator.load(chunk.trained)[0] for chunk in chunks])
 
@@ -57,7 +55,6 @@ def finish(run: RunDirectory, generator: Generator) -> dict[str, Any]:
     make_folder(run.networks)
     result = {
         **run.config.to_fields(),
-        "chunks": [[chunk.members[0], chunk.members[-1]] for chunk in run.chunks()],
         "failures": run.failures(),
         "solved_loss": task.solved_loss,
         "algorithms": dict(classifier.colours) if classifier else {},
@@ -78,12 +75,10 @@ def settle_threads(run: RunDirectory) -> None:
 
 
 def _swept(run: RunDirectory, generator: Generator, task: Task, classifier: Classifier | None) -> list[Row]:
-    """Rows by beta and then by member, from as many members at a time as fit in memory."""
+    """Rows by beta and then by member."""
     config = run.config
-    at_once = fitting_members(config.spec, GENERATION)
     found: list[Row] = []
-    for first in range(0, config.members, at_once):
-        members = range(first, min(first + at_once, config.members))
+    for members in config.parts:  # they fit in memory, and numbers are rounded as in training
         part = Generator.join([generator.member(member) for member in members])
         rows = sweep(part, task, classifier, seed=config.seed, spec=config.spec, members=members)
         steps = track(rows, "sweeping beta", len(BETAS), console=err, transient=True, disable=not err.is_terminal)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 import json
 import math
 import os
@@ -17,7 +16,9 @@ from typing import Any
 
 from hypergraph.engines.worker import STOPPED
 from hypergraph.errors import FileError, HypergraphError
+from hypergraph.files import make_folder
 from hypergraph.memory import RECOMPUTED, fitting_members
+from hypergraph.runs.config import RunConfig
 from hypergraph.runs.directory import Chunk, RunDirectory
 
 Event = dict[str, Any]
@@ -34,19 +35,25 @@ class TrainingError(HypergraphError):
     """A worker ended before its training did."""
 
 
-def plan(run: RunDirectory) -> tuple[list[range], int]:
-    """How to divide the members into chunks, and how many of these to train at a time.
+def division(config: RunConfig) -> int:
+    """Into how many chunks to divide the members of a new run, so that :func:`at_once` of them fit.
 
-    A process per core as long as each has a member that fits in memory, one where a GPU does the work; and as many
-    chunks, one after another, as it takes for those at work to fit.
+    A chunk per core as long as each has a member that fits in memory, one where a GPU does the work; and more, to be
+    trained one after another, where those do not fit.
     """
-    config = run.config
-    cores = len(os.sched_getaffinity(0)) if config.device == "cpu" else 1
     fitting = fitting_members(config.largest, RECOMPUTED, config.device)
-    workers = min(cores, config.members, fitting)
-    chunks = min(workers * math.ceil(config.members / (fitting // workers * workers)), config.members)
-    cuts = [config.members * n // chunks for n in range(chunks + 1)]
-    return [range(start, stop) for start, stop in itertools.pairwise(cuts)], workers
+    workers = min(_cores(config), config.members, fitting)
+    return min(workers * math.ceil(config.members / (fitting // workers * workers)), config.members)
+
+
+def at_once(config: RunConfig) -> int:
+    """How many chunks to train at a time: one per core, as far as they fit in memory."""
+    fitting = fitting_members(config.largest, RECOMPUTED, config.device)
+    return max(1, min(_cores(config), config.chunks, fitting // max(map(len, config.parts))))
+
+
+def _cores(config: RunConfig) -> int:
+    return len(os.sched_getaffinity(0)) if config.device == "cpu" else 1
 
 
 def _environment(run: RunDirectory, workers: int) -> dict[str, str]:
@@ -56,21 +63,21 @@ def _environment(run: RunDirectory, workers: int) -> dict[str, str]:
     return {**os.environ, **KEEP_MEMORY, "OMP_NUM_THREADS": str(max(1, threads))}
 
 
-def train(run: RunDirectory, chunks: list[Chunk], at_once: int) -> Generator[tuple[Chunk, Event], None, None]:
-    """Train all chunks to the end, `at_once` at a time, telling what the workers tell.
+def train(run: RunDirectory, workers: int) -> Generator[tuple[Chunk, Event], None, None]:
+    """Train all chunks to the end, `workers` at a time, telling what they tell.
 
     Closing the iterator, or an exception thrown into it, stops the workers after the step they are at; they save first.
 
     Raises:
         TrainingError: where a worker fails or is stopped; the others save and stop.
     """
-    environment = _environment(run, at_once)
+    environment = _environment(run, workers)
     events: queue.Queue[tuple[Chunk, Event | None]] = queue.Queue()
-    waiting = [chunk for chunk in chunks if not chunk.trained.exists()]
+    waiting = [chunk for chunk in run.chunks() if not chunk.trained.exists()]
     working: dict[Chunk, subprocess.Popen[str]] = {}
     try:
         while waiting or working:
-            while waiting and len(working) < at_once:
+            while waiting and len(working) < workers:
                 chunk = waiting.pop(0)
                 working[chunk] = _start(run, chunk, environment)
                 threading.Thread(target=_listen, args=(chunk, working[chunk], events), daemon=True).start()
@@ -87,6 +94,7 @@ def train(run: RunDirectory, chunks: list[Chunk], at_once: int) -> Generator[tup
 
 
 def _start(run: RunDirectory, chunk: Chunk, environment: dict[str, str]) -> subprocess.Popen[str]:
+    make_folder(chunk.checkpoints)
     first, last = str(chunk.members[0]), str(chunk.members[-1])
     try:
         log = (chunk.folder / "log.txt").open("a")

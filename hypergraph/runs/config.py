@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 import math
 import platform
@@ -11,11 +12,14 @@ from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import Any
 
+import torch
+
 from hypergraph.errors import FileError, SpecError
+from hypergraph.registry import TASKS
 from hypergraph.spec import MLPSpec
 from hypergraph.training.recipe import Recipe
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,9 @@ class RunConfig:
         device: where the members are trained, as torch names it.
         recipe: how they are trained; None where the members are generators that the task ships.
         options: of the task, those that were set.
+        chunks: into how many parts the members are divided, each trained together. Numbers are rounded otherwise where
+            other members are trained together, but not where there are more threads or processes.
+        versions: of what the numbers depend on beside all this, by name.
     """
 
     task: str
@@ -39,11 +46,19 @@ class RunConfig:
     device: str
     recipe: Recipe | None
     options: Mapping[str, Any] = field(default_factory=dict)
+    chunks: int = 1
+    versions: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     @property
     def spec(self) -> MLPSpec:
         """The network that the analysis generates: the one of middle size."""
         return MLPSpec.middle(self.specs)
+
+    @property
+    def parts(self) -> list[range]:
+        """The members of each chunk."""
+        cuts = [self.members * n // self.chunks for n in range(self.chunks + 1)]
+        return [range(start, stop) for start, stop in itertools.pairwise(cuts)]
 
     @property
     def largest(self) -> MLPSpec:
@@ -57,11 +72,8 @@ class RunConfig:
         return f"{self.spec} and {others} more" if others else str(self.spec)
 
     def to_fields(self) -> dict[str, Any]:
-        """Plain values, as :meth:`from_fields` reads them, with the versions of what runs here."""
-        fields = dataclasses.asdict(self)
-        versions = {name: version(name) for name in ("hypergraph-toolkit", "torch", "dgl")}
-        versions["python"] = platform.python_version()
-        return {"format_version": FORMAT_VERSION, **fields, "versions": versions}
+        """Plain values, as :meth:`from_fields` reads them."""
+        return {"format_version": FORMAT_VERSION, **dataclasses.asdict(self)}
 
     @classmethod
     def from_fields(cls, fields: object) -> RunConfig:
@@ -76,12 +88,31 @@ class RunConfig:
                 seed=_of(int, fields, "seed"),
                 device=_of(str, fields, "device"),
                 recipe=None if fields["recipe"] is None else _recipe(fields["recipe"]),
-                options=_options(fields.get("options", {})),
+                options=_options(fields["options"]),
+                chunks=_chunks(fields),
+                versions=_versions(fields["versions"]),
             )
         except KeyError as error:
             raise FileError(f"the configuration lacks {error}") from None
         except SpecError as error:
             raise FileError(f"the configuration's specs: {error}") from None
+
+
+def current_versions(task: str, device: str) -> dict[str, str]:
+    """What numbers depend on beside a run's configuration, as it is here. Raises PluginError."""
+    plugin, on_cpu = TASKS.find(task), device == "cpu"
+    return {
+        **{name: version(name) for name in ("hypergraph-toolkit", "torch", "dgl")},
+        plugin.distribution: plugin.version,
+        "python": platform.python_version(),
+        "processor": torch.backends.cpu.get_cpu_capability() if on_cpu else torch.cuda.get_device_name(device),
+    }
+
+
+def _versions(fields: object) -> dict[str, str]:
+    if not isinstance(fields, dict) or not all(isinstance(value, str) for value in fields.values()):
+        raise FileError("the configuration's versions are no table of texts")
+    return fields
 
 
 def _specs(fields: object) -> tuple[MLPSpec, ...]:
@@ -124,6 +155,13 @@ def _of(kind: type, fields: dict[str, Any], name: str) -> Any:
     if isinstance(value, (int, float)) and not 0 <= value < math.inf:
         raise FileError(f"the configuration's {name} is {value}; it must be finite and not negative")
     return value
+
+
+def _chunks(fields: dict[str, Any]) -> int:
+    chunks = _count(fields, "chunks")
+    if chunks > _count(fields, "members"):
+        raise FileError(f"the configuration's chunks are {chunks}, more than its members")
+    return chunks
 
 
 def _count(fields: dict[str, Any], name: str) -> int:

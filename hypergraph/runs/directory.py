@@ -14,8 +14,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import re
-import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,7 +25,6 @@ from hypergraph.files import (
     finite,
     hold,
     make_folder,
-    publish,
     read_json,
     remove_partial,
     write_bytes,
@@ -117,34 +114,15 @@ class RunDirectory:
         """The run in an existing folder. Raises FileError, UsageError."""
         if not (path / "config.json").is_file():
             raise UsageError(f"{path} holds no run: there is no config.json in it")
-        fields = read_json(path / "config.json")
-        try:
-            return cls(path, RunConfig.from_fields(fields))
-        except FileError as error:
-            raise FileError(f"{path / 'config.json'}: {error}") from None
+        return cls(path, read_config(path / "config.json"))
 
     def relative(self, path: Path) -> str:
         """`path` as the files of this run write it."""
         return path.relative_to(self.path).as_posix()
 
     def chunks(self) -> list[Chunk]:
-        """How the members are divided, none where training has not begun. Raises FileError where some are missing."""
-        names = [re.fullmatch(r"([0-9]{1,9})-([0-9]{1,9})", folder.name) for folder in self.training.glob("*")]
-        parts = sorted((int(name[1]), int(name[2])) for name in names if name)
-        starts, ends = [first for first, _ in parts], [last + 1 for _, last in parts]
-        if parts and [*starts, self.config.members] != [0, *ends]:
-            raise FileError(f"{self.training} has other members than 0 to {self.config.members - 1}, each once")
-        return [Chunk(self.training, range(first, last + 1)) for first, last in parts]
-
-    def divide(self, parts: Sequence[range]) -> list[Chunk]:
-        """Divide the members into `parts`, unless an earlier start of this run divided them. Raises FileError."""
-        if not self.training.exists():
-            new = self.path / f"training{PARTIAL}"
-            shutil.rmtree(new, ignore_errors=True)  # of a start that was killed here
-            for part in parts:
-                make_folder(Chunk(new, part).checkpoints)
-            publish(new, self.training)
-        return self.chunks()
+        """How the members are divided."""
+        return [Chunk(self.training, members) for members in self.config.parts]
 
     def checkpoints(self) -> list[tuple[int, range, Path]]:
         """The generators kept through training: step, members and file, by step."""
@@ -174,6 +152,15 @@ def _check_new(path: Path) -> None:
         raise UsageError(f"{path} already holds a run: continue it with --resume, or choose another --out")
     if path.is_dir() and any(item.name != "lock" and not item.name.endswith(PARTIAL) for item in path.iterdir()):
         raise UsageError(f"{path} is not empty: choose another --out")
+
+
+def read_config(path: Path) -> RunConfig:
+    """The configuration in a config.json, or in a result.json, which repeats it. Raises FileError."""
+    fields = read_json(path)
+    try:
+        return RunConfig.from_fields(fields)
+    except FileError as error:
+        raise FileError(f"{path}: {error}") from None
 
 
 def latest_run(folder: Path) -> Path:

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -11,66 +12,57 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hypergraph import memory
-from hypergraph.engines.local import TrainingError, plan, train
+from hypergraph.engines.local import TrainingError, at_once, division, train
 from hypergraph.engines.worker import CHECKPOINTS, Worker, checkpoint_steps
-from hypergraph.files import read_tensors
+from hypergraph.files import make_folder, read_tensors
 from hypergraph.memory import MEMBER, RECOMPUTED, fitting_members
 from hypergraph.runs.config import RunConfig
-from hypergraph.runs.directory import Chunk, RunDirectory
+from hypergraph.runs.directory import RunDirectory
 from hypergraph.spec import MLPSpec
 from hypergraph.training.recipe import Recipe
 
 
-def whole(run: RunDirectory) -> list[Chunk]:
-    """One chunk of all members."""
-    return run.divide([range(run.config.members)])
-
-
-def singly(run: RunDirectory) -> list[Chunk]:
-    """A chunk for each member."""
-    return run.divide([range(member, member + 1) for member in range(run.config.members)])
-
-
-def run_in(path: Path, task: str = "l1norm", steps: int = 60) -> RunDirectory:
-    return RunDirectory.create(path, RunConfig(task, (MLPSpec((4, 6, 1)),), 2, 0, "cpu", Recipe(steps=steps, batch=16)))
+def run_in(path: Path, task: str = "l1norm", steps: int = 60, chunks: int = 1) -> RunDirectory:
+    recipe = Recipe(steps=steps, batch=16)
+    return RunDirectory.create(path, RunConfig(task, (MLPSpec((4, 6, 1)),), 2, 0, "cpu", recipe, chunks=chunks))
 
 
 def test_interrupted_and_resumed_equals_uninterrupted(tmp_path: Path) -> None:
     unbroken, broken = run_in(tmp_path / "unbroken"), run_in(tmp_path / "broken")
-    for _ in train(unbroken, whole(unbroken), 1):
+    for _ in train(unbroken, 1):
         pass
-    with contextlib.closing(train(broken, whole(broken), 1)) as events:
+    with contextlib.closing(train(broken, 1)) as events:
         next(events)
     (chunk,) = broken.chunks()
     assert chunk.state.exists()
     assert not chunk.trained.exists()
-    for _ in train(broken, whole(broken), 1):
+    for _ in train(broken, 1):
         pass
     expected, found = (read_tensors(run.chunks()[0].trained)[0] for run in (unbroken, broken))
     assert all(torch.equal(expected[name], found[name]) for name in expected)
     assert [c.metrics.read_text().count("\n") for c in (*unbroken.chunks(), *broken.chunks())] == [60, 60]
 
 
-def trained(run: RunDirectory, at_once: int) -> list[str]:
-    """Train each member in a chunk of its own, and tell from which chunk each event came."""
-    return [chunk.folder.name for chunk, _ in train(run, singly(run), at_once)]
+def trained(run: RunDirectory, workers: int) -> list[str]:
+    """Train, and tell from which chunk each event came."""
+    return [chunk.folder.name for chunk, _ in train(run, workers)]
 
 
 def test_chunks_trained_one_at_a_time_end_as_those_trained_at_once(tmp_path: Path) -> None:
-    one_by_one, at_once = (run_in(tmp_path / name, steps=4) for name in ("one by one", "at once"))
-    told = trained(one_by_one, at_once=1)
+    one_by_one, together = (run_in(tmp_path / name, steps=4, chunks=2) for name in ("one by one", "at once"))
+    told = trained(one_by_one, workers=1)
     assert told == sorted(told)
-    assert {*told} == {*trained(at_once, at_once=2)} == {"0-0", "1-1"}
-    for first, second in zip(one_by_one.chunks(), at_once.chunks(), strict=True):
+    assert {*told} == {*trained(together, workers=2)} == {"0-0", "1-1"}
+    for first, second in zip(one_by_one.chunks(), together.chunks(), strict=True):
         expected, found = (read_tensors(chunk.trained)[0] for chunk in (first, second))
         assert all(torch.equal(expected[name], found[name]) for name in expected)
         assert [path.name for path in sorted((first.folder / "checkpoints").iterdir())] == [
             f"{step:07d}.safetensors" for step in (1, 2, 3, 4)
         ]
-    assert [(step, list(members)) for step, members, _ in at_once.checkpoints()] == [
+    assert [(step, list(members)) for step, members, _ in together.checkpoints()] == [
         (step, [member]) for step in (1, 2, 3, 4) for member in (0, 1)
     ]
-    assert trained(at_once, at_once=1) == []
+    assert trained(together, workers=1) == []
 
 
 @given(steps=st.integers(1, 10**6))
@@ -89,27 +81,27 @@ def test_checkpoints_end_with_the_last_step_and_grow_further_apart(steps: int) -
 def test_a_plan_covers_all_members_and_what_is_at_work_fits(members: int, cores: int, fitting: int) -> None:
     """As many at a time as there are cores, unless memory has no room for a member each."""
     specs = (MLPSpec((4, 6, 1)), MLPSpec((40, 60, 1)))
-    run = RunDirectory(Path("nowhere"), RunConfig("l1norm", specs, members, 0, "cpu", Recipe(steps=1)))
+    config = RunConfig("l1norm", specs, members, 0, "cpu", Recipe(steps=1))
     each = MEMBER + specs[1].weight_count * memory.RECOMPUTED
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(memory, "_free", lambda _: fitting * each + each // 2)
         patch.setattr(os, "sched_getaffinity", lambda _: set(range(cores)))
         room = fitting_members(specs[1], RECOMPUTED)
-        parts, at_once = plan(run)
+        config = replace(config, chunks=division(config))
+        workers = at_once(config)
     assert room == max(fitting, 1)
-    assert [member for part in parts for member in part] == list(range(members))
-    largest = max(map(len, parts))
-    assert at_once * largest <= room
-    assert at_once == min(cores, members, room)
-    assert members > room // at_once * at_once or len(parts) == at_once
+    assert [member for part in config.parts for member in part] == list(range(members))
+    largest = max(map(len, config.parts))
+    assert workers * largest <= room
+    assert workers == min(cores, members, room)
+    assert members > room // workers * workers or config.chunks == workers
 
 
-def test_a_gpu_has_one_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_gpu_has_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
     config = RunConfig("l1norm", (MLPSpec((4, 6, 1)),), 9, 0, "cuda", Recipe(steps=1))
     for room, count in ((9, 1), (5, 2), (1, 9)):
         monkeypatch.setattr(memory, "_free", lambda _, room=room: room * (MEMBER + 30 * memory.RECOMPUTED))
-        parts, at_once = plan(RunDirectory(tmp_path, config))
-        assert (len(parts), at_once) == (count, 1)
+        assert (division(config), at_once(config)) == (count, 1)
 
 
 NOISY = """
@@ -132,18 +124,19 @@ def test_a_task_that_prints_does_not_disturb(tmp_path: Path, monkeypatch: pytest
     (tmp_path / "noisy.py").write_text(NOISY)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     run = run_in(tmp_path / "run", task="noisy", steps=3)
-    told = [event["step"] for _, event in train(run, whole(run), 1)]
+    told = [event["step"] for _, event in train(run, 1)]
     assert told[-1] == 3
     assert "sampling" in (run.chunks()[0].folder / "log.txt").read_text()
 
 
 def test_a_worker_stopped_before_its_first_step_leaves_nothing_to_resume(tmp_path: Path) -> None:
     run = run_in(tmp_path, steps=2)
-    worker = Worker(run, whole(run)[0])
+    make_folder(run.chunks()[0].checkpoints)
+    worker = Worker(run, run.chunks()[0])
     worker.stop.set()
     assert not worker.run()
     assert not run.chunks()[0].state.exists()
-    for _ in train(run, whole(run), 1):
+    for _ in train(run, 1):
         pass
     assert run.chunks()[0].trained.exists()
 
@@ -151,4 +144,4 @@ def test_a_worker_stopped_before_its_first_step_leaves_nothing_to_resume(tmp_pat
 def test_a_worker_that_fails_is_named(tmp_path: Path) -> None:
     run = run_in(tmp_path, task="nowhere")
     with pytest.raises(TrainingError, match="unknown task 'nowhere'"):
-        list(train(run, whole(run), 1))
+        list(train(run, 1))

@@ -5,6 +5,8 @@ import json
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from hypergraph.errors import FileError, UsageError
 from hypergraph.runs.config import RunConfig
@@ -40,7 +42,8 @@ def test_a_run_is_not_written_over(tmp_path: Path) -> None:
         ("recipe", {**RECIPE, "wiring": 2.0}, "wiring is 2.0; it must be from 0 to 1"),
         ("recipe", {**RECIPE, "wiring": "much"}, "wiring is 'much', not float"),
         ("recipe", {"steps": 3}, "recipe has other fields"),
-        ("format_version", 99, "no configuration of format version 2"),
+        ("chunks", 6, "chunks are 6, more than its members"),
+        ("format_version", 99, "no configuration of format version 3"),
     ],
 )
 def test_a_wrong_configuration_is_named(tmp_path: Path, field: str, value: object, message: str) -> None:
@@ -58,21 +61,12 @@ def test_a_folder_without_a_run_is_named(tmp_path: Path) -> None:
         latest_run(tmp_path)
 
 
-def test_a_division_of_the_members_stays_as_it_was(tmp_path: Path) -> None:
-    run = RunDirectory.create(tmp_path, CONFIG)
-    assert run.chunks() == []
-    for parts in ([range(2), range(2, 5)], [range(5)]):
-        assert [list(chunk.members) for chunk in run.divide(parts)] == [[0, 1], [2, 3, 4]]
-    assert [list(chunk.members) for chunk in run.chunks()] == [[0, 1], [2, 3, 4]]
-
-
-@pytest.mark.parametrize("name", ["0-0", "0-4", "3-3", "9-9", "1-999999999"])
-def test_folders_of_other_members_are_refused(name: str, tmp_path: Path) -> None:
-    run = RunDirectory.create(tmp_path, CONFIG)
-    run.divide([range(2), range(2, 5)])
-    (run.training / name).mkdir()
-    with pytest.raises(FileError, match="other members than 0 to 4, each once"):
-        run.chunks()
+@given(members=st.integers(1, 50), data=st.data())
+def test_chunks_cover_the_members_in_order(members: int, data: st.DataObject) -> None:
+    config = dataclasses.replace(CONFIG, members=members, chunks=data.draw(st.integers(1, members)))
+    assert [member for part in config.parts for member in part] == list(range(members))
+    assert len(config.parts) == config.chunks
+    assert max(map(len, config.parts)) - min(map(len, config.parts)) <= 1
 
 
 def test_a_run_is_held_by_one_process(tmp_path: Path) -> None:
