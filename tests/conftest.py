@@ -3,15 +3,14 @@
 And for those that go through the command line: a command in this process, and a small run that is made once.
 """
 
+import dataclasses
 import fcntl
 import json
 import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Callable
 from functools import partial
-from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -23,6 +22,8 @@ from hypergraph.figures import algorithms
 from hypergraph.training.baseline import train_directly
 
 sys.path.append(str(Path(__file__).parent))
+from crash.trial import Reference, reference
+
 torch.set_num_threads(1)
 settings.register_profile("reproducible", deadline=None, derandomize=True, print_blob=True, max_examples=25)
 settings.load_profile("reproducible")
@@ -43,8 +44,8 @@ def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
 
 
 @pytest.fixture(scope="session")
-def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, str]:
-    """A small run made by the real command in a process of its own: folder, stdout, stderr.
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Reference:
+    """A small run made by the real command in a process of its own.
 
     It is not to be changed: processes that share the tests share it.
     """
@@ -56,22 +57,16 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, str]:
         made.seek(0)
         told = made.read()
         if not told:
-            told = json.dumps(_made(folder / "l1"))
+            told = json.dumps(dataclasses.asdict(reference(folder / "l1")), default=str)
             made.write(told)
-    stdout, stderr = json.loads(told)
-    return folder / "l1", stdout, stderr
+    fields = json.loads(told)
+    return Reference(**{**fields, "folder": Path(fields["folder"])})
 
 
-def _made(folder: Path) -> tuple[str, str]:
-    options = {"--layers": "4,8,1", "--members": "2", "--steps": "30", "--seed": "3", "--out": str(folder)}
-    done = subprocess.run(
-        [sys.executable, "-m", "hypergraph", "run", "l1norm", *chain(*options.items())],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "COLUMNS": "150"},
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout, done.stderr
+@pytest.fixture(scope="session")
+def run(whole: Reference) -> tuple[Path, str, str]:
+    """That run: folder, stdout, stderr."""
+    return whole.folder, whole.stdout, whole.stderr
 
 
 @pytest.fixture
