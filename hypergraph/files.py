@@ -72,17 +72,19 @@ def hold(path: Path, *, wait: bool) -> Iterator[None]:
     Raises:
         FileError: it cannot be written; or another process holds it, unless it is waited for.
     """
+    handle = None
     try:
         handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-    except OSError as error:
-        raise FileError(f"cannot write {path}: {error.strerror or error}") from None
-    try:
         fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        yield
     except BlockingIOError:
         raise FileError(f"another process works on {path.parent}: wait for it, or choose another folder") from None
+    except OSError as error:
+        raise FileError(f"cannot write {path}: {error.strerror or error}") from None
+    else:
+        yield
     finally:
-        os.close(handle)
+        if handle is not None:
+            os.close(handle)
 
 
 def _umask() -> int:

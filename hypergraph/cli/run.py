@@ -166,12 +166,9 @@ def _was_given(context: typer.Context, name: str) -> bool:
 
 def start_run(config: RunConfig, out: Path | None) -> RunDirectory:
     """The new folder of a run; runs/TASK/TIME where none is named. Raises FileError, UsageError."""
-    from datetime import datetime
+    from hypergraph.runs.directory import RunDirectory, new_folder
 
-    from hypergraph.runs.directory import RunDirectory
-
-    path = out or RUNS / config.task.rpartition("/")[2] / datetime.now().strftime("%Y-%m-%d-%H%M%S")
-    return RunDirectory.create(path, config)
+    return RunDirectory.create(out or new_folder(RUNS / config.task.rpartition("/")[2]), config)
 
 
 def _resumed(task: str, out: Path | None) -> RunDirectory:

@@ -13,9 +13,11 @@ lock                    held while the run works
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +63,8 @@ class Chunk:
     def rewind(self, step: int, failures: Sequence[Failure]) -> None:
         """Drop what was logged past `step`, which a resumed training logs again. Raises FileError."""
         try:
-            self._write_metrics([line for line in self._metrics() if json.loads(line)["step"] <= step])
+            if self.metrics.exists():
+                self._write_metrics([line for line in self._metrics() if json.loads(line)["step"] <= step])
         except (ValueError, KeyError, TypeError, RecursionError):
             raise FileError(f"{self.metrics} holds other lines than a training writes") from None
         if self.failures.exists():
@@ -161,6 +164,21 @@ def read_config(path: Path) -> RunConfig:
         return RunConfig.from_fields(fields)
     except FileError as error:
         raise FileError(f"{path}: {error}") from None
+
+
+def new_folder(folder: Path) -> Path:
+    """A new folder in `folder`, named after the time, and numbered where a clock told that before. Raises FileError."""
+    make_folder(folder)
+    time, numbers = datetime.now().strftime("%Y-%m-%d-%H%M%S"), itertools.count(2)
+    path = folder / time
+    while True:
+        try:
+            path.mkdir()
+            return path
+        except FileExistsError:
+            path = folder / f"{time}-{next(numbers)}"
+        except OSError as error:
+            raise FileError(f"cannot write {path}: {error.strerror or error}") from None
 
 
 def latest_run(folder: Path) -> Path:

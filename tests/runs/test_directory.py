@@ -1,7 +1,11 @@
 """Run directories and their configuration."""
 
 import dataclasses
+import errno
 import json
+import os
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -9,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hypergraph.errors import FileError, UsageError
+from hypergraph.runs import directory
 from hypergraph.runs.config import RunConfig
-from hypergraph.runs.directory import Chunk, RunDirectory, latest_run
+from hypergraph.runs.directory import Chunk, RunDirectory, latest_run, new_folder
 from hypergraph.spec import MLPSpec
 from hypergraph.training.failures import Failure
 from hypergraph.training.recipe import Recipe
@@ -75,6 +80,61 @@ def test_a_run_is_held_by_one_process(tmp_path: Path) -> None:
         pass
     with run.lock():
         pass
+
+
+def test_of_two_that_start_in_one_folder_at_once_one_does(tmp_path: Path) -> None:
+    def create(seed: int) -> RunConfig | None:
+        try:
+            return RunDirectory.create(folder, dataclasses.replace(CONFIG, seed=seed)).config
+        except (UsageError, FileError):
+            return None
+
+    with ThreadPoolExecutor(4) as pool:
+        for number in range(20):
+            folder = tmp_path / str(number)
+            (winner,) = filter(None, pool.map(create, range(4)))
+            assert RunDirectory.open(folder).config == winner
+
+
+def test_a_folder_that_is_not_empty_stays_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").write_text("")
+    with pytest.raises(UsageError, match="is not empty: choose another --out"):
+        RunDirectory.create(tmp_path, CONFIG)
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+def test_a_run_can_start_where_one_was_killed_before_it_was_one(tmp_path: Path) -> None:
+    (tmp_path / "lock").touch()
+    (tmp_path / ".config.json.x1.partial").touch()
+    run = RunDirectory.create(tmp_path, CONFIG)
+    with run.lock():
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["config.json", "lock"]
+
+
+def test_runs_of_one_second_have_folders_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Stopped(datetime):
+        @classmethod
+        def now(cls, tz: object = None) -> datetime:  # type: ignore[override]
+            return datetime(2026, 1, 2, 3, 4, 5)
+
+    monkeypatch.setattr(directory, "datetime", Stopped)
+    names = [new_folder(tmp_path / "runs").name for _ in range(3)]
+    assert names == ["2026-01-02-030405", "2026-01-02-030405-2", "2026-01-02-030405-3"]
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EROFS, errno.ENOLCK, errno.ENOSPC, errno.ESTALE])
+@pytest.mark.parametrize("function", ["os.open", "fcntl.flock"])
+def test_a_lock_that_cannot_be_had_is_named(
+    function: str, number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> int:
+        raise OSError(number, os.strerror(number))
+
+    run = RunDirectory.create(tmp_path, CONFIG)
+    monkeypatch.setattr(function, refuse)
+    with pytest.raises(FileError) as error, run.lock():
+        pass
+    assert str(error.value) == f"cannot write {tmp_path / 'lock'}: {os.strerror(number)}"
 
 
 def test_what_was_logged_past_the_state_is_dropped(tmp_path: Path) -> None:
