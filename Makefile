@@ -26,6 +26,7 @@ bench: .venv/installed
 KILLS := 100
 soak: .venv/installed
 	PYTHONPATH=tests $(BIN)/python -m crash $(KILLS)
+	PYTHONPATH=tests $(BIN)/python -m endurance 20000
 
 # the runs that docs/default-run.md reports: about half an hour; finished ones are not run again
 SEEDS := 0 1 2 3

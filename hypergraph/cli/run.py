@@ -12,7 +12,7 @@ import typer
 
 from hypergraph.cli.console import Device, Json, Seed, err, parse_device, parse_networks, print_json
 from hypergraph.cli.repeat import compared, note_changes, repeated
-from hypergraph.errors import UsageError
+from hypergraph.errors import FileError, UsageError
 from hypergraph.registry import TASKS
 
 if TYPE_CHECKING:
@@ -87,9 +87,9 @@ def run(
     with directory.lock(), contextlib.redirect_stdout(sys.stderr):  # a plugin may print; stdout is for the result
         try:
             result = finish(directory, trained(directory))
-        except (KeyboardInterrupt, TrainingError):
+        except (KeyboardInterrupt, TrainingError, FileError):
             words = ["hypergraph", "run", directory.config.task, "--resume", "--out", str(directory.path)]
-            err.print(f"Saved. Go on with: {shlex.join(words)}", soft_wrap=True)
+            err.print(f"Stopped. What was saved is kept; go on with: {shlex.join(words)}", soft_wrap=True)
             raise
     if json:
         print_json(result)

@@ -18,6 +18,7 @@ from hypergraph.files import read_tensors
 
 STEPS = 4_000
 """The first metrics come at step 40, the first state at 200."""
+HINT = "Stopped. What was saved is kept; go on with: "
 
 
 @pytest.fixture
@@ -61,8 +62,8 @@ def test_the_first_interrupt_saves_and_tells_how_to_go_on(
     _, stderr = process.communicate(timeout=60)
     assert process.returncode == 130
     assert 40 <= saved_step(folder) < STEPS
-    (hint,) = [line for line in stderr.splitlines() if line.startswith("Saved. Go on with: ")]
-    words = shlex.split(hint.removeprefix("Saved. Go on with: "))
+    (hint,) = [line for line in stderr.splitlines() if line.startswith(HINT)]
+    words = shlex.split(hint.removeprefix(HINT))
     assert words == ["hypergraph", "run", "l1norm", "--resume", "--out", str(folder)]
     assert damage(folder) == []
     again = started(*words[2:], "--json")
@@ -89,7 +90,7 @@ def test_the_second_interrupt_does_not_wait_for_the_step(
     _, stderr = process.communicate(timeout=10)
     assert process.returncode == 130
     assert not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE
-    assert "Go on with: hypergraph run l1norm --resume" in stderr
+    assert f"{HINT}hypergraph run l1norm --resume" in stderr
     assert damage(tmp_path / "run") == []
     assert saved_step(tmp_path / "run") > 0
 
@@ -104,7 +105,7 @@ def test_a_worker_that_is_told_to_stop_saves(started: Callable[..., subprocess.P
     _, stderr = process.communicate(timeout=60)
     assert process.returncode == 1
     assert "error: training of members 0-0 failed: stopped by SIGTERM, after saving" in stderr
-    assert "Go on with: " in stderr
+    assert HINT in stderr
     assert saved_step(tmp_path / "run") >= 40
 
 
