@@ -61,6 +61,8 @@ class Worker:
         trainer, chunk = self.trainer, self.chunk
         if chunk.state.exists():
             trainer.restore(chunk.state)
+        else:
+            trainer.keep(chunk.state)
         chunk.rewind(trainer.steps_done, trainer.failures)
         kept, saved, told = checkpoint_steps(self.steps), trainer.steps_done, 0.0
         while trainer.steps_done < self.steps and not self.stop.is_set():
@@ -70,8 +72,7 @@ class Worker:
             if trainer.steps_done in kept:
                 trainer.generator.save(chunk.checkpoint(trainer.steps_done))
             if self._due(STATES):
-                trainer.keep()
-                trainer.save(chunk.state)
+                trainer.keep(chunk.state)
                 saved = trainer.steps_done
             if time.monotonic() - told > 1:
                 told = time.monotonic()

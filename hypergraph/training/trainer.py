@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from hypergraph.errors import FileError
+from hypergraph.errors import FileError, HypergraphError
 from hypergraph.files import check_format, finite, read_tensors, write_tensors
 from hypergraph.interfaces import Task
 from hypergraph.model.generator import Generator
@@ -25,13 +26,36 @@ FORMAT = "hypergraph-training"
 FORMAT_VERSION = "2"
 BETAS = (0.9, 0.99)
 CLIP = 1.0
+GOOD = "good."
+"""In a saved state, the beginning of the names of a good state that is another."""
+
+
+class Kept(NamedTuple):
+    """Where a good state is.
+
+    Attributes:
+        path: the file.
+        step: at which it was kept.
+        prefix: of its tensors' names in the file.
+    """
+
+    path: Path
+    step: int
+    prefix: str = ""
+
+    def read(self) -> dict[str, Tensor]:
+        """Its tensors, [member, ...]. Raises FileError."""
+        tensors, _ = read_tensors(self.path)
+        return {
+            name.removeprefix(self.prefix): tensor for name, tensor in tensors.items() if name.startswith(self.prefix)
+        }
 
 
 class Trainer:
     """Adam on log(L + beta * KL), one price and one generated network per member and step.
 
-    A member that diverges is taken back to where :meth:`keep` was last called and goes on from there with the others;
-    after PATIENCE failures it is retired, and stays there. The others do not notice.
+    A member that diverges is taken back to the state that :meth:`keep` last wrote and goes on from there with the
+    others; after PATIENCE failures it is retired, and stays there. The others do not notice.
 
     Args:
         task: what the networks should compute.
@@ -65,15 +89,14 @@ class Trainer:
         self.rngs = [torch.Generator(device) for _ in members]
         self.steps_done = 0
         self.failures: list[Failure] = []
-        self.keep()
-
-    def keep(self) -> None:
-        """Take where the training stands as the good state, to which members that diverge go back."""
-        self._good = {name: tensor.clone() for name, tensor in self._state().items()}
-        self._good_step = self.steps_done
+        self._good: Kept | None = None
+        self._retired: dict[int, dict[str, Tensor]] = {}
 
     def step(self) -> tuple[Tensor, Tensor, Tensor]:
-        """One optimiser step. Returns the beta, loss and KL of this step, each [member]."""
+        """One optimiser step. Returns the beta, loss and KL of this step, each [member].
+
+        Raises HypergraphError where a member diverges before a state was kept.
+        """
         for rng, member in zip(self.rngs, self.members, strict=True):
             restart(rng, self.seed, member, self.steps_done)
         beta = torch.stack([draw_beta(rng, self.steps_done, self.recipe.opening) for rng in self.rngs])
@@ -106,27 +129,28 @@ class Trainer:
         self.optimizer.zero_grad()  # here, so that gradients are not kept through the next forward pass
         return norms
 
-    @property
-    def retired(self) -> set[int]:
-        """The members that failed too often."""
-        return {failure.member for failure in self.failures if failure.retired}
-
     def _recover(self, bad: Tensor, loss: Tensor, kl: Tensor) -> None:
-        """Take members that are bad, [member], or retired back to the good state."""
-        if not (self.failures or bool(bad.any())):
-            return
-        retired = self.retired
-        for place, member in enumerate(self.members):
-            if member not in retired and bool(bad[place]):
-                self._note(member, float(loss[place]), float(kl[place]))
-            elif member not in retired:
-                continue
-            for name, tensor in self._state().items():
-                tensor[place] = self._good[name][place]
+        """Take members that are bad, [member], or retired back to a good state."""
+        if bool(bad.any()):
+            for place, member in enumerate(self.members):
+                if bool(bad[place]) and place not in self._retired:
+                    self._take_back(place, member, float(loss[place]), float(kl[place]))
+        for place, tensors in self._retired.items():
+            self._put(place, tensors)
 
-    def _note(self, member: int, loss: float, kl: float) -> None:
-        last = sum(failure.member == member for failure in self.failures) + 1 == PATIENCE
-        self.failures.append(Failure(member, self.steps_done, self._good_step, finite(loss), finite(kl), last))
+    def _take_back(self, place: int, member: int, loss: float, kl: float) -> None:
+        if self._good is None:
+            raise HypergraphError(f"member {member} diverged in step {self.steps_done}, before a state was kept")
+        tensors = {name: tensor[place].clone() for name, tensor in self._good.read().items()}
+        self._put(place, tensors)
+        if sum(failure.member == member for failure in self.failures) + 1 == PATIENCE:
+            self._retired[place] = tensors
+        numbers = finite(loss), finite(kl)
+        self.failures.append(Failure(member, self.steps_done, self._good.step, *numbers, place in self._retired))
+
+    def _put(self, place: int, tensors: Mapping[str, Tensor]) -> None:
+        for name, tensor in self._state().items():
+            tensor[place] = tensors[name]
 
     def _state(self) -> dict[str, Tensor]:
         """What changes in a training, as it is now: parameters and Adam's moments, each [member, ...]."""
@@ -136,22 +160,31 @@ class Trainer:
             state |= {name: parameter.data, f"mean.{name}": moments["exp_avg"], f"square.{name}": moments["exp_avg_sq"]}
         return state
 
+    def keep(self, path: Path) -> None:
+        """Save, and take this state as the good one. Raises FileError."""
+        self._write(path, {}, self.steps_done)
+        self._good = Kept(path, self.steps_done)
+
     def save(self, path: Path) -> None:
-        """Write all that is needed to go on: the state, and the good one where it is another. Raises FileError."""
-        tensors = self._state()
-        if self._good_step != self.steps_done:
-            tensors |= {f"good.{name}": tensor for name, tensor in self._good.items()}
-        steps = {"step": str(self.steps_done), "good_step": str(self._good_step)}
+        """Write all that is needed to go on, the good state with it where it is another. Raises FileError."""
+        if self._good is None or self._good.step == self.steps_done:
+            self.keep(path)
+        else:
+            self._write(path, {GOOD + name: tensor for name, tensor in self._good.read().items()}, self._good.step)
+            self._good = Kept(path, self._good.step, GOOD)
+
+    def _write(self, path: Path, good: dict[str, Tensor], good_step: int) -> None:
+        steps = {"step": str(self.steps_done), "good_step": str(good_step)}
         text = {"format": FORMAT, "format_version": FORMAT_VERSION, "failures": failures.to_json(self.failures)}
-        write_tensors(path, tensors, text | steps)
+        write_tensors(path, self._state() | good, text | steps)
 
     def restore(self, path: Path) -> None:
         """Go on from where :meth:`save` was called. Raises FileError where the file does not fit this training."""
         tensors, metadata = read_tensors(path)
         check_format(path, metadata, FORMAT, FORMAT_VERSION)
         step, good_step = (_count(path, metadata, name) for name in ("step", "good_step"))
-        good = "" if good_step == step else "good."
-        self._check(path, tensors, {"", good})
+        prefix = "" if good_step == step else GOOD
+        self._check(path, tensors, {"", prefix})
         try:
             self.failures = failures.from_json(metadata.get("failures", ""))
         except ValueError as error:
@@ -160,8 +193,10 @@ class Trainer:
             tensor.copy_(tensors[name])
         for moments in self.optimizer.state.values():
             moments["step"].fill_(step)
-        self._good = {name: tensors[good + name].to(self.device) for name in self._state()}
-        self.steps_done, self._good_step = step, good_step
+        self.steps_done, self._good = step, Kept(path, good_step, prefix)
+        retired = [failure.member for failure in self.failures if failure.retired]
+        places = [self.members.index(member) for member in retired if member in self.members]
+        self._retired = {place: {name: tensor[place] for name, tensor in tensors.items()} for place in places}
 
     def _check(self, path: Path, tensors: dict[str, Tensor], prefixes: Iterable[str]) -> None:
         """Raise FileError unless the tensors are whole states that fit this training, under these prefixes."""

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from hypergraph.errors import HypergraphError
 from hypergraph.spec import MLPSpec
 from hypergraph.training import failures, objective
 from hypergraph.training.failures import PATIENCE, Failure
@@ -18,7 +19,6 @@ from hypergraph_l1norm.task import L1Norm
 
 SPEC = MLPSpec((4, 6, 1))
 STEPS = 30
-KEEP = 5
 
 
 class Failing(L1Norm):
@@ -35,16 +35,19 @@ class Failing(L1Norm):
         return super().loss(outputs, targets) * factor
 
 
-def trainer(steps: set[int] = frozenset(), value: float = math.nan) -> Trainer:  # type: ignore[assignment]
+def trainer(steps: set[int], value: float = math.nan) -> Trainer:
     task = Failing(steps, value)
     return Trainer(task, [SPEC], Recipe(steps=STEPS, batch=16, opening=10), 0, [0, 4, 7], torch.device("cpu"))
 
 
-def train(one: Trainer, until: int = STEPS) -> Trainer:
+def train(one: Trainer, path: Path, until: int = STEPS) -> Trainer:
+    """Train, and keep every fifth state."""
+    if not one.steps_done:
+        one.keep(path)
     while one.steps_done < until:
         one.step()
-        if one.steps_done % KEEP == 0:
-            one.keep()
+        if one.steps_done % 5 == 0:
+            one.keep(path)
     return one
 
 
@@ -58,18 +61,18 @@ def same(first: list[Tensor], second: list[Tensor]) -> bool:
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -1.0])
-def test_the_others_keep_their_bits(value: float) -> None:
+def test_the_others_keep_their_bits(value: float, tmp_path: Path) -> None:
     """A negative loss has no logarithm."""
-    spoilt, sound = train(trainer({3, 12, 13, 22}, value)), train(trainer())
+    spoilt = train(trainer({3, 12, 13, 22}, value), tmp_path / "spoilt")
+    sound = train(trainer(set()), tmp_path / "sound")
     assert same(state(spoilt, 0), state(sound, 0))
     assert same(state(spoilt, 2), state(sound, 2))
     assert not same(state(spoilt, 1), state(sound, 1))
     assert all(bool(torch.isfinite(tensor).all()) for tensor in state(spoilt, 1))
 
 
-def test_a_member_goes_back_to_the_good_state_and_on_from_there() -> None:
-    one = trainer({8})
-    train(one, 5)
+def test_a_member_goes_back_to_the_good_state_and_on_from_there(tmp_path: Path) -> None:
+    one = train(trainer({8}), tmp_path / "good", 5)
     good = state(one, 1)
     one.step()
     one.step()
@@ -84,20 +87,18 @@ def test_a_member_goes_back_to_the_good_state_and_on_from_there() -> None:
     assert not same(state(one, 1), good)
 
 
-def test_a_member_that_fails_again_and_again_is_retired() -> None:
-    one = train(trainer({3, 12, 13, 14, 22}), 10)
+def test_a_member_that_fails_again_and_again_is_retired(tmp_path: Path) -> None:
+    one = train(trainer({3, 12, 13, 14, 22}), tmp_path / "good", 10)
     good = state(one, 1)
-    train(one)
+    train(one, tmp_path / "good")
     assert [(failure.step, failure.retired) for failure in one.failures] == [(3, False), (12, False), (13, True)]
     assert len(one.failures) == PATIENCE
-    assert one.retired == {4}
     assert same(state(one, 1), good)
     assert str(one.failures[-1]).endswith("retired as it was at step 10")
 
 
-def test_an_exploding_kl_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
-    one = trainer()
-    one.step()
+def test_an_exploding_kl_is_a_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = train(trainer(set()), tmp_path / "good", 1)
     nats = float(one.step()[2].max()) / SPEC.weight_count
     assert not one.failures
     assert 100 * nats < objective.MOST_NATS
@@ -111,13 +112,20 @@ def test_an_exploding_kl_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_restored_training_fails_as_the_unbroken_one(at: int, tmp_path: Path) -> None:
     spoilt = {3, 12, 13, 22}
     unbroken, broken, resumed = (trainer(spoilt) for _ in range(3))
-    train(unbroken)
-    train(broken, at).save(tmp_path / "state")
+    train(unbroken, tmp_path / "unbroken")
+    train(broken, tmp_path / "state", at).save(tmp_path / "state")
     resumed.restore(tmp_path / "state")
     resumed.task.asked = at  # type: ignore[attr-defined]
-    train(resumed)
+    train(resumed, tmp_path / "state")
     assert resumed.failures == unbroken.failures
     assert all(same(state(resumed, place), state(unbroken, place)) for place in range(3))
+
+
+def test_a_member_that_diverges_before_a_state_was_kept_is_told() -> None:
+    one = trainer({2})
+    one.step()
+    with pytest.raises(HypergraphError, match="member 4 diverged in step 2, before a state was kept"):
+        one.step()
 
 
 @pytest.mark.parametrize("text", ["", "5", "[5]", "[{}]", '[{"member": 1}]', "[" * 100_000])
