@@ -55,7 +55,7 @@ def finish(run: RunDirectory, generator: Generator) -> dict[str, Any]:
     make_folder(run.networks)
     result = {
         **run.config.to_fields(),
-        "failures": run.failures(),
+        "failures": list(map(dataclasses.asdict, run.failures())),
         "solved_loss": task.solved_loss,
         "algorithms": dict(classifier.colours) if classifier else {},
         "networks": [_save(run, row, generator.has_encoder) for row in _swept(run, generator, task, classifier)],

@@ -33,7 +33,7 @@ from hypergraph.files import (
     write_json,
 )
 from hypergraph.runs.config import RunConfig
-from hypergraph.training.failures import Failure
+from hypergraph.training.failures import Failure, from_fields
 
 
 class Chunk:
@@ -59,6 +59,13 @@ class Chunk:
     def write_failures(self, failures: Sequence[Failure]) -> None:
         """Write all failures of the training so far. Raises FileError."""
         write_json(self.failures, [dataclasses.asdict(failure) for failure in failures])
+
+    def read_failures(self) -> list[Failure]:
+        """What :meth:`write_failures` wrote. Raises FileError."""
+        try:
+            return from_fields(read_json(self.failures))
+        except ValueError as error:
+            raise FileError(f"{self.failures} holds {error}") from None
 
     def rewind(self, step: int, failures: Sequence[Failure]) -> None:
         """Drop what was logged past `step`, which a resumed training logs again. Raises FileError."""
@@ -137,9 +144,9 @@ class RunDirectory:
         ]
         return sorted(found, key=lambda checkpoint: (checkpoint[0], checkpoint[1][0]))
 
-    def failures(self) -> list[dict[str, Any]]:
-        """What is told of members that diverged in training. Raises FileError."""
-        return [row for chunk in self.chunks() if chunk.failures.exists() for row in read_json(chunk.failures)]
+    def failures(self) -> list[Failure]:
+        """The members that diverged in training, and when. Raises FileError."""
+        return [failure for chunk in self.chunks() if chunk.failures.exists() for failure in chunk.read_failures()]
 
     @contextmanager
     def lock(self) -> Iterator[None]:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 PATIENCE = 3
@@ -37,18 +34,13 @@ class Failure:
         return f"{found}: {'retired as it was at' if self.retired else 'taken back to'} step {self.back_to}"
 
 
-def to_json(failures: Sequence[Failure]) -> str:
-    """Failures as :func:`from_json` reads them."""
-    return json.dumps(list(map(dataclasses.asdict, failures)))
-
-
-def from_json(text: str) -> list[Failure]:
-    """Read what :func:`to_json` wrote. Raises ValueError where it is anything else."""
+def from_fields(fields: object) -> list[Failure]:
+    """Failures from the plain values of their fields. Raises ValueError where these are anything else."""
     try:
-        failures = [Failure(**fields) for fields in json.loads(text)]
-    except (TypeError, RecursionError):
+        failures = [Failure(**each) for each in fields]  # type: ignore[attr-defined]
+    except TypeError:
         raise ValueError("no list of failures") from None
-    if not all(_whole(failure) for failure in failures):
+    if not all(map(_whole, failures)):
         raise ValueError("a failure with values of other types")
     return failures
 

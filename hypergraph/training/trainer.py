@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,8 +18,7 @@ from hypergraph.interfaces import Task
 from hypergraph.model.generator import Generator
 from hypergraph.spec import MLPSpec
 from hypergraph.streams import restart, stream
-from hypergraph.training import failures
-from hypergraph.training.failures import PATIENCE, Failure
+from hypergraph.training.failures import PATIENCE, Failure, from_fields
 from hypergraph.training.objective import clip_per_member, diverged, objective
 from hypergraph.training.recipe import Recipe
 from hypergraph.training.schedule import draw_beta, draw_wiring, learning_rate
@@ -175,7 +176,11 @@ class Trainer:
 
     def _write(self, path: Path, good: dict[str, Tensor], good_step: int) -> None:
         steps = {"step": str(self.steps_done), "good_step": str(good_step)}
-        text = {"format": FORMAT, "format_version": FORMAT_VERSION, "failures": failures.to_json(self.failures)}
+        text = {
+            "format": FORMAT,
+            "format_version": FORMAT_VERSION,
+            "failures": json.dumps([*map(asdict, self.failures)]),
+        }
         write_tensors(path, self._state() | good, text | steps)
 
     def restore(self, path: Path) -> None:
@@ -186,8 +191,8 @@ class Trainer:
         prefix = "" if good_step == step else GOOD
         self._check(path, tensors, {"", prefix})
         try:
-            self.failures = failures.from_json(metadata.get("failures", ""))
-        except ValueError as error:
+            self.failures = from_fields(json.loads(metadata.get("failures", "")))
+        except (ValueError, RecursionError) as error:
             raise FileError(f"{path}: its failures are {error}") from None
         for name, tensor in self._state().items():
             tensor.copy_(tensors[name])

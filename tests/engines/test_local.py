@@ -105,6 +105,8 @@ def test_a_gpu_has_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 NOISY = """
+import os
+
 from hypergraph_l1norm.task import L1Norm
 
 print("imported")
@@ -112,21 +114,61 @@ print("imported")
 class Noisy(L1Norm):
     def sample(self, spec, batch, rng):
         print("sampling")
+        os.write(1, b"to the descriptor\\n")
         return super().sample(spec, batch, rng)
 """
 
 
-def test_a_task_that_prints_does_not_disturb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    info = tmp_path / "noisy-1.0.dist-info"
+DIVERGING = """
+import math
+
+from hypergraph_l1norm.task import L1Norm
+
+class Diverging(L1Norm):
+    steps = 0
+
+    def loss(self, outputs, targets):
+        loss = super().loss(outputs, targets)
+        if outputs.requires_grad:
+            self.steps += 1
+            if 2 <= self.steps:
+                loss = loss * loss.new_tensor([1.0, math.nan])
+        return loss
+"""
+
+
+def install(folder: Path, name: str, code: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make a task plugin of this name, to be found by the processes that are started."""
+    info = folder / f"{name}-1.0.dist-info"
     info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: noisy\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text("[hypergraph.tasks]\nnoisy = noisy:Noisy\n")
-    (tmp_path / "noisy.py").write_text(NOISY)
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(f"[hypergraph.tasks]\n{name} = {name}:{name.title()}\n")
+    (folder / f"{name}.py").write_text(code)
+    monkeypatch.setenv("PYTHONPATH", str(folder))
+
+
+def test_a_task_that_prints_does_not_disturb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    install(tmp_path, "noisy", NOISY, monkeypatch)
     run = run_in(tmp_path / "run", task="noisy", steps=3)
     told = [event["step"] for _, event in train(run, 1)]
     assert told[-1] == 3
-    assert "sampling" in (run.chunks()[0].folder / "log.txt").read_text()
+    log = (run.chunks()[0].folder / "log.txt").read_text()
+    assert "sampling" in log
+    assert "to the descriptor" in log
+
+
+def test_a_member_that_diverges_is_told_and_costs_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    install(tmp_path, "diverging", DIVERGING, monkeypatch)
+    spoilt, sound = run_in(tmp_path / "spoilt", task="diverging"), run_in(tmp_path / "sound")
+    told = [event["failure"] for _, event in train(spoilt, 1) if "failure" in event]
+    list(train(sound, 1))
+    assert told == list(map(str, spoilt.failures()))
+    assert [(failure.member, failure.step) for failure in spoilt.failures()] == [(1, 2), (1, 3), (1, 4)]
+    assert told[-1].endswith("retired as it was at step 3")
+    found, expected = (read_tensors(run.chunks()[0].trained)[0] for run in (spoilt, sound))
+    assert all(torch.equal(found[name][0], expected[name][0]) for name in expected)
+    assert all(bool(torch.isfinite(tensor).all()) for tensor in found.values())
+    assert not sound.failures()
 
 
 def test_a_worker_stopped_before_its_first_step_is_gone_on_with(tmp_path: Path) -> None:
