@@ -27,13 +27,14 @@ def figures(
     for name in only or ():
         if name not in NAMES:
             raise UsageError(f"unknown figure {name!r}: there are {', '.join(NAMES)}")
-    from hypergraph.cli.pipeline import settle_threads
+    import torch
+
     from hypergraph.figures.catalogue import draw
     from hypergraph.figures.material import Material
     from hypergraph.runs.directory import RunDirectory
 
     directory = RunDirectory.open(run)
-    settle_threads(directory)
+    torch.set_num_threads(directory.config.threads)
     with directory.lock(), contextlib.redirect_stdout(sys.stderr):
         drawn = dict(draw(Material(directory, err), only or NAMES))
     files = {name: [str(path) for path in paths] for name, paths in drawn.items() if isinstance(paths, list)}

@@ -13,7 +13,7 @@ from rich.progress import track
 from hypergraph.analysis.sweep import BETAS, Row, sweep
 from hypergraph.cli.console import err
 from hypergraph.cli.progress import watch
-from hypergraph.engines.local import LARGE, at_once, train
+from hypergraph.engines.local import at_once, train
 from hypergraph.figures import NAMES
 from hypergraph.figures.catalogue import draw
 from hypergraph.figures.material import Material
@@ -50,7 +50,7 @@ def _train(run: RunDirectory) -> Generator:
 def finish(run: RunDirectory, generator: Generator) -> dict[str, Any]:
     """Sweep beta, classify, save and draw the networks, and write the result. Raises FileError."""
     started = time.monotonic()
-    settle_threads(run)
+    torch.set_num_threads(run.config.threads)
     task, classifier = TASKS.load(run.config.task, run.config.options), classifier_for(run.config.task)
     make_folder(run.networks)
     result = {
@@ -66,12 +66,6 @@ def finish(run: RunDirectory, generator: Generator) -> dict[str, Any]:
     result |= {"figures": _figures(run), "analysis_seconds": round(time.monotonic() - started, 1)}
     write_json(run.result, result)
     return result
-
-
-def settle_threads(run: RunDirectory) -> None:
-    """Small networks gain nothing from a second thread, and lose much on a busy machine."""
-    if run.config.largest.weight_count < LARGE:
-        torch.set_num_threads(1)
 
 
 def _swept(run: RunDirectory, generator: Generator, task: Task, classifier: Classifier | None) -> list[Row]:

@@ -114,7 +114,7 @@ def make_config(
     """What :func:`run` was asked for, checked. Raises HypergraphError."""
     from dataclasses import replace
 
-    from hypergraph.engines.local import division
+    from hypergraph.engines.local import planned
     from hypergraph.memory import RECOMPUTED, check_memory
     from hypergraph.options import read_options
     from hypergraph.runs.config import RunConfig, current_versions
@@ -134,7 +134,7 @@ def make_config(
     recipe = replace(chosen.recipe, steps=steps or chosen.recipe.steps, wiring=start)
     config = RunConfig(task, specs, members or chosen.members, seed, parse_device(device), recipe, fields)
     check_memory(config.largest, 1, RECOMPUTED, config.device)
-    return replace(config, chunks=division(config), versions=current_versions(task, config.device))
+    return replace(planned(config), versions=current_versions(task, config.device))
 
 
 def _shipped_config(task: str, seed: int) -> RunConfig:

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Generator
+from dataclasses import replace
 from typing import Any
 
 from hypergraph.engines.worker import STOPPED
@@ -35,15 +36,17 @@ class TrainingError(HypergraphError):
     """A worker ended before its training did."""
 
 
-def division(config: RunConfig) -> int:
-    """Into how many chunks to divide the members of a new run, so that :func:`at_once` of them fit.
+def planned(config: RunConfig) -> RunConfig:
+    """The configuration with as many chunks and threads as this machine suggests.
 
     A chunk per core as long as each has a member that fits in memory, one where a GPU does the work; and more, to be
-    trained one after another, where those do not fit.
+    trained one after another, where those do not fit. The cores are shared out as threads where networks are large.
     """
     fitting = fitting_members(config.largest, RECOMPUTED, config.device)
     workers = min(_cores(config), config.members, fitting)
-    return min(workers * math.ceil(config.members / (fitting // workers * workers)), config.members)
+    chunks = min(workers * math.ceil(config.members / (fitting // workers * workers)), config.members)
+    large = config.largest.weight_count * config.members >= LARGE
+    return replace(config, chunks=chunks, threads=max(1, len(os.sched_getaffinity(0)) // workers) if large else 1)
 
 
 def at_once(config: RunConfig) -> int:
@@ -56,13 +59,6 @@ def _cores(config: RunConfig) -> int:
     return len(os.sched_getaffinity(0)) if config.device == "cpu" else 1
 
 
-def _environment(run: RunDirectory, workers: int) -> dict[str, str]:
-    """What torch and malloc should know before they start."""
-    weights = run.config.largest.weight_count * run.config.members
-    threads = len(os.sched_getaffinity(0)) // workers if weights >= LARGE else 1
-    return {**os.environ, **KEEP_MEMORY, "OMP_NUM_THREADS": str(max(1, threads))}
-
-
 def train(run: RunDirectory, workers: int) -> Generator[tuple[Chunk, Event], None, None]:
     """Train all chunks to the end, `workers` at a time, telling what they tell.
 
@@ -71,7 +67,7 @@ def train(run: RunDirectory, workers: int) -> Generator[tuple[Chunk, Event], Non
     Raises:
         TrainingError: where a worker fails or is stopped; the others save and stop.
     """
-    environment = _environment(run, workers)
+    environment = {**os.environ, **KEEP_MEMORY, "OMP_NUM_THREADS": str(run.config.threads)}
     events: queue.Queue[tuple[Chunk, Event | None]] = queue.Queue()
     waiting = [chunk for chunk in run.chunks() if not chunk.trained.exists()]
     working: dict[Chunk, subprocess.Popen[str]] = {}

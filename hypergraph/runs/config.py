@@ -34,8 +34,8 @@ class RunConfig:
         device: where the members are trained, as torch names it.
         recipe: how they are trained; None where the members are generators that the task ships.
         options: of the task, those that were set.
-        chunks: into how many parts the members are divided, each trained together. Numbers are rounded otherwise where
-            other members are trained together, but not where there are more threads or processes.
+        chunks: into how many parts the members are divided, each trained together by a process.
+        threads: of each process. Both decide how numbers are rounded; how many processes there are at once does not.
         versions: of what the numbers depend on beside all this, by name.
     """
 
@@ -47,6 +47,7 @@ class RunConfig:
     recipe: Recipe | None
     options: Mapping[str, Any] = field(default_factory=dict)
     chunks: int = 1
+    threads: int = 1
     versions: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     @property
@@ -90,6 +91,7 @@ class RunConfig:
                 recipe=None if fields["recipe"] is None else _recipe(fields["recipe"]),
                 options=_options(fields["options"]),
                 chunks=_chunks(fields),
+                threads=_count(fields, "threads"),
                 versions=_versions(fields["versions"]),
             )
         except KeyError as error:

@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hypergraph import memory
-from hypergraph.engines.local import TrainingError, at_once, division, train
+from hypergraph.engines.local import TrainingError, at_once, planned, train
 from hypergraph.engines.worker import CHECKPOINTS, Worker, checkpoint_steps
 from hypergraph.files import make_folder, read_tensors
 from hypergraph.memory import MEMBER, RECOMPUTED, fitting_members
@@ -87,7 +86,7 @@ def test_a_plan_covers_all_members_and_what_is_at_work_fits(members: int, cores:
         patch.setattr(memory, "_free", lambda _: fitting * each + each // 2)
         patch.setattr(os, "sched_getaffinity", lambda _: set(range(cores)))
         room = fitting_members(specs[1], RECOMPUTED)
-        config = replace(config, chunks=division(config))
+        config = planned(config)
         workers = at_once(config)
     assert room == max(fitting, 1)
     assert [member for part in config.parts for member in part] == list(range(members))
@@ -97,11 +96,19 @@ def test_a_plan_covers_all_members_and_what_is_at_work_fits(members: int, cores:
     assert members > room // workers * workers or config.chunks == workers
 
 
+def test_cores_are_shared_out_as_threads_where_networks_are_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(16)))
+    monkeypatch.setattr(memory, "_free", lambda _: 10**12)
+    for sizes, members, threads in (((4, 6, 1), 4, 1), ((100, 200, 1), 4, 4), ((100, 200, 1), 33, 1)):
+        config = RunConfig("l1norm", (MLPSpec(sizes),), members, 0, "cpu", Recipe(steps=1))
+        assert planned(config).threads == threads
+
+
 def test_a_gpu_has_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
     config = RunConfig("l1norm", (MLPSpec((4, 6, 1)),), 9, 0, "cuda", Recipe(steps=1))
     for room, count in ((9, 1), (5, 2), (1, 9)):
         monkeypatch.setattr(memory, "_free", lambda _, room=room: room * (MEMBER + 30 * memory.RECOMPUTED))
-        assert (division(config), at_once(config)) == (count, 1)
+        assert (planned(config).chunks, at_once(planned(config))) == (count, 1)
 
 
 NOISY = """
