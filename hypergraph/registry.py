@@ -13,9 +13,13 @@ import importlib
 import logging
 import os
 import re
-import sys
+import signal
+import threading
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from traceback import TracebackException
+from types import FrameType
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, cast
 
 from importlib_metadata import EntryPoint, distribution, distributions
@@ -27,6 +31,8 @@ if TYPE_CHECKING:
     from hypergraph.interfaces import Classifier, Task, Visualizer
 
 ALLOWED = "HYPERGRAPH_PLUGINS"
+PATIENCE = 60
+"""Seconds that a plugin has to be imported, and again to be made; what it imports may lie on a slow network drive."""
 
 P = TypeVar("P", bound="Task | Classifier | Visualizer")
 _log = logging.getLogger(__name__)
@@ -126,7 +132,10 @@ class Registry(Generic[P]):
 
         Raises UsageError too, for wrong options.
         """
-        plugin = self.find(name)
+        return self.make(self.find(name), options)
+
+    def make(self, plugin: Plugin, options: Mapping[str, Any] | None = None) -> P:
+        """As :meth:`load`, of a plugin that was found."""
         cls: Any = self._import(plugin)
         arguments = [make_options(cls.Options, options)] if options else []
         with _naming(plugin):
@@ -157,12 +166,15 @@ def classifier_for(task: str) -> Classifier | None:
     bare = task.rpartition("/")[2]
     for name in dict.fromkeys([task, bare, *CLASSIFIERS.names()]):
         try:
-            classifier = CLASSIFIERS.load(name)
-            if classifier.task == bare:
+            plugin = CLASSIFIERS.find(name)
+            classifier = CLASSIFIERS.make(plugin)
+            with _naming(plugin):
+                fits = classifier.task == bare
+            if fits:
                 return classifier
         except UnknownPluginError:
             continue
-        except Exception as error:
+        except PluginError as error:
             _log.warning("passed over: %s", error)
     return None
 
@@ -172,23 +184,71 @@ def working_visualizers() -> list[Visualizer]:
     loaded = []
     for plugin in VISUALIZERS.plugins():
         try:
-            loaded.append(VISUALIZERS.load(plugin.qualified))
+            loaded.append(VISUALIZERS.make(plugin))
         except PluginError as error:
             _log.warning("passed over: %s", error)
     return loaded
 
 
+class _Late(BaseException):
+    """No Exception, for plugins catch these."""
+
+
+_hung: set[Plugin] = set()
+"""Plugins that were waited for in vain, once in a process."""
+
+
 @contextlib.contextmanager
 def _naming(plugin: Plugin) -> Iterator[None]:
-    """Turn whatever the plugin's code raises into a PluginLoadError, and keep its prints off standard output."""
+    """Turn whatever the plugin's code raises, or that it does not end in time, into a PluginLoadError."""
+    late = _Late()
     try:
-        with contextlib.redirect_stdout(sys.stderr):
+        if plugin in _hung:
+            raise late
+        with _patience(PATIENCE, late):
             yield
     except KeyboardInterrupt:
         raise
+    except _Late as error:
+        if error is not late:  # it is that of a plugin which loads this one
+            raise
+        _hung.add(plugin)
+        raise PluginLoadError("broken", f"{plugin} is broken: loading it did not end within {PATIENCE} s") from None
     except BaseException as error:  # Exception would let sys.exit through
-        reason = " ".join(f"{type(error).__name__}: {error}".split()).removesuffix(":")
-        raise PluginLoadError("broken", f"{plugin} is broken: {reason}") from error
+        raise PluginLoadError("broken", f"{plugin} is broken: {reason(error)}") from error
+
+
+@contextlib.contextmanager
+def _patience(seconds: float, late: _Late) -> Iterator[None]:
+    """Raise `late` in what takes longer; a timer that was running runs on.
+
+    Only in the main thread, and where there are POSIX timers: nothing is bounded elsewhere. Nor can C code be
+    interrupted that never comes back to Python.
+    """
+    if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "setitimer"):
+        yield
+        return
+
+    def ring(number: int, frame: FrameType | None) -> None:
+        raise late
+
+    handler = signal.signal(signal.SIGALRM, ring)
+    left, interval = signal.setitimer(signal.ITIMER_REAL, seconds)
+    started = time.monotonic()
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, handler)
+        if left:
+            rest = left - (time.monotonic() - started)
+            signal.setitimer(signal.ITIMER_REAL, max(rest, 1e-6), interval)  # at once where its time came meanwhile
+
+
+def reason(error: BaseException) -> str:
+    """The type of an error and what it says, in one line, even where its __str__ is broken."""
+    text = str(TracebackException(type(error), error, None))
+    return " ".join(f"{type(error).__name__}: {text}".split()).removesuffix(":")
 
 
 def _normalise(qualified: str) -> str:

@@ -17,7 +17,7 @@ LAYERS = [
     ["graph", "weights", "memory"],
     ["model", "export"],
     ["interfaces"],
-    ["registry", "pretrained", "testing", "scaffold"],
+    ["registry", "blame", "pretrained", "testing", "scaffold"],
     ["training"],
     ["runs", "analysis"],
     ["engines", "figures"],

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 from typing import NamedTuple
 
+from hypergraph.blame import blame
 from hypergraph.errors import SpecError
 from hypergraph.interfaces import Classifier
 from hypergraph.weights import MLPWeights
@@ -40,6 +42,12 @@ def classify(classifier: Classifier | None, networks: MLPWeights, sibling: MLPWe
             return judge(classifier, networks, sibling)
         except SpecError:
             pass
-        except Exception as error:  # a broken plugin must not cost a training
-            _log.warning("passed over: the classifier of %s raised %r", classifier.task, error)
+        except (Exception, SystemExit) as error:  # a broken plugin must not cost a training
+            _pass_over(str(blame(error) or f"the classifier {type(classifier).__qualname__} raised {error!r}"))
     return [Verdict()] * networks.lead[0]
+
+
+@functools.cache
+def _pass_over(told: str) -> None:
+    """Warn once, not at every price of a sweep."""
+    _log.warning("passed over: %s", told)

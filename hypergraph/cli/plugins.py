@@ -10,7 +10,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from hypergraph.cli.console import Json, complain, err, out, print_json
+from hypergraph.cli.console import Json, complain, contained, err, out, print_json
 from hypergraph.registry import CLASSIFIERS, TASKS, VISUALIZERS, Plugin, PluginLoadError, Registry
 
 app = typer.Typer(no_args_is_help=True)
@@ -44,6 +44,7 @@ def new_task(
 
 
 @app.command("list")
+@contained
 def list_plugins(
     json: Json = False,
     check: Annotated[bool, typer.Option("--check", help="Load every plugin; exit 1 unless all are ok.")] = False,

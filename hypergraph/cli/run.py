@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -69,7 +67,7 @@ def run(
         directory = start_run(_shipped_config(task, seed), out)
     else:
         directory = start_run(make_config(task, options, members, steps, layers, preset, wiring, seed, device), out)
-    with directory.lock(), contextlib.redirect_stdout(sys.stderr):  # a plugin may print; stdout is for the result
+    with directory.lock():
         result = finish(directory, trained(directory))
     if json:
         print_json(result)
