@@ -223,7 +223,7 @@ def _patience(seconds: float, late: _Late) -> Iterator[None]:
     """Raise `late` in what takes longer; a timer that was running runs on.
 
     Only in the main thread, and where there are POSIX timers: nothing is bounded elsewhere. Nor can C code be
-    interrupted that never comes back to Python.
+    interrupted that never comes back to Python, or a loop that catches everything.
     """
     if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "setitimer"):
         yield
@@ -233,7 +233,8 @@ def _patience(seconds: float, late: _Late) -> Iterator[None]:
         raise late
 
     handler = signal.signal(signal.SIGALRM, ring)
-    left, interval = signal.setitimer(signal.ITIMER_REAL, seconds)
+    # again every second, for the first may be lost on an `except:`, or on a `finally:` that waits too
+    left, interval = signal.setitimer(signal.ITIMER_REAL, seconds, 1)
     started = time.monotonic()
     try:
         yield

@@ -123,8 +123,13 @@ HANG = "import time; time.sleep(9)"
 STUBBORN = "import time\nfor _ in range(9):\n    try: time.sleep(1)\n    except Exception: pass"
 
 
+DEAF = f"try:\n    {HANG}\nexcept BaseException: pass\n{HANG}"
+
+
 @pytest.mark.parametrize(
-    "source", [HANG, STUBBORN, TASK + f"    def __init__(self): {HANG}"], ids=["import", "stubborn", "constructor"]
+    "source",
+    [HANG, STUBBORN, DEAF, TASK + f"    def __init__(self): {HANG}"],
+    ids=["import", "stubborn", "deaf", "constructor"],
 )
 def test_a_plugin_that_hangs_is_broken(install: Install, monkeypatch: pytest.MonkeyPatch, source: str) -> None:
     monkeypatch.setattr(registry, "PATIENCE", 0.2)

@@ -142,6 +142,16 @@ def test_a_classifier_that_fails_costs_no_run(
     assert caplog.messages == [f"passed over: {told(tmp_path, 'classifier', source.count(chr(10)), what)}"]
 
 
+def test_a_classifier_without_colours_is_named(
+    install: Install, command: Command, tmp_path: Path, resumed: Path
+) -> None:
+    source = CLASSIFIER + PROPERTY.format("colours", "sys.exit(0)")
+    install("task-dist", TASK + "    pass\n")
+    install("strange-dist", source, kind="classifier")
+    answer = command("run", "fake", "--resume", "--out", resumed, "--json")
+    check(answer, told(tmp_path, "classifier", source.count("\n"), "SystemExit: 0"))
+
+
 @pytest.mark.parametrize(("end", "what"), list(ENDS.items())[:3])
 def test_a_classifier_that_fails_costs_one_figure(
     install: Install, command: Command, tmp_path: Path, resumed: Path, end: str, what: str
