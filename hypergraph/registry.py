@@ -9,23 +9,21 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import functools
 import importlib
 import logging
 import os
 import re
-import signal
-import threading
-import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from traceback import TracebackException
-from types import FrameType
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, cast
 
 from importlib_metadata import EntryPoint, distribution, distributions
 
 from hypergraph.errors import PluginError, UsageError
 from hypergraph.options import make_options
+from hypergraph.patience import Late, patience
 
 if TYPE_CHECKING:
     from hypergraph.interfaces import Classifier, Task, Visualizer
@@ -175,7 +173,7 @@ def classifier_for(task: str) -> Classifier | None:
         except UnknownPluginError:
             continue
         except PluginError as error:
-            _log.warning("passed over: %s", error)
+            pass_over(str(error))
     return None
 
 
@@ -186,64 +184,38 @@ def working_visualizers() -> list[Visualizer]:
         try:
             loaded.append(VISUALIZERS.make(plugin))
         except PluginError as error:
-            _log.warning("passed over: %s", error)
+            pass_over(str(error))
     return loaded
-
-
-class _Late(BaseException):
-    """No Exception, for plugins catch these."""
 
 
 _hung: set[Plugin] = set()
 """Plugins that were waited for in vain, once in a process."""
 
 
+@functools.cache
+def pass_over(told: str) -> None:
+    """Warn of a plugin that is left out, once in a process."""
+    _log.warning("passed over: %s", told)
+
+
 @contextlib.contextmanager
 def _naming(plugin: Plugin) -> Iterator[None]:
     """Turn whatever the plugin's code raises, or that it does not end in time, into a PluginLoadError."""
-    late = _Late()
+    late = Late()
     try:
         if plugin in _hung:
             raise late
-        with _patience(PATIENCE, late):
+        with patience(PATIENCE, late):
             yield
     except KeyboardInterrupt:
         raise
-    except _Late as error:
+    except Late as error:
         if error is not late:  # it is that of a plugin which loads this one
             raise
         _hung.add(plugin)
         raise PluginLoadError("broken", f"{plugin} is broken: loading it did not end within {PATIENCE} s") from None
     except BaseException as error:  # Exception would let sys.exit through
         raise PluginLoadError("broken", f"{plugin} is broken: {reason(error)}") from error
-
-
-@contextlib.contextmanager
-def _patience(seconds: float, late: _Late) -> Iterator[None]:
-    """Raise `late` in what takes longer; a timer that was running runs on.
-
-    Only in the main thread, and where there are POSIX timers: nothing is bounded elsewhere. Nor can C code be
-    interrupted that never comes back to Python, or a loop that catches everything.
-    """
-    if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "setitimer"):
-        yield
-        return
-
-    def ring(number: int, frame: FrameType | None) -> None:
-        raise late
-
-    handler = signal.signal(signal.SIGALRM, ring)
-    # again every second, for the first may be lost on an `except:`, or on a `finally:` that waits too
-    left, interval = signal.setitimer(signal.ITIMER_REAL, seconds, 1)
-    started = time.monotonic()
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, handler)
-        if left:
-            rest = left - (time.monotonic() - started)
-            signal.setitimer(signal.ITIMER_REAL, max(rest, 1e-6), interval)  # at once where its time came meanwhile
 
 
 def reason(error: BaseException) -> str:

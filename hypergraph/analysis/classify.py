@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import functools
-import logging
 from typing import NamedTuple
 
 from hypergraph.blame import blame
 from hypergraph.errors import SpecError
 from hypergraph.interfaces import Classifier
+from hypergraph.registry import pass_over
 from hypergraph.weights import MLPWeights
-
-_log = logging.getLogger(__name__)
 
 
 class Verdict(NamedTuple):
@@ -43,11 +40,5 @@ def classify(classifier: Classifier | None, networks: MLPWeights, sibling: MLPWe
         except SpecError:
             pass
         except (Exception, SystemExit) as error:  # a broken plugin must not cost a training
-            _pass_over(str(blame(error) or f"the classifier {type(classifier).__qualname__} raised {error!r}"))
+            pass_over(str(blame(error) or f"the classifier {type(classifier).__qualname__} raised {error!r}"))
     return [Verdict()] * networks.lead[0]
-
-
-@functools.cache
-def _pass_over(told: str) -> None:
-    """Warn once, not at every price of a sweep."""
-    _log.warning("passed over: %s", told)
