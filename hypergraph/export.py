@@ -25,6 +25,9 @@ def to_program(network: MLPWeights) -> ExportedProgram:
 def to_onnx(network: MLPWeights, path: Path | str) -> None:
     """Write a single network as ONNX, with an input `inputs` [batch, input] and an output `outputs` [batch, output].
 
+    ONNX Runtime does not load networks in float64 whose activation is gelu, leaky_relu, hardswish, mish or softplus;
+    those in float32 it does.
+
     Raises:
         UsageError: the extra `onnx` is not installed.
         FileError: the file cannot be written.

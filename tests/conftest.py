@@ -3,13 +3,15 @@
 And for those that go through the command line: a command in this process, and a small run that is made once.
 """
 
+import contextlib
 import dataclasses
 import fcntl
+import importlib
 import json
 import os
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -30,17 +32,52 @@ settings.load_profile("reproducible")
 
 
 @pytest.fixture
-def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+def command(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
     """Run `hypergraph ...` in this process: exit status, stdout, stderr."""
 
     def call(*words: object) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["hypergraph", *map(str, words)])
-        with pytest.raises(SystemExit) as end:
+        with _descriptor(1), pytest.raises(SystemExit) as end:
             main()
-        printed = capsys.readouterr()
+        printed = capfd.readouterr()
         return int(end.value.code or 0), printed.out, printed.err
 
     return call
+
+
+@contextlib.contextmanager
+def _descriptor(number: int) -> Iterator[None]:
+    """Give a descriptor back, which a command takes for as long as its process lasts."""
+    before = os.dup(number)
+    try:
+        yield
+    finally:
+        os.dup2(before, number)
+        os.close(before)
+
+
+@pytest.fixture
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
+    """A function that installs a distribution of one plugin, the class Good of a module of that source."""
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def install(
+        dist: str, source: str, *, name: str = "fake", kind: str = "task", value: str = "{module}:Good", **files: str
+    ) -> None:
+        module = dist.lower().replace("-", "_") + "_module"
+        (tmp_path / f"{module}.py").write_text(source)
+        info = tmp_path / f"{dist.replace('-', '_')}-1.0.dist-info"
+        info.mkdir()
+        entry = f"[hypergraph.{kind}s]\n{name} = {value.format(module=module)}\n"
+        metadata = f"Metadata-Version: 2.1\nName: {dist}\nVersion: 1.0\nSummary: About {dist}\n"
+        (info / "entry_points.txt").write_text(files.get("entry_points", entry))
+        (info / "METADATA").write_text(files.get("metadata", metadata))
+        importlib.invalidate_caches()
+
+    yield install
+    for name, module in list(sys.modules.items()):
+        if (getattr(module, "__file__", None) or "").startswith(str(tmp_path)):
+            del sys.modules[name]
 
 
 @pytest.fixture(scope="session")

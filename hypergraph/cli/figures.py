@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -35,7 +33,7 @@ def figures(
 
     directory = RunDirectory.open(run)
     torch.set_num_threads(directory.config.threads)
-    with directory.lock(), contextlib.redirect_stdout(sys.stderr):
+    with directory.lock():
         drawn = dict(draw(Material(directory, err), only or NAMES))
     files = {name: [str(path) for path in paths] for name, paths in drawn.items() if isinstance(paths, list)}
     missing = {name: reason for name, reason in drawn.items() if isinstance(reason, str)}

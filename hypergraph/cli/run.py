@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import shlex
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -84,7 +82,7 @@ def run(
         directory = start_run(_shipped_config(task, seed), out)
     else:
         directory = start_run(make_config(task, options, members, steps, layers, preset, wiring, seed, device), out)
-    with directory.lock(), contextlib.redirect_stdout(sys.stderr):  # a plugin may print; stdout is for the result
+    with directory.lock():
         try:
             result = finish(directory, trained(directory))
         except (KeyboardInterrupt, TrainingError, FileError):

@@ -20,6 +20,7 @@ import torch
 
 from hypergraph.analysis.classify import classify
 from hypergraph.analysis.measure import generate, measure_loss
+from hypergraph.blame import blame
 from hypergraph.errors import FileError, HypergraphError
 from hypergraph.memory import needs_recompute
 from hypergraph.registry import TASKS, classifier_for
@@ -140,7 +141,11 @@ if __name__ == "__main__":
     _reports = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # whatever a plugin prints goes to the log, not between the reports
     try:
-        sys.exit(main(*sys.argv[1:]))
-    except HypergraphError as error:
-        _tell({"error": str(error)})
-        sys.exit(1)
+        status = main(*sys.argv[1:])
+    except (Exception, SystemExit) as error:
+        told = error if isinstance(error, HypergraphError) else blame(error)
+        if told is None:
+            raise
+        _tell({"error": str(told)})
+        status = 1
+    sys.exit(status)

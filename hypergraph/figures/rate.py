@@ -7,7 +7,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from hypergraph.figures.material import Material
-from hypergraph.figures.sheet import MissingDataError, Sheet, by_group, plotted
+from hypergraph.figures.sheet import MissingDataError, Sheet, by_group, plotted, tick_logarithmic
 
 UNCLASSIFIED = "#404040"
 """The colour of networks that no classifier knows."""
@@ -34,6 +34,7 @@ def rate(material: Material) -> Sheet:
         for label in sorted({row["algorithm"] for row in rows if row["algorithm"]}):
             axes.scatter([], [], c=colours[label], s=9, label=label)
         axes.set(xscale="log", yscale="log", xlabel="KL (nats)", ylabel="loss")
+        tick_logarithmic(axes)
         if len(colours) > 1:
             axes.legend(loc="lower left", fontsize=8)
 
