@@ -19,6 +19,7 @@ import pytest
 import torch
 from hypothesis import settings
 
+from hypergraph import registry
 from hypergraph.cli import main
 from hypergraph.figures import algorithms
 from hypergraph.training.baseline import train_directly
@@ -60,6 +61,8 @@ def _descriptor(number: int) -> Iterator[None]:
 def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
     """A function that installs a distribution of one plugin, the class Good of a module of that source."""
     monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(registry, "_hung", set())
+    registry.pass_over.cache_clear()
 
     def install(
         dist: str, source: str, *, name: str = "fake", kind: str = "task", value: str = "{module}:Good", **files: str

@@ -144,7 +144,7 @@ def test_a_plugin_that_hangs_is_broken(install: Install, monkeypatch: pytest.Mon
 
 def test_a_plugin_that_hung_is_not_waited_for_again(install: Install, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registry, "PATIENCE", 0.2)
-    install("slow-again-dist", HANG)
+    install("slow-dist", HANG)
     failure()
     started = time.monotonic()
     failure()
