@@ -142,7 +142,7 @@ if __name__ == "__main__":
     os.dup2(2, 1)  # whatever a plugin prints goes to the log, not between the reports
     try:
         status = main(*sys.argv[1:])
-    except (Exception, SystemExit) as error:
+    except BaseException as error:  # a plugin may end with sys.exit, or raise whatever it likes
         told = error if isinstance(error, HypergraphError) else blame(error)
         if told is None:
             raise

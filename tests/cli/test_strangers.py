@@ -243,13 +243,27 @@ def test_what_plugins_write_to_standard_output_is_in_no_result(
 def test_a_task_that_writes_to_standard_output_does_not_spoil_a_run(install: Install, tmp_path: Path) -> None:
     shout = f"\n        {LOUD}\n"
     before = f"    def check_spec(self, spec):{shout}"
+    during = f"    def loss(self, outputs, targets):{shout}        return super().loss(outputs, targets)\n"
     after = f"    @property\n    def solved_loss(self):{shout}        return 1.0\n"
-    install("loud-dist", TASK + before + after)
+    install("loud-dist", TASK + before + during + after)
     options = ("--layers", "3,4,1", "--members", 1, "--steps", 2, "--out", tmp_path / "run")
     done = real(tmp_path, "run", "fake", *options, "--json")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["task"] == "fake"
     assert "child" in done.stderr
+    assert "child" in (tmp_path / "run/training/0-0/log.txt").read_text()
+
+
+def test_a_task_that_fails_in_a_worker_is_named(install: Install, tmp_path: Path) -> None:
+    """Its sys.exit too: a worker that ended so has trained nothing."""
+    for number, (end, what) in enumerate(ENDS.items()):
+        install(f"strange{number}-dist", TASK + METHOD.format("sample", end), name=f"fake{number}")
+        options = ("--layers", "3,4,1", "--members", 1, "--steps", 2, "--out", tmp_path / f"run{number}")
+        done = real(tmp_path, "run", f"fake{number}", *options)
+        assert done.returncode == 1
+        assert f"error: task 'fake{number}' of strange{number}-dist 1.0 (" in done.stderr
+        assert f" raised {what} at {tmp_path}" in done.stderr
+        assert "Traceback" not in done.stderr
 
 
 def test_a_reader_that_leaves_early_costs_one_line_at_most(tmp_path: Path) -> None:
