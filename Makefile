@@ -6,7 +6,7 @@ RUNS := runs/results/paper runs/results/sizes
 
 TASKS := $(addprefix runs/tasks/,maximum maximum-deep maximum-shallow multiplication parity parity-deep parity-shallow)
 
-.PHONY: run test lint bench docs results tasks clean $(RUNS) $(TASKS)
+.PHONY: run test lint bench soak docs results tasks clean $(RUNS) $(TASKS)
 
 run: .venv/installed
 	$(BIN)/hypergraph run l1norm
@@ -21,6 +21,12 @@ lint: .venv/installed
 
 bench: .venv/installed
 	PYTHONPATH=tests $(BIN)/python -m benchmarks build/benchmarks.json
+
+# what docs/reliability.md reports: an hour on two cores
+KILLS := 100
+soak: .venv/installed
+	PYTHONPATH=tests $(BIN)/python -m crash $(KILLS)
+	PYTHONPATH=tests $(BIN)/python -m endurance 20000
 
 # the runs that docs/default-run.md reports: about half an hour; finished ones are not run again
 SEEDS := 0 1 2 3

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from default_runs import load
-from results import DOCS, fill, lines
+from results import DOCS, fill, lines, table
 from ship_generator import command
 
 HEADER = (
@@ -35,8 +35,24 @@ def members(result: dict[str, Any]) -> Iterator[tuple[object, ...]]:
         )
 
 
+SAME = 1.01
+"""Losses that are not this factor apart are told as the same: their standard error is larger."""
+
+
+def beside_adam(run: Path) -> str:
+    """The lowest loss of a run beside that of the same network trained by Adam alone."""
+    adam, found = table(run, "baseline")
+    alone, best = float(adam["loss"]), float(found["loss"])
+    factor = max(alone, best) / min(alone, best)
+    verdict = f"{'better' if alone < best else 'worse'}, by a factor of {factor:.1f}" if factor > SAME else "the same"
+    return (
+        f"The same network trained by Adam alone, without a hypernetwork: {alone:.4f} ({adam['algorithm']}), "
+        f"where the lowest loss above is {best:.4f}: {verdict}."
+    )
+
+
 def section(run: Path) -> Iterator[str]:
-    """The command of a run, how long it took, and its table."""
+    """The command of a run, how long it took, its table, and what Adam alone makes of its network."""
     result = load(run)
     solved = sum(row["loss"] < result["solved_loss"] for row in result["networks"])
     seconds = f"{result['training_seconds']:.0f} s of training"
@@ -44,6 +60,8 @@ def section(run: Path) -> Iterator[str]:
     yield f"`{command(result)}`: {seconds}; {found}."
     yield ""
     yield from lines(HEADER, members(result))
+    yield ""
+    yield beside_adam(run)
 
 
 def main(runs: list[Path]) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
 import math
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,20 +25,28 @@ MOST_HEADER = 2**24
 MOST_TENSORS = 20_000
 """Of a file: weights and biases of all the connections that a spec may have."""
 
+PARTIAL = ".partial"
+"""The end of the name of a file that is being written; one is left where the process was killed meanwhile."""
+
 
 def make_folder(path: Path) -> None:
-    """Make a folder and those above it, where they are not there. Raises FileError."""
+    """Make a folder and those above it, durably, where they are not there. Raises FileError."""
     try:
+        missing = [folder for folder in (path, *path.parents) if not folder.exists()]
         path.mkdir(parents=True, exist_ok=True)
+        for folder in missing:
+            _sync_folder(folder.parent)
     except OSError as error:
         raise FileError(f"cannot write {path}: {error.strerror or error}") from None
 
 
 def write_bytes(path: Path, data: bytes) -> None:
-    """Write a file atomically and durably: temporary file, fsync, rename, fsync of the folder. Raises FileError."""
+    """Write a file atomically and durably: temporary file, fsync, rename, fsync of the folder.
+
+    The folder must be there: one that vanished meanwhile is not made again. Raises FileError.
+    """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=PARTIAL)
         try:
             with os.fdopen(handle, "wb") as file:
                 file.write(data)
@@ -45,11 +55,43 @@ def write_bytes(path: Path, data: bytes) -> None:
             os.chmod(name, 0o666 & ~_umask())
             os.replace(name, path)
         except BaseException:
-            os.unlink(name)
+            with contextlib.suppress(OSError):  # it vanished with its folder
+                os.unlink(name)
             raise
         _sync_folder(path.parent)
     except OSError as error:
         raise FileError(f"cannot write {path}: {error.strerror or error}") from None
+
+
+def remove_partial(folder: Path) -> None:
+    """Remove what killed processes left half-written in a folder that nobody writes into. Raises FileError."""
+    try:
+        for path in folder.glob(f".*{PARTIAL}"):
+            path.unlink()
+    except OSError as error:
+        raise FileError(f"cannot write {folder}: {error.strerror or error}") from None
+
+
+@contextlib.contextmanager
+def hold(path: Path, *, wait: bool) -> Iterator[None]:
+    """Hold a lock file, which the system releases when the process dies.
+
+    Raises:
+        FileError: it cannot be written; or another process holds it, unless it is waited for.
+    """
+    handle = None
+    try:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except BlockingIOError:
+        raise FileError(f"another process works on {path.parent}: wait for it, or choose another folder") from None
+    except OSError as error:
+        raise FileError(f"cannot write {path}: {error.strerror or error}") from None
+    else:
+        yield
+    finally:
+        if handle is not None:
+            os.close(handle)
 
 
 def _umask() -> int:
@@ -90,9 +132,18 @@ def read_json(path: Path) -> Any:
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
-    """Write a safetensors file atomically. Raises FileError."""
+    """Write a safetensors file atomically; the same content gives the same bytes. Raises FileError."""
     flat = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
-    write_bytes(path, save(flat, dict(metadata)))
+    write_bytes(path, _ordered(save(flat, dict(metadata))))
+
+
+def _ordered(data: bytes) -> bytes:
+    """A safetensors file with its metadata sorted: the library leaves them in random order."""
+    end = 8 + int.from_bytes(data[:8], "little")
+    fields = json.loads(data[8:end])
+    header = json.dumps({"__metadata__": dict(sorted(fields.pop("__metadata__").items())), **fields}).encode()
+    header += b" " * (-len(header) % 8)  # tensors stay aligned
+    return len(header).to_bytes(8, "little") + header + data[end:]
 
 
 def check_format(path: Path, metadata: Mapping[str, str], name: str, version: str) -> None:

@@ -9,24 +9,28 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import functools
 import importlib
 import logging
 import os
 import re
-import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from traceback import TracebackException
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, cast
 
 from importlib_metadata import EntryPoint, distribution, distributions
 
 from hypergraph.errors import PluginError, UsageError
 from hypergraph.options import make_options
+from hypergraph.patience import Late, patience
 
 if TYPE_CHECKING:
     from hypergraph.interfaces import Classifier, Task, Visualizer
 
 ALLOWED = "HYPERGRAPH_PLUGINS"
+PATIENCE = 60
+"""Seconds that a plugin has to be imported, and again to be made; what it imports may lie on a slow network drive."""
 
 P = TypeVar("P", bound="Task | Classifier | Visualizer")
 _log = logging.getLogger(__name__)
@@ -126,7 +130,10 @@ class Registry(Generic[P]):
 
         Raises UsageError too, for wrong options.
         """
-        plugin = self.find(name)
+        return self.make(self.find(name), options)
+
+    def make(self, plugin: Plugin, options: Mapping[str, Any] | None = None) -> P:
+        """As :meth:`load`, of a plugin that was found."""
         cls: Any = self._import(plugin)
         arguments = [make_options(cls.Options, options)] if options else []
         with _naming(plugin):
@@ -157,13 +164,16 @@ def classifier_for(task: str) -> Classifier | None:
     bare = task.rpartition("/")[2]
     for name in dict.fromkeys([task, bare, *CLASSIFIERS.names()]):
         try:
-            classifier = CLASSIFIERS.load(name)
-            if classifier.task == bare:
+            plugin = CLASSIFIERS.find(name)
+            classifier = CLASSIFIERS.make(plugin)
+            with _naming(plugin):
+                fits = classifier.task == bare
+            if fits:
                 return classifier
         except UnknownPluginError:
             continue
-        except Exception as error:
-            _log.warning("passed over: %s", error)
+        except PluginError as error:
+            pass_over(str(error))
     return None
 
 
@@ -172,23 +182,46 @@ def working_visualizers() -> list[Visualizer]:
     loaded = []
     for plugin in VISUALIZERS.plugins():
         try:
-            loaded.append(VISUALIZERS.load(plugin.qualified))
+            loaded.append(VISUALIZERS.make(plugin))
         except PluginError as error:
-            _log.warning("passed over: %s", error)
+            pass_over(str(error))
     return loaded
+
+
+_hung: set[Plugin] = set()
+"""Plugins that were waited for in vain, once in a process."""
+
+
+@functools.cache
+def pass_over(told: str) -> None:
+    """Warn of a plugin that is left out, once in a process."""
+    _log.warning("passed over: %s", told)
 
 
 @contextlib.contextmanager
 def _naming(plugin: Plugin) -> Iterator[None]:
-    """Turn whatever the plugin's code raises into a PluginLoadError, and keep its prints off standard output."""
+    """Turn whatever the plugin's code raises, or that it does not end in time, into a PluginLoadError."""
+    late = Late()
     try:
-        with contextlib.redirect_stdout(sys.stderr):
+        if plugin in _hung:
+            raise late
+        with patience(PATIENCE, late):
             yield
     except KeyboardInterrupt:
         raise
+    except Late as error:
+        if error is not late:  # it is that of a plugin which loads this one
+            raise
+        _hung.add(plugin)
+        raise PluginLoadError("broken", f"{plugin} is broken: loading it did not end within {PATIENCE} s") from None
     except BaseException as error:  # Exception would let sys.exit through
-        reason = " ".join(f"{type(error).__name__}: {error}".split()).removesuffix(":")
-        raise PluginLoadError("broken", f"{plugin} is broken: {reason}") from error
+        raise PluginLoadError("broken", f"{plugin} is broken: {reason(error)}") from error
+
+
+def reason(error: BaseException) -> str:
+    """The type of an error and what it says, in one line, even where its __str__ is broken."""
+    text = str(TracebackException(type(error), error, None))
+    return " ".join(f"{type(error).__name__}: {text}".split()).removesuffix(":")
 
 
 def _normalise(qualified: str) -> str:

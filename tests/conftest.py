@@ -3,48 +3,89 @@
 And for those that go through the command line: a command in this process, and a small run that is made once.
 """
 
+import contextlib
+import dataclasses
 import fcntl
+import importlib
 import json
 import os
 import shutil
-import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
-from itertools import chain
 from pathlib import Path
 
 import pytest
 import torch
 from hypothesis import settings
 
+from hypergraph import registry
 from hypergraph.cli import main
 from hypergraph.figures import algorithms
 from hypergraph.training.baseline import train_directly
 
 sys.path.append(str(Path(__file__).parent))
+from crash.trial import Reference, reference
+
 torch.set_num_threads(1)
 settings.register_profile("reproducible", deadline=None, derandomize=True, print_blob=True, max_examples=25)
 settings.load_profile("reproducible")
 
 
 @pytest.fixture
-def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+def command(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
     """Run `hypergraph ...` in this process: exit status, stdout, stderr."""
 
     def call(*words: object) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["hypergraph", *map(str, words)])
-        with pytest.raises(SystemExit) as end:
+        with _descriptor(1), pytest.raises(SystemExit) as end:
             main()
-        printed = capsys.readouterr()
+        printed = capfd.readouterr()
         return int(end.value.code or 0), printed.out, printed.err
 
     return call
 
 
+@contextlib.contextmanager
+def _descriptor(number: int) -> Iterator[None]:
+    """Give a descriptor back, which a command takes for as long as its process lasts."""
+    before = os.dup(number)
+    try:
+        yield
+    finally:
+        os.dup2(before, number)
+        os.close(before)
+
+
+@pytest.fixture
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
+    """A function that installs a distribution of one plugin, the class Good of a module of that source."""
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(registry, "_hung", set())
+    registry.pass_over.cache_clear()
+
+    def install(
+        dist: str, source: str, *, name: str = "fake", kind: str = "task", value: str = "{module}:Good", **files: str
+    ) -> None:
+        module = dist.lower().replace("-", "_") + "_module"
+        (tmp_path / f"{module}.py").write_text(source)
+        info = tmp_path / f"{dist.replace('-', '_')}-1.0.dist-info"
+        info.mkdir()
+        entry = f"[hypergraph.{kind}s]\n{name} = {value.format(module=module)}\n"
+        metadata = f"Metadata-Version: 2.1\nName: {dist}\nVersion: 1.0\nSummary: About {dist}\n"
+        (info / "entry_points.txt").write_text(files.get("entry_points", entry))
+        (info / "METADATA").write_text(files.get("metadata", metadata))
+        importlib.invalidate_caches()
+
+    yield install
+    for name, module in list(sys.modules.items()):
+        if (getattr(module, "__file__", None) or "").startswith(str(tmp_path)):
+            del sys.modules[name]
+
+
 @pytest.fixture(scope="session")
-def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, str]:
-    """A small run made by the real command in a process of its own: folder, stdout, stderr.
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Reference:
+    """A small run made by the real command in a process of its own.
 
     It is not to be changed: processes that share the tests share it.
     """
@@ -56,22 +97,16 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, str]:
         made.seek(0)
         told = made.read()
         if not told:
-            told = json.dumps(_made(folder / "l1"))
+            told = json.dumps(dataclasses.asdict(reference(folder / "l1")), default=str)
             made.write(told)
-    stdout, stderr = json.loads(told)
-    return folder / "l1", stdout, stderr
+    fields = json.loads(told)
+    return Reference(**{**fields, "folder": Path(fields["folder"])})
 
 
-def _made(folder: Path) -> tuple[str, str]:
-    options = {"--layers": "4,8,1", "--members": "2", "--steps": "30", "--seed": "3", "--out": str(folder)}
-    done = subprocess.run(
-        [sys.executable, "-m", "hypergraph", "run", "l1norm", *chain(*options.items())],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "COLUMNS": "150"},
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout, done.stderr
+@pytest.fixture(scope="session")
+def run(whole: Reference) -> tuple[Path, str, str]:
+    """That run: folder, stdout, stderr."""
+    return whole.folder, whole.stdout, whole.stderr
 
 
 @pytest.fixture

@@ -11,13 +11,13 @@ ROOT = Path(__file__).parent.parent
 CORE = sorted((ROOT / "hypergraph").rglob("*.py"))
 SHIPPED = [*CORE, *sorted((ROOT / "tasks").rglob("*.py")), *sorted((ROOT / "plugins").rglob("*.py"))]
 LAYERS = [
-    ["errors", "streams", "order_parameters"],
+    ["errors", "streams", "order_parameters", "patience"],
     ["reading", "spec", "files", "options"],
     ["closed_forms"],
     ["graph", "weights", "memory"],
     ["model", "export"],
     ["interfaces"],
-    ["registry", "pretrained", "testing", "scaffold"],
+    ["registry", "blame", "pretrained", "testing", "scaffold"],
     ["training"],
     ["runs", "analysis"],
     ["engines", "figures"],

@@ -15,7 +15,16 @@ import torch
 from safetensors.torch import load_file, save, save_file
 
 from hypergraph.errors import FileError, UsageError
-from hypergraph.files import MOST_TENSORS, read_json, read_tensors, write_bytes, write_json, write_tensors
+from hypergraph.files import (
+    MOST_TENSORS,
+    make_folder,
+    read_json,
+    read_tensors,
+    remove_partial,
+    write_bytes,
+    write_json,
+    write_tensors,
+)
 from hypergraph.model.generator import Generator
 from hypergraph.spec import MLPSpec
 from hypergraph.streams import stream
@@ -37,10 +46,25 @@ def assert_one_line(error: pytest.ExceptionInfo[FileError], *parts: str) -> None
 
 def test_bytes(tmp_path: Path) -> None:
     path = tmp_path / "new" / "folder" / "file"
+    make_folder(path.parent)
     write_bytes(path, b"first")
     write_bytes(path, b"2nd")
     assert path.read_bytes() == b"2nd"
     assert [entry.name for entry in path.parent.iterdir()] == ["file"]
+
+
+def test_a_folder_that_vanished_is_not_made_again(tmp_path: Path) -> None:
+    with pytest.raises(FileError) as error:
+        write_bytes(tmp_path / "gone" / "file", b"new")
+    assert_one_line(error, f"cannot write {tmp_path / 'gone' / 'file'}: No such file or directory")
+    assert not (tmp_path / "gone").exists()
+
+
+def test_half_written_files_of_a_killed_process_are_removed(tmp_path: Path) -> None:
+    for name in (".state.x1y2.partial", "state", ".hidden", "training.partial"):
+        (tmp_path / name).write_bytes(b"")
+    remove_partial(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".hidden", "state", "training.partial"]
 
 
 @pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o077, 0o600), (0o002, 0o664)])
@@ -70,6 +94,16 @@ def test_tensors(tmp_path: Path) -> None:
     for name, tensor in odd.items():
         assert torch.equal(tensors[name], tensor.detach())
         assert tensors[name].dtype == tensor.dtype
+
+
+def test_the_same_tensors_give_the_same_bytes(tmp_path: Path) -> None:
+    """However often: the library's own order of metadata is another each time."""
+    metadata = {f"key {n}": str(n) for n in range(8)}
+    for name in "abcd":
+        write_tensors(tmp_path / name, TENSORS, metadata)
+    assert len({(tmp_path / name).read_bytes() for name in "abcd"}) == 1
+    assert read_tensors(tmp_path / "a")[1] == metadata
+    assert (int.from_bytes((tmp_path / "a").read_bytes()[:8], "little") + 8) % 8 == 0
 
 
 def refuse(*_: object, **__: object) -> None:

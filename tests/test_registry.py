@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import importlib
 import logging
+import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from hypergraph import registry
 from hypergraph.errors import PluginError, UsageError
 from hypergraph.registry import CLASSIFIERS, TASKS, VISUALIZERS, PluginLoadError, UnknownPluginError, classifier_for
 
@@ -32,30 +35,6 @@ class Good(Classifier):
 """
 
 Install = Callable[..., None]
-
-
-@pytest.fixture
-def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install]:
-    """A function that installs a distribution of one plugin, the class Good of a module of that source."""
-    monkeypatch.syspath_prepend(tmp_path)
-
-    def install(
-        dist: str, source: str, *, name: str = "fake", kind: str = "task", value: str = "{module}:Good", **files: str
-    ) -> None:
-        module = dist.lower().replace("-", "_") + "_module"
-        (tmp_path / f"{module}.py").write_text(source)
-        info = tmp_path / f"{dist.replace('-', '_')}-1.0.dist-info"
-        info.mkdir()
-        entry = f"[hypergraph.{kind}s]\n{name} = {value.format(module=module)}\n"
-        metadata = f"Metadata-Version: 2.1\nName: {dist}\nVersion: 1.0\nSummary: About {dist}\n"
-        (info / "entry_points.txt").write_text(files.get("entry_points", entry))
-        (info / "METADATA").write_text(files.get("metadata", metadata))
-        importlib.invalidate_caches()
-
-    yield install
-    for name, module in list(sys.modules.items()):
-        if (getattr(module, "__file__", None) or "").startswith(str(tmp_path)):
-            del sys.modules[name]
 
 
 def failure(name: str = "fake") -> PluginLoadError:
@@ -100,9 +79,9 @@ def test_importing_and_listing_leave_torch_alone() -> None:
 def test_first_party_plugins_are_discovered() -> None:
     project = Path(__file__).parents[1] / "pyproject.toml"
     groups = tomllib.loads(project.read_text(encoding="utf-8"))["project"]["entry-points"]
-    for registry in (TASKS, CLASSIFIERS, VISUALIZERS):
-        ours = [p.name for p in registry.plugins() if p.distribution == "hypergraph-toolkit"]
-        assert ours == sorted(groups[f"hypergraph.{registry.kind}s"])
+    for plugins in (TASKS, CLASSIFIERS, VISUALIZERS):
+        ours = [p.name for p in plugins.plugins() if p.distribution == "hypergraph-toolkit"]
+        assert ours == sorted(groups[f"hypergraph.{plugins.kind}s"])
 
 
 @pytest.mark.parametrize(
@@ -110,6 +89,7 @@ def test_first_party_plugins_are_discovered() -> None:
     [
         ("raise ValueError('no\\nluck')", "ValueError: no luck"),
         ("raise ValueError", "ValueError"),
+        ("class E(Exception):\n    def __str__(self): return 1 / 0\nraise E", "E: <"),
         ("import sys; sys.exit(3)", "SystemExit: 3"),
         ("import no_such_module_here", "ModuleNotFoundError: No module named 'no_such_module_here'"),
         ("def (", "SyntaxError: "),
@@ -139,10 +119,65 @@ def test_interrupt_stays_an_interrupt(install: Install) -> None:
         TASKS.load("fake")
 
 
-def test_a_plugin_that_prints_leaves_stdout_alone(install: Install, capsys: pytest.CaptureFixture[str]) -> None:
-    install("loud-dist", "print('hello')" + TASK + "    def __init__(self): print('again')")
-    TASKS.load("fake")
-    assert capsys.readouterr() == ("", "hello\nagain\n")
+HANG = "import time; time.sleep(9)"
+STUBBORN = "import time\nfor _ in range(9):\n    try: time.sleep(1)\n    except Exception: pass"
+
+
+DEAF = f"try:\n    {HANG}\nexcept BaseException: pass\n{HANG}"
+
+
+@pytest.mark.parametrize(
+    "source",
+    [HANG, STUBBORN, DEAF, TASK + f"    def __init__(self): {HANG}"],
+    ids=["import", "stubborn", "deaf", "constructor"],
+)
+def test_a_plugin_that_hangs_is_broken(install: Install, monkeypatch: pytest.MonkeyPatch, source: str) -> None:
+    monkeypatch.setattr(registry, "PATIENCE", 0.2)
+    install("slow-dist", source)
+    started = time.monotonic()
+    errors = [failure() for _ in range(2)]
+    assert time.monotonic() - started < 5
+    assert errors[0].status == "broken"
+    expected = "task 'fake' of slow-dist 1.0 (slow_dist_module:Good) is broken: loading it did not end within 0.2 s"
+    assert [str(error) for error in errors] == [expected] * 2
+
+
+def test_a_plugin_that_hung_is_not_waited_for_again(install: Install, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "PATIENCE", 0.2)
+    install("slow-dist", HANG)
+    failure()
+    started = time.monotonic()
+    failure()
+    assert time.monotonic() - started < 0.2
+
+
+def test_a_plugin_that_loads_one_that_hangs_has_its_own_time(install: Install, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And the alarm of who uses hypergraph rings when it should, by the handler that it had."""
+    monkeypatch.setattr(registry, "PATIENCE", 0.3)
+    install("inner-dist", HANG, name="inner")
+    load = "from hypergraph.registry import TASKS\ntry: TASKS.load('inner')\nexcept Exception as e: print(e)\n"
+    install("outer-dist", load + HANG, name="outer")
+    rung: list[int] = []
+    before = signal.signal(signal.SIGALRM, lambda number, _: rung.append(number))
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 30)
+        assert "outer_dist_module:Good) is broken: loading it did not end" in str(failure("outer"))
+        assert 25 < signal.setitimer(signal.ITIMER_REAL, 0.2)[0] < 30
+        failure("outer")  # known to hang
+        install("good-dist", "import time; time.sleep(0.4)" + TASK, name="good")
+        monkeypatch.setattr(registry, "PATIENCE", 30)
+        TASKS.load("good")
+        time.sleep(0.1)
+        assert rung == [signal.SIGALRM]
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def test_outside_the_main_thread_plugins_load_unwatched(install: Install) -> None:
+    install("good-dist", TASK)
+    with ThreadPoolExecutor() as pool:
+        assert type(pool.submit(TASKS.load, "fake").result()).__name__ == "Good"
 
 
 @pytest.mark.parametrize(
@@ -238,14 +273,20 @@ def test_classifier_of_the_same_distribution_for_a_qualified_task(install: Insta
 def test_classifier_search_passes_over_broken_ones(
     install: Install, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setenv("HYPERGRAPH_PLUGINS", "fake,broken,strange,useful")
+    monkeypatch.setenv("HYPERGRAPH_PLUGINS", "fake,broken,leaving,slow,strange,useful")
+    monkeypatch.setattr(registry, "PATIENCE", 0.2)
     install("dist-a", "raise OSError('disk')", kind="classifier", name="broken")
     install("dist-b", CLASSIFIER.format(task="other"), kind="classifier")
     raising = CLASSIFIER.format(task="") + "    task = property(lambda self: 1 / 0)"
     install("dist-c", raising, kind="classifier", name="strange")
     install("dist-d", CLASSIFIER.format(task="fake"), kind="classifier", name="useful")
+    install("dist-e", HANG, kind="classifier", name="slow")
+    leaving = CLASSIFIER.format(task="") + "    task = property(lambda self: __import__('sys').exit())"
+    install("dist-f", leaving, kind="classifier", name="leaving")
     with caplog.at_level(logging.WARNING):
         assert type(classifier_for("fake")).__module__ == "dist_d_module"
         assert classifier_for("nobody") is None
     assert "is broken: OSError: disk" in caplog.text
     assert "division by zero" in caplog.text
+    assert "classifier 'leaving' of dist-f 1.0 (dist_f_module:Good) is broken: SystemExit" in caplog.text
+    assert "slow' of dist-e 1.0 (dist_e_module:Good) is broken: loading it did not end" in caplog.text

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 from typing import NamedTuple
 
+from hypergraph.blame import blame
 from hypergraph.errors import SpecError
 from hypergraph.interfaces import Classifier
+from hypergraph.registry import pass_over
 from hypergraph.weights import MLPWeights
-
-_log = logging.getLogger(__name__)
 
 
 class Verdict(NamedTuple):
@@ -40,6 +39,6 @@ def classify(classifier: Classifier | None, networks: MLPWeights, sibling: MLPWe
             return judge(classifier, networks, sibling)
         except SpecError:
             pass
-        except Exception as error:  # a broken plugin must not cost a training
-            _log.warning("passed over: the classifier of %s raised %r", classifier.task, error)
+        except (Exception, SystemExit) as error:  # a broken plugin must not cost a training
+            pass_over(str(blame(error) or f"the classifier {type(classifier).__qualname__} raised {error!r}"))
     return [Verdict()] * networks.lead[0]

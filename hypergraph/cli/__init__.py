@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from typing import Annotated, Any
 
 import typer
 
 from hypergraph.cli import classify, draw, figures, generate, inspect, plugins, run
-from hypergraph.cli.console import complain
+from hypergraph.cli.console import complain, contained, results_apart
 from hypergraph.errors import HypergraphError
 
 app = typer.Typer(
@@ -19,12 +20,12 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"auto_envvar_prefix": "HYPERGRAPH"},  # --members of run is HYPERGRAPH_RUN_MEMBERS
 )
-app.command()(run.run)
-app.command()(generate.generate)
-app.command()(classify.classify)
-app.command()(draw.draw)
-app.command()(figures.figures)
-app.command()(inspect.inspect)
+app.command()(contained(run.run))
+app.command()(contained(generate.generate))
+app.command()(contained(classify.classify))
+app.command()(contained(draw.draw))
+app.command()(contained(figures.figures))
+app.command()(contained(inspect.inspect))
 app.add_typer(plugins.app, name="plugins")
 
 INTERRUPTED = 130
@@ -50,8 +51,11 @@ def _options(
 
 def main() -> None:
     """The entry point of the command `hypergraph`."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as a Ctrl-C: what works saves, and then ends
     try:
-        sys.exit(app(standalone_mode=False))
+        with results_apart():
+            status = app(standalone_mode=False)
+        sys.exit(status)
     except HypergraphError as error:
         complain(str(error))
         sys.exit(error.exit_code)

@@ -18,6 +18,7 @@ def draw(
 ) -> None:
     """Draw a network: inputs green, output magenta, positive weights red, negative blue."""
     from hypergraph.errors import UsageError
+    from hypergraph.files import make_folder
     from hypergraph.registry import working_visualizers
     from hypergraph.weights import MLPWeights
 
@@ -25,6 +26,7 @@ def draw(
     visualizers = working_visualizers()
     for visualizer in visualizers:
         if layout is None or layout in visualizer.layouts:
+            make_folder(out.parent)
             visualizer.draw(MLPWeights.stack([network]), [out], layout=layout or visualizer.layouts[0], seed=seed)
             err.print(f"drew {out}", soft_wrap=True)
             return

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -27,14 +25,15 @@ def figures(
     for name in only or ():
         if name not in NAMES:
             raise UsageError(f"unknown figure {name!r}: there are {', '.join(NAMES)}")
-    from hypergraph.cli.pipeline import settle_threads
+    import torch
+
     from hypergraph.figures.catalogue import draw
     from hypergraph.figures.material import Material
     from hypergraph.runs.directory import RunDirectory
 
     directory = RunDirectory.open(run)
-    settle_threads(directory)
-    with directory.lock(), contextlib.redirect_stdout(sys.stderr):
+    torch.set_num_threads(directory.config.threads)
+    with directory.lock():
         drawn = dict(draw(Material(directory, err), only or NAMES))
     files = {name: [str(path) for path in paths] for name, paths in drawn.items() if isinstance(paths, list)}
     missing = {name: reason for name, reason in drawn.items() if isinstance(reason, str)}

@@ -28,6 +28,7 @@ def generate(
     check_beta(beta)
     from hypergraph.analysis.measure import generate as make
     from hypergraph.errors import UsageError
+    from hypergraph.files import make_folder
     from hypergraph.memory import GENERATION, check_memory
     from hypergraph.model.generator import Generator
     from hypergraph.spec import MLPSpec
@@ -44,5 +45,6 @@ def generate(
     sample = make(one, beta, seed=seed, members=[member], spec=spec, encoder=encoder)
     text = {"beta": beta, "seed": seed, "member": member, "encoder": int(encoder), "kl": float(sample.kl[0])}
     task = {"task": metadata["task"]} if "task" in metadata else {}
+    make_folder(out.parent)
     sample.networks[0].save(out, {**task, **{name: str(value) for name, value in text.items()}})
     err.print(f"wrote {out}: {spec}, {float(sample.kl[0]):.1f} nats", soft_wrap=True)

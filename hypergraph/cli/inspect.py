@@ -37,7 +37,7 @@ def _run(path: Path) -> dict[str, Any]:
         "members": config.members,
         "steps": config.recipe.steps if config.recipe else 0,
         "seed": config.seed,
-        "trained": run.generator.exists() or all(chunk.trained.exists() for chunk in run.chunks(1)),
+        "trained": run.generator.exists(),
         "analysed": run.result.exists(),
     }
 

@@ -13,14 +13,13 @@ from rich.progress import track
 from hypergraph.analysis.sweep import BETAS, Row, sweep
 from hypergraph.cli.console import err
 from hypergraph.cli.progress import watch
-from hypergraph.engines.local import LARGE, plan, train
+from hypergraph.engines.local import at_once, train
 from hypergraph.figures import NAMES
 from hypergraph.figures.catalogue import draw
 from hypergraph.figures.material import Material
 from hypergraph.figures.sheet import MissingDataError
-from hypergraph.files import finite, write_json
+from hypergraph.files import finite, make_folder, write_json
 from hypergraph.interfaces import Classifier, Task
-from hypergraph.memory import GENERATION, fitting_members
 from hypergraph.model.generator import Generator
 from hypergraph.pretrained import shipped_ensemble
 from hypergraph.registry import TASKS, classifier_for
@@ -42,25 +41,21 @@ def trained(run: RunDirectory) -> Generator:
 
 
 def _train(run: RunDirectory) -> Generator:
-    count, at_once = plan(run)
-    chunks = run.chunks(count)
-    with contextlib.closing(train(run, chunks, at_once)) as events:
-        try:
-            watch(run.config, chunks, events)
-        except KeyboardInterrupt:
-            events.close()
-            err.print(f"Saved. Go on with: hypergraph run {run.config.task} --resume --out {run.path}", soft_wrap=True)
-            raise
+    chunks = run.chunks()
+    with contextlib.closing(train(run, at_once(run.config))) as events:
+        watch(run.config, chunks, events)
     return Generator.join([Generator.load(chunk.trained)[0] for chunk in chunks])
 
 
 def finish(run: RunDirectory, generator: Generator) -> dict[str, Any]:
     """Sweep beta, classify, save and draw the networks, and write the result. Raises FileError."""
     started = time.monotonic()
-    settle_threads(run)
+    torch.set_num_threads(run.config.threads)
     task, classifier = TASKS.load(run.config.task, run.config.options), classifier_for(run.config.task)
+    make_folder(run.networks)
     result = {
         **run.config.to_fields(),
+        "failures": list(map(dataclasses.asdict, run.failures())),
         "solved_loss": task.solved_loss,
         "algorithms": dict(classifier.colours) if classifier else {},
         "networks": [_save(run, row, generator.has_encoder) for row in _swept(run, generator, task, classifier)],
@@ -73,19 +68,11 @@ def finish(run: RunDirectory, generator: Generator) -> dict[str, Any]:
     return result
 
 
-def settle_threads(run: RunDirectory) -> None:
-    """Small networks gain nothing from a second thread, and lose much on a busy machine."""
-    if run.config.largest.weight_count < LARGE:
-        torch.set_num_threads(1)
-
-
 def _swept(run: RunDirectory, generator: Generator, task: Task, classifier: Classifier | None) -> list[Row]:
-    """Rows by beta and then by member, from as many members at a time as fit in memory."""
+    """Rows by beta and then by member."""
     config = run.config
-    at_once = fitting_members(config.spec, GENERATION)
     found: list[Row] = []
-    for first in range(0, config.members, at_once):
-        members = range(first, min(first + at_once, config.members))
+    for members in config.parts:  # they fit in memory, and numbers are rounded as in training
         part = Generator.join([generator.member(member) for member in members])
         rows = sweep(part, task, classifier, seed=config.seed, spec=config.spec, members=members)
         steps = track(rows, "sweeping beta", len(BETAS), console=err, transient=True, disable=not err.is_terminal)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import shlex
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,7 +12,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from hypergraph.cli.console import Json, complain, err, out, print_json
+from hypergraph.cli.console import Json, complain, contained, err, out, print_json
 from hypergraph.registry import CLASSIFIERS, TASKS, VISUALIZERS, Plugin, PluginLoadError, Registry
 
 app = typer.Typer(no_args_is_help=True)
@@ -40,10 +42,14 @@ def new_task(
     scaffold.new_task(name, folder)
     if name in TASKS.names():
         err.print(f"there is a task {name} already: this one will be hypergraph-{name}/{name}", soft_wrap=True)
-    err.print(f"wrote {folder}: cd {folder} && pip install -e . && hypergraph run {name}", soft_wrap=True)
+    if find_spec(f"hypergraph_{name}"):
+        err.print(f"there is a package hypergraph_{name} already: do not install this one beside it", soft_wrap=True)
+    steps = f"cd {shlex.quote(str(folder))} && pip install -e . && hypergraph run {name}"
+    err.print(f"wrote {folder}: {steps}", soft_wrap=True)
 
 
 @app.command("list")
+@contained
 def list_plugins(
     json: Json = False,
     check: Annotated[bool, typer.Option("--check", help="Load every plugin; exit 1 unless all are ok.")] = False,

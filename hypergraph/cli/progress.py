@@ -62,6 +62,8 @@ class _View:
 
     def update(self, chunk: Chunk, event: Event) -> bool:
         """Take in an event. Returns whether it is time for the next plain line."""
+        if "failure" in event:
+            err.print(event["failure"], soft_wrap=True)
         self.steps[chunk] = event["step"]
         self.progress.update(self.bar, completed=self.step)
         for row, beta in enumerate(event.get("beta", [])):

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from hypergraph.cli.console import out
 from hypergraph.runs.directory import RunDirectory
+from hypergraph.training.failures import Failure
 
 MANY = 4
 """With more members, the table counts them by algorithm."""
@@ -44,6 +45,9 @@ def print_report(run: RunDirectory, result: dict[str, Any]) -> None:
         out.print(name, f"{count} of {len(networks)}, best loss {_loss(best):.4f}: {best['file']}", soft_wrap=True)
     solved = sum(_loss(network) < result["solved_loss"] for network in networks)
     out.print(f"solved (loss below {result['solved_loss']}): {solved} of {len(networks)}")
+    for failure in result["failures"]:
+        if failure["retired"]:
+            out.print(str(Failure(**failure)), soft_wrap=True)
     if result["figures"]:
         names = [PurePath(figure).stem for figure in result["figures"] if figure.endswith(".svg")]
         out.print("drawn in figures:", ", ".join(names), soft_wrap=True)

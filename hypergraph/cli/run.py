@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
-import sys
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from hypergraph.cli.console import Device, Json, Seed, err, parse_device, parse_networks, print_json
-from hypergraph.errors import UsageError
+from hypergraph.cli.repeat import compared, note_changes, repeated
+from hypergraph.errors import FileError, UsageError
 from hypergraph.registry import TASKS
 
 if TYPE_CHECKING:
@@ -22,7 +22,9 @@ RUNS = Path("runs")
 
 def run(
     context: typer.Context,
-    task: Annotated[str, typer.Argument(metavar="TASK", autocompletion=TASKS.names, help="A task plugin.")],
+    task: Annotated[
+        str | None, typer.Argument(metavar="TASK", autocompletion=TASKS.names, help="A task plugin.")
+    ] = None,
     members: Annotated[int | None, typer.Option(min=1, help="Hypernetworks to train, each from its own seed.")] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Training steps.")] = None,
     layers: Annotated[
@@ -54,27 +56,45 @@ def run(
     device: Device = "auto",
     out: Annotated[Path | None, typer.Option(help="The run's folder; runs/TASK/TIME if not given.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Continue the run in --out, or the last one.")] = False,
+    source: Annotated[
+        Path | None,
+        typer.Option("--from", metavar="RUN", envvar=None, help="Repeat a run, given its folder or its result.json."),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Train hypernetworks on TASK, sweep the price of information, say which algorithms they found, and draw them."""
     from hypergraph.cli.pipeline import finish, trained
     from hypergraph.cli.report import print_report
+    from hypergraph.engines.local import TrainingError
 
-    plugin = TASKS.find(task)
-    if resume:
+    if source:
+        _check_given(context, "a repeated run has its", tuple(name for name in KEPT if name != "device"), "or --from")
+        config = repeated(source, device if _was_given(context, "device") else None)
+        _check_task(task or config.task, config.task, source)
+        directory = start_run(config, out)
+    elif task is None:
+        raise UsageError(f"name a TASK, such as {' or '.join(TASKS.names())}, or a run to repeat with --from")
+    elif resume:
         _check_given(context, "a resumed run keeps its", KEPT, "or start a new run")
-        directory = _resumed(plugin.name, out)
+        directory = _resumed(task, out)
     elif pretrained:
         _check_given(context, "shipped generators have their own", KEPT_BY_SHIPPED, "or --pretrained")
         directory = start_run(_shipped_config(task, seed), out)
     else:
         directory = start_run(make_config(task, options, members, steps, layers, preset, wiring, seed, device), out)
-    with directory.lock(), contextlib.redirect_stdout(sys.stderr):  # a plugin may print; stdout is for the result
-        result = finish(directory, trained(directory))
+    with directory.lock():
+        try:
+            result = finish(directory, trained(directory))
+        except (KeyboardInterrupt, TrainingError, FileError):
+            words = ["hypergraph", "run", directory.config.task, "--resume", "--out", str(directory.path)]
+            err.print(f"Stopped. What was saved is kept; go on with: {shlex.join(words)}", soft_wrap=True)
+            raise
     if json:
         print_json(result)
     else:
         print_report(directory, result)
+    if source:
+        err.print(compared(result, source), soft_wrap=True)
     err.print(f"Everything is in {directory.path}", soft_wrap=True)
 
 
@@ -92,9 +112,10 @@ def make_config(
     """What :func:`run` was asked for, checked. Raises HypergraphError."""
     from dataclasses import replace
 
+    from hypergraph.engines.local import planned
     from hypergraph.memory import RECOMPUTED, check_memory
     from hypergraph.options import read_options
-    from hypergraph.runs.config import RunConfig
+    from hypergraph.runs.config import RunConfig, current_versions
     from hypergraph.training.recipe import PRESETS
 
     if preset not in PRESETS:
@@ -110,18 +131,19 @@ def make_config(
     count = chosen.members if members is None else members
     config = RunConfig(task, specs, count, seed, parse_device(device), recipe, fields)
     check_memory(config.largest, 1, RECOMPUTED, config.device)
-    return config
+    return replace(planned(config), versions=current_versions(task, config.device))
 
 
 def _shipped_config(task: str, seed: int) -> RunConfig:
     from hypergraph.pretrained import shipped_ensemble
-    from hypergraph.runs.config import RunConfig
+    from hypergraph.runs.config import RunConfig, current_versions
 
     spec = TASKS.load(task).default_spec
-    return RunConfig(task, (spec,), shipped_ensemble(task, spec).members, seed, "cpu", None)
+    members = shipped_ensemble(task, spec).members
+    return RunConfig(task, (spec,), members, seed, "cpu", None, versions=current_versions(task, "cpu"))
 
 
-FLAGS = {"options": "set"}
+FLAGS = {"options": "set", "source": "from"}
 """Parameters whose option has another name."""
 KEPT = ("members", "steps", "layers", "preset", "wiring", "pretrained", "options", "seed", "device")
 """Options that a run is started with and keeps."""
@@ -141,22 +163,24 @@ def _was_given(context: typer.Context, name: str) -> bool:
 
 def start_run(config: RunConfig, out: Path | None) -> RunDirectory:
     """The new folder of a run; runs/TASK/TIME where none is named. Raises FileError, UsageError."""
-    from datetime import datetime
+    from hypergraph.runs.directory import RunDirectory, new_folder
 
-    from hypergraph.runs.directory import RunDirectory
-
-    path = out or RUNS / config.task.rpartition("/")[2] / datetime.now().strftime("%Y-%m-%d-%H%M%S")
-    return RunDirectory.create(path, config)
+    return RunDirectory.create(out or new_folder(RUNS / config.task.rpartition("/")[2]), config)
 
 
 def _resumed(task: str, out: Path | None) -> RunDirectory:
     from hypergraph.memory import RECOMPUTED, check_memory
     from hypergraph.runs.directory import RunDirectory, latest_run
 
-    directory = RunDirectory.open(out or latest_run(RUNS / task))
+    directory = RunDirectory.open(out or latest_run(RUNS / TASKS.find(task).name))
     config = directory.config
-    if config.task.rpartition("/")[2] != task:
-        raise UsageError(f"{directory.path} is a run of {config.task}, not of {task}")
+    _check_task(task, config.task, directory.path)
     if not directory.generator.exists():
         check_memory(config.largest, 1, RECOMPUTED, parse_device(config.device))
+        note_changes(config, directory.path)
     return directory
+
+
+def _check_task(asked: str, found: str, path: Path) -> None:
+    if asked.rpartition("/")[2] != found.rpartition("/")[2]:
+        raise UsageError(f"{path} is a run of {found}, not of {asked}")

@@ -7,16 +7,19 @@ import json
 import math
 import os
 import queue
+import signal
 import subprocess
 import sys
 import threading
 from collections.abc import Generator
+from dataclasses import replace
 from typing import Any
 
 from hypergraph.engines.worker import STOPPED
 from hypergraph.errors import FileError, HypergraphError
 from hypergraph.files import make_folder
 from hypergraph.memory import RECOMPUTED, fitting_members
+from hypergraph.runs.config import RunConfig
 from hypergraph.runs.directory import Chunk, RunDirectory
 
 Event = dict[str, Any]
@@ -33,44 +36,44 @@ class TrainingError(HypergraphError):
     """A worker ended before its training did."""
 
 
-def plan(run: RunDirectory) -> tuple[int, int]:
-    """Into how many chunks to divide the members, and how many of these to train at a time.
+def planned(config: RunConfig) -> RunConfig:
+    """The configuration with as many chunks and threads as this machine suggests.
 
-    A process per core as long as each has a member that fits in memory, one where a GPU does the work; and as many
-    chunks, one after another, as it takes for those at work to fit.
+    A chunk per core as long as each has a member that fits in memory, one where a GPU does the work; and more, to be
+    trained one after another, where those do not fit. The cores are shared out as threads where networks are large.
     """
-    config = run.config
-    cores = len(os.sched_getaffinity(0)) if config.device == "cpu" else 1
     fitting = fitting_members(config.largest, RECOMPUTED, config.device)
-    workers = min(cores, config.members, fitting)
-    chunks = workers * math.ceil(config.members / (fitting // workers * workers))
-    return min(chunks, config.members), workers
+    workers = min(_cores(config), config.members, fitting)
+    chunks = min(workers * math.ceil(config.members / (fitting // workers * workers)), config.members)
+    large = config.largest.weight_count * config.members >= LARGE
+    return replace(config, chunks=chunks, threads=max(1, len(os.sched_getaffinity(0)) // workers) if large else 1)
 
 
-def _environment(run: RunDirectory, workers: int) -> dict[str, str]:
-    """What torch and malloc should know before they start."""
-    weights = run.config.largest.weight_count * run.config.members
-    threads = len(os.sched_getaffinity(0)) // workers if weights >= LARGE else 1
-    return {**os.environ, **KEEP_MEMORY, "OMP_NUM_THREADS": str(max(1, threads))}
+def at_once(config: RunConfig) -> int:
+    """How many chunks to train at a time: one per core, as far as they fit in memory."""
+    fitting = fitting_members(config.largest, RECOMPUTED, config.device)
+    return max(1, min(_cores(config), config.chunks, fitting // max(map(len, config.parts))))
 
 
-def train(run: RunDirectory, chunks: list[Chunk], at_once: int) -> Generator[tuple[Chunk, Event], None, None]:
-    """Train all chunks to the end, `at_once` at a time, telling what the workers tell.
+def _cores(config: RunConfig) -> int:
+    return len(os.sched_getaffinity(0)) if config.device == "cpu" else 1
+
+
+def train(run: RunDirectory, workers: int) -> Generator[tuple[Chunk, Event], None, None]:
+    """Train all chunks to the end, `workers` at a time, telling what they tell.
 
     Closing the iterator, or an exception thrown into it, stops the workers after the step they are at; they save first.
 
     Raises:
-        TrainingError: where a worker fails; the others save and stop.
+        TrainingError: where a worker fails or is stopped; the others save and stop.
     """
-    environment = _environment(run, at_once)
+    environment = {**os.environ, **KEEP_MEMORY, "OMP_NUM_THREADS": str(run.config.threads)}
     events: queue.Queue[tuple[Chunk, Event | None]] = queue.Queue()
-    waiting = [chunk for chunk in chunks if not chunk.trained.exists()]
+    waiting = [chunk for chunk in run.chunks() if not chunk.trained.exists()]
     working: dict[Chunk, subprocess.Popen[str]] = {}
-    for chunk in waiting:  # the folders say how the members are divided, to a later start too
-        make_folder(chunk.folder)
     try:
         while waiting or working:
-            while waiting and len(working) < at_once:
+            while waiting and len(working) < workers:
                 chunk = waiting.pop(0)
                 working[chunk] = _start(run, chunk, environment)
                 threading.Thread(target=_listen, args=(chunk, working[chunk], events), daemon=True).start()
@@ -87,6 +90,7 @@ def train(run: RunDirectory, chunks: list[Chunk], at_once: int) -> Generator[tup
 
 
 def _start(run: RunDirectory, chunk: Chunk, environment: dict[str, str]) -> subprocess.Popen[str]:
+    make_folder(chunk.checkpoints)
     first, last = str(chunk.members[0]), str(chunk.members[-1])
     try:
         log = (chunk.folder / "log.txt").open("a")
@@ -116,11 +120,18 @@ def _listen(chunk: Chunk, worker: subprocess.Popen[str], events: queue.Queue[tup
 
 
 def _check(chunk: Chunk, worker: subprocess.Popen[str]) -> None:
-    if worker.returncode not in (0, STOPPED):
-        log = chunk.folder / "log.txt"
+    """Raise TrainingError unless a worker that ended trained its chunk."""
+    log = chunk.folder / "log.txt"
+    if worker.returncode == 0 and chunk.trained.exists():
+        return
+    if worker.returncode == STOPPED:
+        reason = "stopped by SIGTERM, after saving"
+    elif worker.returncode < 0:
+        reason = f"killed by {signal.Signals(-worker.returncode).name}, as a system does that is out of memory"
+    else:
         lines = log.read_text(errors="replace").strip().splitlines()
-        reason = lines[-1] if lines else f"exit status {worker.returncode}"
-        raise TrainingError(f"training of members {chunk.folder.name} failed: {reason} (see {log})")
+        reason = f"{lines[-1] if lines else f'exit status {worker.returncode}'} (see {log})"
+    raise TrainingError(f"training of members {chunk.folder.name} failed: {reason}")
 
 
 def _stop(workers: list[subprocess.Popen[str]]) -> None:

@@ -1,23 +1,26 @@
 """Trains one chunk of a run's members in a process of its own: python -m hypergraph.engines.worker RUN FIRST LAST.
 
-Progress goes to standard output, a JSON object per line. The worker stops, after saving, when its standard input ends:
-so it never outlives whoever started it.
+Progress goes to standard output, a JSON object per line. The worker stops, after the step it is at and saving, when its
+standard input ends, so that it never outlives whoever started it, or at SIGTERM.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import signal
 import sys
 import threading
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import torch
 
 from hypergraph.analysis.classify import classify
 from hypergraph.analysis.measure import generate, measure_loss
+from hypergraph.blame import blame
 from hypergraph.errors import FileError, HypergraphError
 from hypergraph.memory import needs_recompute
 from hypergraph.registry import TASKS, classifier_for
@@ -29,6 +32,7 @@ STOPPED = 3
 PRICES = (1e-9, 1e-4, 1.0)
 """A low, a middle and a high beta, at which training is watched."""
 WATCH_INPUTS = 2_000
+_reports: TextIO = sys.stdout
 METRICS, STATES, CHECKPOINTS = 100, 20, 20
 """How often over a whole training metrics are written, the state is saved, and a checkpoint is kept."""
 
@@ -58,25 +62,36 @@ class Worker:
         trainer, chunk = self.trainer, self.chunk
         if chunk.state.exists():
             trainer.restore(chunk.state)
-            chunk.keep_metrics(trainer.steps_done)
-        kept, reported = checkpoint_steps(self.steps), 0.0
+        else:
+            trainer.keep(chunk.state)
+        chunk.rewind(trainer.steps_done, trainer.failures)
+        kept, saved, told = checkpoint_steps(self.steps), trainer.steps_done, 0.0
         while trainer.steps_done < self.steps and not self.stop.is_set():
-            trainer.step()
+            self._step()
             if self._due(METRICS):
                 self._report()
             if trainer.steps_done in kept:
                 trainer.generator.save(chunk.checkpoint(trainer.steps_done))
             if self._due(STATES):
-                trainer.save(chunk.state)
-            if time.monotonic() - reported > 1:
-                reported = time.monotonic()
+                trainer.keep(chunk.state)
+                saved = trainer.steps_done
+            if time.monotonic() - told > 1:
+                told = time.monotonic()
                 _tell({"step": trainer.steps_done})
-        if trainer.steps_done:
+        if trainer.steps_done > saved:
             trainer.save(chunk.state)
         if trainer.steps_done < self.steps:
             return False
         trainer.generator.save(chunk.trained)
         return True
+
+    def _step(self) -> None:
+        trainer = self.trainer
+        before = len(trainer.failures)
+        trainer.step()
+        for failure in trainer.failures[before:]:
+            self.chunk.write_failures(trainer.failures)
+            _tell({"step": trainer.steps_done, "failure": str(failure)})
 
     def _due(self, times: int) -> bool:
         """Whether this step is one of `times` steps spread evenly over the training."""
@@ -101,7 +116,8 @@ class Worker:
 
 
 def _tell(row: dict[str, Any]) -> None:
-    print(json.dumps(row), file=sys.__stdout__, flush=True)
+    with contextlib.suppress(BrokenPipeError):  # whoever listened is gone: standard input ends too, and stops us
+        print(json.dumps(row), file=_reports, flush=True)
 
 
 def _stop_with_input(worker: Worker) -> None:
@@ -112,16 +128,24 @@ def _stop_with_input(worker: Worker) -> None:
 def main(path: str, first: str, last: str) -> int:
     """Train members FIRST to LAST of the run in `path`. Returns the exit status."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
-    sys.stdout = sys.stderr  # whatever a plugin prints goes to the log, not between the reports
     run = RunDirectory.open(Path(path))
-    worker = Worker(run, Chunk(run.path / "training", range(int(first), int(last) + 1)))
-    threading.Thread(target=_stop_with_input, args=(worker,), daemon=True).start()
-    return 0 if worker.run() else STOPPED
+    chunk = Chunk(run.training, range(int(first), int(last) + 1))
+    with chunk.lock():
+        worker = Worker(run, chunk)
+        signal.signal(signal.SIGTERM, lambda *_: worker.stop.set())
+        threading.Thread(target=_stop_with_input, args=(worker,), daemon=True).start()
+        return 0 if worker.run() else STOPPED
 
 
 if __name__ == "__main__":
+    _reports = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # whatever a plugin prints goes to the log, not between the reports
     try:
-        sys.exit(main(*sys.argv[1:]))
-    except HypergraphError as error:
-        _tell({"error": str(error)})
-        sys.exit(1)
+        status = main(*sys.argv[1:])
+    except BaseException as error:  # a plugin may end with sys.exit, or raise whatever it likes
+        told = error if isinstance(error, HypergraphError) else blame(error)
+        if told is None:
+            raise
+        _tell({"error": str(told)})
+        status = 1
+    sys.exit(status)

@@ -51,7 +51,8 @@ def ablation(material: Material) -> Sheet:
                 f"{label}, mean of {len(by_label[label])}\nown {own:.2g}, others {others:.1g} at most", fontsize=9
             )
             axes.set_xlabel("input whose error grows")
-            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+            for axis in (axes.xaxis, axes.yaxis):
+                axis.set_major_locator(MaxNLocator(integer=True))
         panels[0].set_ylabel("input whose strongest weight is cut")
         decade = 10.0 ** math.floor(math.log10(largest)) if largest else 1.0
         ticks = [-decade, -decade / 10, 0, decade / 10, decade]

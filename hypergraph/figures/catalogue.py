@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+from hypergraph.blame import blame
 from hypergraph.errors import HypergraphError
 from hypergraph.figures.ablation import ablation
 from hypergraph.figures.algorithms import algorithms, baseline
@@ -39,5 +40,5 @@ def draw(material: Material, names: Iterable[str]) -> Iterator[tuple[str, list[P
             yield name, FIGURES[name](material).write(material.run.figures, name)
         except HypergraphError as error:
             yield name, str(error)
-        except Exception as error:  # a broken plugin must not cost the other figures
-            yield name, f"it raised {error!r}"
+        except (Exception, SystemExit) as error:  # a broken plugin must not cost the other figures
+            yield name, str(blame(error) or f"it raised {error!r}")

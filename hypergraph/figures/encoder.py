@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from hypergraph.analysis.interventions import shuffle_learned
 from hypergraph.analysis.measure import generate, measure_loss
 from hypergraph.figures.material import Material
-from hypergraph.figures.sheet import Row, Sheet, by_group, plotted
+from hypergraph.figures.sheet import Row, Sheet, by_group, plotted, tick_logarithmic
 from hypergraph.streams import stream
 
 LINE: dict[str, Any] = {"linewidth": 0.9, "markersize": 3, "alpha": 0.7}
@@ -71,3 +71,4 @@ def _equal(axes: Axes) -> None:
     axes.set(xscale="log", yscale="log")
     low, high = max(axes.get_xlim()[0], axes.get_ylim()[0]), min(axes.get_xlim()[1], axes.get_ylim()[1])
     axes.plot([low, high], [low, high], color="black", linestyle=":", linewidth=1)
+    tick_logarithmic(axes)

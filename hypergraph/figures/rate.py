@@ -8,7 +8,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from hypergraph.figures.material import Material
-from hypergraph.figures.sheet import MissingDataError, Sheet, by_group, plotted
+from hypergraph.figures.sheet import MissingDataError, Sheet, by_group, plotted, tick_logarithmic
 
 UNCLASSIFIED = "#404040"
 """The colour of networks that no classifier knows."""
@@ -35,6 +35,7 @@ def rate(material: Material) -> Sheet:
         for label in labels:
             axes.scatter([], [], c=colours[label], s=9, label=label)
         axes.set(xscale="log", yscale="log", xlabel="KL (nats)", ylabel="loss")
+        tick_logarithmic(axes)
         if labels:
             axes.legend(loc="lower left", fontsize=8)
 

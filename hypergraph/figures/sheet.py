@@ -15,10 +15,18 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.text import Text
-from matplotlib.ticker import LogFormatter
+from matplotlib.ticker import (
+    FormatStrFormatter,
+    LogFormatter,
+    LogLocator,
+    MaxNLocator,
+    NullFormatter,
+    NullLocator,
+    ScalarFormatter,
+)
 
 from hypergraph.errors import HypergraphError, printable
-from hypergraph.files import write_bytes
+from hypergraph.files import make_folder, write_bytes
 
 SUFFIXES = (".svg", ".png")
 STYLE = {
@@ -31,6 +39,8 @@ STYLE = {
 RESOLUTION = 150
 PALETTE = ("#d95f02", "#1b9e77", "#7570b3", "#2166ac", "#e7298a", "#8c8c8c", "#a6761d", "#66a61e")
 """Colours of groups that have none of their own."""
+NARROW, WIDE = 4, 300
+"""Ends of a logarithmic axis less than the one apart: even ticks; less than the other: 1, 2, 5, 10 and so on."""
 
 Row = dict[str, Any]
 
@@ -53,6 +63,7 @@ class Sheet:
 
     def write(self, folder: Path, name: str) -> list[Path]:
         """Write NAME.csv, NAME.svg and NAME.png. Raises FileError."""
+        make_folder(folder)
         paths = [folder / f"{name}{suffix}" for suffix in (*SUFFIXES, ".csv")]
         for path in paths[:-1]:
             self.draw(path)
@@ -102,6 +113,19 @@ def grid(figure: Figure, count: int, columns: int, **options: Any) -> list[Axes]
     for panel in panels.flat[max(0, count - columns) : count]:
         panel.tick_params(labelbottom=True)  # also above an empty place
     return list(panels.flat[:count])
+
+
+def tick_logarithmic(axes: Axes) -> None:
+    """Give logarithmic axes, on which all is drawn, plain numbers where they span too little for powers of ten."""
+    for axis, (low, high) in ((axes.xaxis, axes.get_xlim()), (axes.yaxis, axes.get_ylim())):
+        if high < NARROW * low:
+            axis.set_major_locator(MaxNLocator(4))
+            axis.set_major_formatter(ScalarFormatter(useOffset=False))
+            axis.set_minor_locator(NullLocator())
+        elif high < WIDE * low:
+            axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            axis.set_major_formatter(FormatStrFormatter("%g"))
+            axis.set_minor_formatter(NullFormatter())
 
 
 def coloured(groups: Iterable[str]) -> dict[str, str]:

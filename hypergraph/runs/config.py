@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import platform
 import re
 from collections.abc import Mapping
@@ -10,17 +11,21 @@ from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import Any
 
+import torch
+
 from hypergraph.errors import FileError, SpecError, UsageError
 from hypergraph.options import check_number
+from hypergraph.registry import TASKS
 from hypergraph.spec import MOST_NETWORKS, MLPSpec
 from hypergraph.training.recipe import Recipe
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 TASK = re.compile(r"[^\W_][\w./-]{0,199}")
 DEVICE = re.compile("cpu|cuda(:[0-9]{1,3})?")
 MOST_MEMBERS = 500
 """More would have a result too large to be read."""
 MOST_SEED = 2**63 - 1
+MOST_THREADS = 1_024
 
 
 @dataclass(frozen=True)
@@ -35,6 +40,9 @@ class RunConfig:
         device: where the members are trained, as torch names it.
         recipe: how they are trained; None where the members are generators that the task ships.
         options: of the task, those that were set.
+        chunks: into how many parts the members are divided, each trained together by a process.
+        threads: of each process. Both decide how numbers are rounded; how many processes there are at once does not.
+        versions: of what the numbers depend on beside all this, by name.
 
     Raises:
         UsageError: naming the value that cannot be, from wherever it comes.
@@ -47,6 +55,9 @@ class RunConfig:
     device: str
     recipe: Recipe | None
     options: Mapping[str, Any] = field(default_factory=dict)
+    chunks: int = 1
+    threads: int = 1
+    versions: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     def __post_init__(self) -> None:
         if not isinstance(self.task, str) or not TASK.fullmatch(self.task):
@@ -61,11 +72,21 @@ class RunConfig:
             raise UsageError(f"device is {self.device!r}, none of cpu, cuda, cuda:N")
         if not isinstance(self.options, Mapping) or not all(map(_is_option, self.options.items())):
             raise UsageError("options are no table of plain values")
+        check_number("chunks", self.chunks, int, 1, self.members)
+        check_number("threads", self.threads, int, 1, MOST_THREADS)
+        if not isinstance(self.versions, Mapping) or not all(map(_is_version, self.versions.items())):
+            raise UsageError("versions are no table of printable texts")
 
     @property
     def spec(self) -> MLPSpec:
         """The network that the analysis generates: the one of middle size."""
         return MLPSpec.middle(self.specs)
+
+    @property
+    def parts(self) -> list[range]:
+        """The members of each chunk."""
+        cuts = [self.members * n // self.chunks for n in range(self.chunks + 1)]
+        return [range(start, stop) for start, stop in itertools.pairwise(cuts)]
 
     @property
     def largest(self) -> MLPSpec:
@@ -79,18 +100,15 @@ class RunConfig:
         return f"{self.spec} and {others} more" if others else str(self.spec)
 
     def to_fields(self) -> dict[str, Any]:
-        """Plain values, as :meth:`from_fields` reads them, with the versions of what runs here."""
-        fields = dataclasses.asdict(self)
-        versions = {name: version(name) for name in ("hypergraph-toolkit", "torch", "dgl")}
-        versions["python"] = platform.python_version()
-        return {"format_version": FORMAT_VERSION, **fields, "versions": versions}
+        """Plain values, as :meth:`from_fields` reads them."""
+        return {"format_version": FORMAT_VERSION, **dataclasses.asdict(self)}
 
     @classmethod
     def from_fields(cls, fields: object) -> RunConfig:
         """Read what :meth:`to_fields` wrote. Raises FileError, naming the field, where it is anything else."""
         if not isinstance(fields, dict) or fields.get("format_version") != FORMAT_VERSION:
             raise FileError(f"no configuration of format version {FORMAT_VERSION}")
-        values = {"options": {}, **{name: fields[name] for name in fields if name in KNOWN}}
+        values = {name: fields[name] for name in fields if name in KNOWN}
         if missing := KNOWN - values.keys():
             raise FileError(f"the configuration lacks {', '.join(sorted(missing))}")
         try:
@@ -103,12 +121,27 @@ class RunConfig:
             raise FileError(f"the configuration's {error}") from None
 
 
+def _is_version(entry: tuple[object, object]) -> bool:
+    return all(isinstance(text, str) and text.isprintable() for text in entry)
+
+
 def _is_option(option: tuple[object, object]) -> bool:
     name, value = option
     return isinstance(name, str) and isinstance(value, (bool, int, float, str))
 
 
 KNOWN = {known.name for known in dataclasses.fields(RunConfig)}
+
+
+def current_versions(task: str, device: str) -> dict[str, str]:
+    """What numbers depend on beside a run's configuration, as it is here. Raises PluginError."""
+    plugin, on_cpu = TASKS.find(task), device == "cpu"
+    return {
+        **{name: version(name) for name in ("hypergraph-toolkit", "torch", "dgl")},
+        plugin.distribution: plugin.version,
+        "python": platform.python_version(),
+        "processor": torch.backends.cpu.get_cpu_capability() if on_cpu else torch.cuda.get_device_name(device),
+    }
 
 
 def _specs(fields: object) -> tuple[MLPSpec, ...]:

@@ -1,7 +1,8 @@
 """A run directory: where everything of one run is kept.
 
 config.json             what was asked, and the versions of what ran
-training/0-1/           members 0 and 1, trained together: state, metrics.jsonl, checkpoints through training
+training/0-1/           members 0 and 1, trained together: state, metrics.jsonl, checkpoints through training, and
+                        failures.json where a member diverged
 generator.safetensors   all members, trained
 networks/               a network per member and beta, as plain safetensors
 figures/                drawings
@@ -11,19 +12,28 @@ lock                    held while the run works
 
 from __future__ import annotations
 
-import fcntl
+import dataclasses
 import itertools
 import json
-import os
-import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from hypergraph.errors import FileError, UsageError
-from hypergraph.files import finite, read_json, write_bytes, write_json
+from hypergraph.files import (
+    PARTIAL,
+    finite,
+    hold,
+    make_folder,
+    read_json,
+    remove_partial,
+    write_bytes,
+    write_json,
+)
 from hypergraph.runs.config import RunConfig
+from hypergraph.training.failures import Failure, from_fields
 
 
 class Chunk:
@@ -34,28 +44,57 @@ class Chunk:
         self.folder = folder / f"{members[0]}-{members[-1]}"
         self.state = self.folder / "state.safetensors"
         self.metrics = self.folder / "metrics.jsonl"
+        self.failures = self.folder / "failures.json"
         self.trained = self.folder / "trained.safetensors"
+        self.checkpoints = self.folder / "checkpoints"
 
     def checkpoint(self, step: int) -> Path:
         """The generator of these members at `step`."""
-        return self.folder / "checkpoints" / f"{step:07d}.safetensors"
+        return self.checkpoints / f"{step:07d}.safetensors"
 
     def append_metrics(self, row: dict[str, Any]) -> None:
-        """Add one line to the metrics. Raises FileError."""
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            with self.metrics.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(finite(row)) + "\n")
-        except OSError as error:
-            raise FileError(f"cannot write {self.metrics}: {error.strerror or error}") from None
+        """Add one line to the metrics, of which a kill leaves whole lines. Raises FileError."""
+        self._write_metrics([*self._metrics(), json.dumps(finite(row))])
 
-    def keep_metrics(self, step: int) -> None:
-        """Drop lines past `step`, which a resumed training writes again, and a last line that was cut short."""
+    def write_failures(self, failures: Sequence[Failure]) -> None:
+        """Write all failures of the training so far. Raises FileError."""
+        write_json(self.failures, [dataclasses.asdict(failure) for failure in failures])
+
+    def read_failures(self) -> list[Failure]:
+        """What :meth:`write_failures` wrote. Raises FileError."""
+        try:
+            return from_fields(read_json(self.failures))
+        except ValueError as error:
+            raise FileError(f"{self.failures} holds {error}") from None
+
+    def rewind(self, step: int, failures: Sequence[Failure]) -> None:
+        """Drop what was logged past `step`, which a resumed training logs again. Raises FileError."""
+        try:
+            if self.metrics.exists():
+                self._write_metrics([line for line in self._metrics() if json.loads(line)["step"] <= step])
+        except (ValueError, KeyError, TypeError, RecursionError):
+            raise FileError(f"{self.metrics} holds other lines than a training writes") from None
+        if self.failures.exists():
+            self.write_failures(failures)
+
+    def _metrics(self) -> list[str]:
         if not self.metrics.exists():
-            return
-        lines = self.metrics.read_text(encoding="utf-8").splitlines(keepends=True)
-        kept = [line for line in lines if line.endswith("\n") and json.loads(line)["step"] <= step]
-        write_bytes(self.metrics, "".join(kept).encode())
+            return []
+        try:
+            return self.metrics.read_text(encoding="utf-8").splitlines()
+        except (OSError, ValueError) as error:
+            raise FileError(f"cannot read {self.metrics}: {error}") from None
+
+    def _write_metrics(self, lines: list[str]) -> None:
+        write_bytes(self.metrics, "".join(f"{line}\n" for line in lines).encode())
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Hold the chunk, waiting for a worker that outlives its killed parent by a step. Raises FileError."""
+        with hold(self.folder / "lock", wait=True):
+            for folder in (self.folder, self.checkpoints):
+                remove_partial(folder)
+            yield
 
 
 class RunDirectory:
@@ -64,6 +103,7 @@ class RunDirectory:
     def __init__(self, path: Path, config: RunConfig) -> None:
         self.path = path
         self.config = config
+        self.training = path / "training"
         self.generator = path / "generator.safetensors"
         self.networks = path / "networks"
         self.figures = path / "figures"
@@ -72,11 +112,11 @@ class RunDirectory:
     @classmethod
     def create(cls, path: Path, config: RunConfig) -> RunDirectory:
         """Start a run in a new or empty folder. Raises FileError, UsageError."""
-        if (path / "config.json").exists():
-            raise UsageError(f"{path} already holds a run: continue it with --resume, or choose another --out")
-        if path.is_dir() and any(path.iterdir()):
-            raise UsageError(f"{path} is not empty: choose another --out")
-        write_json(path / "config.json", config.to_fields())
+        _check_new(path)
+        make_folder(path)
+        with hold(path / "lock", wait=False):
+            _check_new(path)  # of two that start here at once, the second finds the first's
+            write_json(path / "config.json", config.to_fields())
         return cls(path, config)
 
     @classmethod
@@ -84,51 +124,68 @@ class RunDirectory:
         """The run in an existing folder. Raises FileError, UsageError."""
         if not (path / "config.json").is_file():
             raise UsageError(f"{path} holds no run: there is no config.json in it")
-        fields = read_json(path / "config.json")
-        try:
-            return cls(path, RunConfig.from_fields(fields))
-        except FileError as error:
-            raise FileError(f"{path / 'config.json'}: {error}") from None
+        return cls(path, read_config(path / "config.json"))
 
     def relative(self, path: Path) -> str:
         """`path` as the files of this run write it."""
         return path.relative_to(self.path).as_posix()
 
-    def chunks(self, count: int) -> list[Chunk]:
-        """Divide the members into `count` chunks, or as an earlier start of this run divided them."""
-        training = self.path / "training"
-        names = [re.fullmatch(r"([0-9]{1,9})-([0-9]{1,9})", folder.name) for folder in training.glob("*")]
-        ranges = sorted((int(name[1]), int(name[2]) + 1) for name in names if name)
-        members = self.config.members
-        if not ranges or [start for start, _ in ranges] + [members] != [0] + [stop for _, stop in ranges]:
-            cuts = [members * n // count for n in range(count + 1)]
-            ranges = list(itertools.pairwise(cuts))
-        return [Chunk(training, range(start, stop)) for start, stop in ranges]
+    def chunks(self) -> list[Chunk]:
+        """How the members are divided."""
+        return [Chunk(self.training, members) for members in self.config.parts]
 
     def checkpoints(self) -> list[tuple[int, range, Path]]:
         """The generators kept through training: step, members and file, by step."""
         found = [
             (int(path.stem), chunk.members, path)
-            for chunk in self.chunks(1)
-            for path in (chunk.folder / "checkpoints").glob("*.safetensors")
+            for chunk in self.chunks()
+            for path in chunk.checkpoints.glob("*.safetensors")
             if path.stem.isdecimal()
         ]
         return sorted(found, key=lambda checkpoint: (checkpoint[0], checkpoint[1][0]))
 
+    def failures(self) -> list[Failure]:
+        """The members that diverged in training, and when. Raises FileError."""
+        return [failure for chunk in self.chunks() if chunk.failures.exists() for failure in chunk.read_failures()]
+
     @contextmanager
     def lock(self) -> Iterator[None]:
         """Hold the run for this process; the system releases it when the process dies. Raises FileError."""
-        try:
-            handle = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT, 0o644)
-        except OSError as error:
-            raise FileError(f"cannot write {self.path / 'lock'}: {error.strerror or error}") from None
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        with hold(self.path / "lock", wait=False):
+            for folder in (self.path, self.networks, self.figures):
+                remove_partial(folder)
             yield
-        except BlockingIOError:
-            raise FileError(f"another process works on {self.path}: wait for it, or choose another --out") from None
-        finally:
-            os.close(handle)
+
+
+def _check_new(path: Path) -> None:
+    if (path / "config.json").exists():
+        raise UsageError(f"{path} already holds a run: continue it with --resume, or choose another --out")
+    if path.is_dir() and any(item.name != "lock" and not item.name.endswith(PARTIAL) for item in path.iterdir()):
+        raise UsageError(f"{path} is not empty: choose another --out")
+
+
+def read_config(path: Path) -> RunConfig:
+    """The configuration in a config.json, or in a result.json, which repeats it. Raises FileError."""
+    fields = read_json(path)
+    try:
+        return RunConfig.from_fields(fields)
+    except FileError as error:
+        raise FileError(f"{path}: {error}") from None
+
+
+def new_folder(folder: Path) -> Path:
+    """A new folder in `folder`, named after the time, and numbered where a clock told that before. Raises FileError."""
+    make_folder(folder)
+    time, numbers = datetime.now().strftime("%Y-%m-%d-%H%M%S"), itertools.count(2)
+    path = folder / time
+    while True:
+        try:
+            path.mkdir()
+            return path
+        except FileExistsError:
+            path = folder / f"{time}-{next(numbers)}"
+        except OSError as error:
+            raise FileError(f"cannot write {path}: {error.strerror or error}") from None
 
 
 def latest_run(folder: Path) -> Path:

@@ -20,3 +20,15 @@ def clip_per_member(gradients: list[Tensor], most: float) -> Tensor:
     for gradient in gradients:
         gradient.mul_(scale.view(-1, *[1] * (gradient.dim() - 1)))
     return norm
+
+
+MOST_NATS = 1e6
+"""Per generated weight. Trainings that end well pass through less than a hundredth of it."""
+
+
+def diverged(objectives: Tensor, norms: Tensor, kl: Tensor, weights: int) -> Tensor:
+    """Which members went wrong in a step: bool [member].
+
+    Their objective or the norm of their gradient is not finite, or their KL, in nats, exploded; each is [member].
+    """
+    return ~(objectives.isfinite() & norms.isfinite() & (kl <= MOST_NATS * weights))

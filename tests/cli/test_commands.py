@@ -88,6 +88,44 @@ def test_json_is_the_result_and_a_second_analysis_finds_the_same(
     assert result_of(copied)["networks"] == result_of(run[0])["networks"]
 
 
+@pytest.mark.parametrize("source", ["", "result.json"])
+def test_a_run_is_repeated_to_the_last_digit(
+    source: str, run: tuple[Path, str, str], command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From its folder or from its result alone, on however many cores there are."""
+    monkeypatch.setattr(pipeline, "NAMES", [])
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0})
+    status, _, stderr = command("run", "--from", run[0] / source, "--out", tmp_path / "again")
+    assert status == 0
+    assert f"Every number of every network is as in {run[0] / source}" in stderr
+    assert "was started with" not in stderr
+    first, again = (result_of(folder) for folder in (run[0], tmp_path / "again"))
+    differ = {name for name in first if first[name] != again[name]}
+    assert differ <= {"figures", "analysis_seconds"}
+    for name in ("generator.safetensors", *(row["file"] for row in first["networks"])):
+        assert (run[0] / name).read_bytes() == (tmp_path / "again" / name).read_bytes()
+
+
+def test_a_repeated_run_tells_what_is_another_and_what_came_out_otherwise(
+    copied: Path, command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pipeline, "NAMES", [])
+    result = result_of(copied)
+    result["versions"]["torch"] = "1.0"
+    result["networks"][0]["loss"] += 1e-9
+    (copied / "result.json").unlink()
+    (copied / "result.json").write_text(json.dumps(result))
+    status, _, stderr = command("run", "--from", copied / "result.json", "--out", tmp_path / "again")
+    assert status == 0
+    assert f"was started with torch 1.0 (here {torch.__version__}): its numbers may differ" in stderr
+    assert f"The numbers of the networks differ from {copied / 'result.json'}" in stderr
+
+
+def test_a_run_is_not_repeated_as_another_task(run: tuple[Path, str, str], command: Command, tmp_path: Path) -> None:
+    status, _, stderr = command("run", "maximum", "--from", run[0], "--out", tmp_path)
+    assert (status, stderr) == (2, f"error: {run[0]} is a run of l1norm, not of maximum\n")
+
+
 def test_generate_repeats_the_run_and_changes_with_the_seed(
     run: tuple[Path, str, str], command: Command, tmp_path: Path
 ) -> None:
@@ -199,6 +237,7 @@ def test_shipped_generators_are_analysed_without_training(
     """The members of the run, shipped in two files: the analysis finds in them what it found in the run."""
     members = Generator.load(run[0] / "generator.safetensors")[0]
     shipped, folder = tmp_path / "shipped", tmp_path / "run"
+    shipped.mkdir()
     for index, name in enumerate(("first", "second")):
         members.member(index).save(shipped / f"{name}.safetensors")
     Generator.initial([MLPSpec((4, 9, 1))], [stream(0)]).save(shipped / "of another network.safetensors")
@@ -265,6 +304,9 @@ REFUSED = [
     (2, ["run", "l1norm", "--resume", "--steps", "9"], "a resumed run keeps its --steps"),
     (2, ["run", "l1norm", "--resume"], "nothing to resume in runs/l1norm"),
     (2, ["run", "l1norm", "--resume", "--pretrained"], "a resumed run keeps its --pretrained"),
+    (2, ["run"], "name a TASK, such as l1norm or "),
+    (1, ["run", "--from", "nothing"], "cannot read nothing: "),
+    (2, ["run", "--from", "nothing", "--steps", "5"], "a repeated run has its --steps: leave them out, or --from"),
     (2, ["run", "l1norm", "--pretrained", "--steps", "5"], "shipped generators have their own --steps: leave them out"),
     (2, ["run", "l1norm", "--pretrained", "--device", "cpu"], "shipped generators have their own --device"),
     (2, ["run", "l1norm", "--pretrained", "--layers", "4,8,1"], "shipped generators have their own --layers"),
@@ -279,7 +321,6 @@ REFUSED = [
         ["generate", "l1norm/other", "--beta", "1", "--out", "x.safetensors"],
         "neither a file nor a shipped generator",
     ),
-    (2, ["run"], "Missing argument 'TASK'"),
     (2, ["fly"], "No such command 'fly'"),
     (1, ["generate", "nothing.safetensors", "--beta", "1", "--out", "x.safetensors"], "no such file"),
     (2, ["generate", "nothing", "--beta", "0", "--out", "x.safetensors"], "beta 0.0 is no price"),
@@ -361,7 +402,7 @@ def test_a_folder_that_cannot_be_written_is_told(run: tuple[Path, str, str], com
     target = tmp_path / "file" / "x.safetensors"
     status, _, stderr = command("generate", run[0], "--beta", "1e-3", "--out", target)
     assert (status, stderr.count("\n")) == (1, 1)
-    assert f"cannot write {target}" in stderr
+    assert f"cannot write {target.parent}: File exists" in stderr
     status, _, stderr = command("run", "l1norm", "--layers", "4,8,1", "--out", tmp_path / "file" / "run")
     assert (status, stderr.count("\n")) == (1, 1)
 

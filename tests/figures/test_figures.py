@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 import torch
+from matplotlib.figure import Figure
 from rich.console import Console
 
 from hypergraph.analysis import phases as phases_module
@@ -211,6 +212,15 @@ def test_what_is_shuffled_and_what_is_cut_are_the_best_networks(run: tuple[Path,
         assert result[tuple(place)]["loss"] == min(alike)
         rows = [row for row in cut if (row["algorithm"], *key(row)) == (label, *place)]
         assert [(int(row["ablated_input"]), int(row["input"])) for row in rows] == list(product(range(4), range(4)))
+
+
+def test_inputs_are_numbered_whole(run: tuple[Path, str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hypergraph.figures.ablation.plotted", lambda rows, size, plot: plot)
+    plot: Any = FIGURES["ablation"](Material(RunDirectory.open(run[0]), Console(stderr=True)))
+    figure = Figure(figsize=(4.7, 4.4))
+    plot(figure)
+    for axis in (figure.axes[0].xaxis, figure.axes[0].yaxis):
+        assert [tick for tick in axis.get_majorticklocs() if -0.5 <= tick <= 3.5] == [0, 1, 2, 3]
 
 
 def test_an_ablation_is_summed_up_by_the_median_of_its_own_and_the_worst_of_the_others() -> None:

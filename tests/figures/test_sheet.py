@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from matplotlib.figure import Figure
 
 from hypergraph.errors import FileError
 from hypergraph.figures.outcomes import wilson
-from hypergraph.figures.sheet import PALETTE, Sheet, by_group, coloured, edges, grid, plotted
+from hypergraph.figures.sheet import PALETTE, Sheet, by_group, coloured, edges, grid, plotted, tick_logarithmic
 
 SUFFIXES = (".svg", ".png")
 
@@ -128,3 +129,33 @@ def test_every_group_has_a_colour_that_depends_on_no_order(groups: list[str]) ->
     assert list(colours) == sorted(set(groups))
     assert colours == coloured(reversed(groups))
     assert len(set(colours.values())) == min(len(colours), len(PALETTE))
+
+
+def overlapping(figure: Figure) -> list[str]:
+    """Labels of ticks that the label before them runs into."""
+    (axes,) = figure.axes
+    figure.savefig(io.BytesIO(), format="png")
+    found = []
+    for axis in (axes.xaxis, axes.yaxis):
+        labels = [label for which in ("major", "minor") for label in axis.get_ticklabels(which=which)]
+        low, high = axis.get_view_interval()
+        shown = [
+            label for label in labels if label.get_text() and low <= label.get_position()[axis is axes.yaxis] <= high
+        ]
+        boxes = sorted((label.get_window_extent() for label in shown), key=lambda box: (box.x0, box.y0))
+        found += [str(box) for before, box in pairwise(boxes) if before.overlaps(box)]
+        assert len(shown) >= 2
+    return found
+
+
+@pytest.mark.parametrize("spread", [1e-5, 1e-3, 0.1, 0.5, 0.9, 1.1, 2.0, 3.0, 5.0, 20.0, 90.0, 250.0, 900.0, 1e4])
+@pytest.mark.parametrize("loss", [0.0560013, 0.6931, 3.2e-4])
+def test_logarithmic_axes_can_be_read_however_little_the_data_span(loss: float, spread: float) -> None:
+    losses = [loss * (1 + spread * share) for share in (0, 0.1, 0.35, 1)]
+    figure = Figure(figsize=(5.2, 4.6), layout="constrained")
+    axes = figure.subplots()
+    axes.plot(losses, losses)
+    axes.set(xscale="log", yscale="log")
+    tick_logarithmic(axes)
+    assert overlapping(figure) == []
+    assert "times" not in "".join(label.get_text() for label in axes.get_xticklabels()) or spread > 90

@@ -60,7 +60,7 @@ def test_any_spec_is_drawn(spec: MLPSpec, layout_name: str, tmp_path: Path) -> N
 
 def test_a_batch_gives_a_file_each_as_if_drawn_alone(tmp_path: Path) -> None:
     weights = _weights(MLPSpec((3, 5, 1)), networks=3).map(lambda t: t.bfloat16().requires_grad_())
-    paths = [tmp_path / "new" / name for name in ("a.svg", "b.SVG", "c.svg")]
+    paths = [tmp_path / name for name in ("a.svg", "b.SVG", "c.svg")]
     ForceLayout().draw(weights, paths, layout="force", seed=7, titles=["a", "b", "c"])
     alone = tmp_path / "alone.svg"
     ForceLayout().draw(weights[1:2], [alone], layout="force", seed=7, titles=["b"])

@@ -1,15 +1,23 @@
 """Run directories and their configuration."""
 
 import dataclasses
+import errno
 import json
+import os
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from hypergraph.errors import FileError, UsageError
+from hypergraph.runs import directory
 from hypergraph.runs.config import RunConfig
-from hypergraph.runs.directory import Chunk, RunDirectory, latest_run
+from hypergraph.runs.directory import Chunk, RunDirectory, latest_run, new_folder
 from hypergraph.spec import MLPSpec
+from hypergraph.training.failures import Failure
 from hypergraph.training.recipe import Recipe
 
 CONFIG = RunConfig("l1norm", (MLPSpec((4, 8, 1)),), 5, 7, "cpu", Recipe(steps=10))
@@ -39,7 +47,8 @@ def test_a_run_is_not_written_over(tmp_path: Path) -> None:
         ("recipe", {**RECIPE, "wiring": 2.0}, "wiring is 2.0; it must be from 0 to 1"),
         ("recipe", {**RECIPE, "wiring": "much"}, "wiring is 'much', not a finite number"),
         ("recipe", {"steps": 3}, "recipe has other fields"),
-        ("format_version", 99, "no configuration of format version 2"),
+        ("chunks", 6, "chunks is 6; it must be from 1 to 5"),
+        ("format_version", 99, "no configuration of format version 3"),
     ],
 )
 def test_a_wrong_configuration_is_named(tmp_path: Path, field: str, value: object, message: str) -> None:
@@ -57,13 +66,12 @@ def test_a_folder_without_a_run_is_named(tmp_path: Path) -> None:
         latest_run(tmp_path)
 
 
-def test_chunks_cover_the_members_and_stay_as_they_were(tmp_path: Path) -> None:
-    run = RunDirectory.create(tmp_path, CONFIG)
-    chunks = run.chunks(2)
-    assert [list(chunk.members) for chunk in chunks] == [[0, 1], [2, 3, 4]]
-    for chunk in chunks:
-        chunk.folder.mkdir(parents=True)
-    assert [list(chunk.members) for chunk in run.chunks(4)] == [[0, 1], [2, 3, 4]]
+@given(members=st.integers(1, 50), data=st.data())
+def test_chunks_cover_the_members_in_order(members: int, data: st.DataObject) -> None:
+    config = dataclasses.replace(CONFIG, members=members, chunks=data.draw(st.integers(1, members)))
+    assert [member for part in config.parts for member in part] == list(range(members))
+    assert len(config.parts) == config.chunks
+    assert max(map(len, config.parts)) - min(map(len, config.parts)) <= 1
 
 
 def test_a_run_is_held_by_one_process(tmp_path: Path) -> None:
@@ -74,11 +82,77 @@ def test_a_run_is_held_by_one_process(tmp_path: Path) -> None:
         pass
 
 
-def test_metrics_past_the_state_and_torn_lines_are_dropped(tmp_path: Path) -> None:
+def test_of_two_that_start_in_one_folder_at_once_one_does(tmp_path: Path) -> None:
+    def create(seed: int) -> RunConfig | None:
+        try:
+            return RunDirectory.create(folder, dataclasses.replace(CONFIG, seed=seed)).config
+        except (UsageError, FileError):
+            return None
+
+    with ThreadPoolExecutor(4) as pool:
+        for number in range(20):
+            folder = tmp_path / str(number)
+            (winner,) = filter(None, pool.map(create, range(4)))
+            assert RunDirectory.open(folder).config == winner
+
+
+def test_a_folder_that_is_not_empty_stays_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").write_text("")
+    with pytest.raises(UsageError, match="is not empty: choose another --out"):
+        RunDirectory.create(tmp_path, CONFIG)
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+def test_a_run_can_start_where_one_was_killed_before_it_was_one(tmp_path: Path) -> None:
+    (tmp_path / "lock").touch()
+    (tmp_path / ".config.json.x1.partial").touch()
+    run = RunDirectory.create(tmp_path, CONFIG)
+    with run.lock():
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["config.json", "lock"]
+
+
+def test_runs_of_one_second_have_folders_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Stopped(datetime):
+        @classmethod
+        def now(cls, tz: object = None) -> datetime:  # type: ignore[override]
+            return datetime(2026, 1, 2, 3, 4, 5)
+
+    monkeypatch.setattr(directory, "datetime", Stopped)
+    names = [new_folder(tmp_path / "runs").name for _ in range(3)]
+    assert names == ["2026-01-02-030405", "2026-01-02-030405-2", "2026-01-02-030405-3"]
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EROFS, errno.ENOLCK, errno.ENOSPC, errno.ESTALE])
+@pytest.mark.parametrize("function", ["os.open", "fcntl.flock"])
+def test_a_lock_that_cannot_be_had_is_named(
+    function: str, number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> int:
+        raise OSError(number, os.strerror(number))
+
+    run = RunDirectory.create(tmp_path, CONFIG)
+    monkeypatch.setattr(function, refuse)
+    with pytest.raises(FileError) as error, run.lock():
+        pass
+    assert str(error.value) == f"cannot write {tmp_path / 'lock'}: {os.strerror(number)}"
+
+
+def test_what_was_logged_past_the_state_is_dropped(tmp_path: Path) -> None:
     chunk = Chunk(tmp_path, range(2))
+    chunk.folder.mkdir()
+    early, late = Failure(1, 10, 0, None, 2.0, False), Failure(1, 25, 20, None, 2.0, False)
     for step in (10, 20, 30):
         chunk.append_metrics({"step": step})
-    with chunk.metrics.open("a") as file:
-        file.write('{"step": 4')
-    chunk.keep_metrics(20)
+    chunk.write_failures([early, late])
+    chunk.rewind(20, [early])
     assert [json.loads(line)["step"] for line in chunk.metrics.read_text().splitlines()] == [10, 20]
+    assert json.loads(chunk.failures.read_text()) == [dataclasses.asdict(early)]
+
+
+@pytest.mark.parametrize("line", ["[", "5", "{}", '{"step": "2"}', "[" * 100_000])
+def test_metrics_of_a_stranger_are_named(line: str, tmp_path: Path) -> None:
+    chunk = Chunk(tmp_path, range(2))
+    chunk.folder.mkdir()
+    chunk.metrics.write_text(line + "\n")
+    with pytest.raises(FileError, match=r"metrics.jsonl holds other lines than a training writes"):
+        chunk.rewind(20, [])

@@ -12,6 +12,7 @@ from rich.console import Console
 
 from hypergraph.errors import FileError
 from hypergraph.figures.material import Material
+from hypergraph.files import make_folder
 from hypergraph.model.generator import Generator
 from hypergraph.notebook import Run
 from hypergraph.runs.config import RunConfig
@@ -120,7 +121,8 @@ def test_the_generator_of_a_run_is_that_of_its_members(finished: RunDirectory) -
 def test_checkpoints_are_those_of_their_members(finished: RunDirectory) -> None:
     material = Material(finished, Console(stderr=True))
     material.classifier = None  # type: ignore[assignment]
-    (chunk,) = finished.chunks(1)
+    (chunk,) = finished.chunks()
+    make_folder(chunk.checkpoints)
     Generator.initial(CONFIG.specs, [stream(0)]).save(chunk.checkpoint(3))
     with pytest.raises(FileError, match=r"0000003\.safetensors holds 1 members"):
         _ = material.phases

@@ -1,4 +1,4 @@
-"""Training anywhere but on the CPU: nothing moves between host and device inside a step."""
+"""Training anywhere but on the CPU: a step moves nothing between host and device but whether a member diverged."""
 
 from __future__ import annotations
 
@@ -50,7 +50,15 @@ class Elsewhere(TorchDispatchMode):
         return results
 
 
-def test_a_step_stays_on_its_device() -> None:
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[torch.Tensor]:
+    """What the steps would have asked for at their ends: which members diverged."""
+    flags: list[torch.Tensor] = []
+    monkeypatch.setattr(Trainer, "_recover", lambda self, bad, loss, kl: flags.append(bad))
+    return flags
+
+
+def test_a_step_stays_on_its_device(asked: list[torch.Tensor]) -> None:
     """On meta there are no numbers: reading one on the host, or mixing with the host's, fails."""
     trainer = Trainer(L1Norm(), [SPEC], Recipe(steps=10), 0, [0, 1], torch.device("cpu"))
     trainer.generator.to("meta")
@@ -61,6 +69,7 @@ def test_a_step_stays_on_its_device() -> None:
             trainer.step()
     counters = ["aten.add_.Tensor"] * len(list(trainer.generator.parameters()))
     assert elsewhere.operations == counters  # Adam's own, which only its fused form keeps on the device
+    assert [(flag.device.type, flag.shape) for flag in asked] == [("meta", (2,))] * 2
 
 
 @needs_gpu
@@ -76,6 +85,7 @@ def test_a_gpu_generates_what_the_cpu_does() -> None:
 
 
 @needs_gpu
+@pytest.mark.usefixtures("asked")
 def test_a_step_on_a_gpu_waits_for_nothing() -> None:
     trainer = Trainer(L1Norm(), [SPEC], Recipe(steps=10), 0, [0, 1], torch.device("cuda"))
     trainer.step()

@@ -59,6 +59,16 @@ def test_same_seed_same_bits_other_seed_other_bits() -> None:
     assert not all(torch.equal(first[name], other[name]) for name in first)
 
 
+def test_threads_change_no_bit_of_small_networks() -> None:
+    one = parameters(train(trainer([0, 1], specs=(MLPSpec((16, 48, 1)),)), 5))
+    torch.set_num_threads(2)
+    try:
+        two = parameters(train(trainer([0, 1], specs=(MLPSpec((16, 48, 1)),)), 5))
+    finally:
+        torch.set_num_threads(1)
+    assert all(torch.equal(one[name], two[name]) for name in one)
+
+
 def test_recomputing_hyperlayers_changes_no_bit_and_keeps_less() -> None:
     kept, recomputed = trainer([0, 1]), trainer([0, 1])
     recomputed.generator.recompute = True

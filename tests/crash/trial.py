@@ -1,0 +1,131 @@
+"""A real run, killed once and resumed: does it end as the run that was never interrupted?"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from hypergraph.files import read_tensors
+
+HOOK = Path(__file__).parent / "hook"
+KINDS = ("worker in a call", "run in a call", "worker", "run", "all")
+"""Who is killed: in one of its calls that change the file system, or at any time."""
+WORDS = ("--layers", "4,8,1", "--members", "2", "--steps", "30", "--seed", "3")
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A run that nobody interrupted.
+
+    Attributes:
+        folder: where it is.
+        stdout, stderr: what it printed.
+        seconds: how long it took.
+        moments: calls of a process that changed the file system, by role.
+    """
+
+    folder: Path
+    stdout: str
+    stderr: str
+    seconds: float
+    moments: Mapping[str, int]
+
+
+def reference(folder: Path) -> Reference:
+    """Make one, and count."""
+    started = time.monotonic()
+    counts = folder.parent / "moments"
+    process = start(folder, {"CRASH_ROLE": "all", "CRASH_COUNT": str(counts), "COLUMNS": "150"})
+    stdout, stderr = process.communicate()
+    assert process.returncode == 0, stderr
+    moments = {role: int(counts.with_suffix(f".{role}").read_text()) for role in ("run", "worker")}
+    return Reference(folder, stdout, stderr, time.monotonic() - started, moments)
+
+
+def killed(folder: Path, whole: Reference, kind: str, rng: random.Random) -> bool:
+    """Start a run and kill it. Returns False where it ended before."""
+    role, _, call = kind.partition(" ")
+    if call:
+        at, share = rng.randrange(whole.moments[role]), rng.random()
+        process = start(folder, {"CRASH_ROLE": role, "CRASH_AT": str(at), "CRASH_SHARE": str(share)})
+        process.communicate()
+        return process.returncode != 0
+    process = start(folder, {})
+    time.sleep(rng.uniform(0, whole.seconds))
+    main = psutil.Process(process.pid)
+    workers = main.children()
+    victims = {"worker": workers[:1], "run": [main], "all": [main, *workers]}[role]
+    for victim in victims:
+        victim.kill()
+    process.communicate()  # ends with the process, while workers that outlive it are still at work
+    return bool(victims) and process.returncode != 0
+
+
+def resumed(folder: Path) -> None:
+    """Go on to the end; from the beginning where the run was killed before it was one."""
+    process = start(folder, {}, *(["--resume"] if (folder / "config.json").exists() else WORDS))
+    _, errors = process.communicate()
+    assert process.returncode == 0, errors
+
+
+def start(folder: Path, environment: Mapping[str, str], *words: str) -> subprocess.Popen[str]:
+    """The command in a process of its own, under the hook where the environment says so."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "hypergraph", "run", "l1norm", "--out", str(folder), *(words or WORDS)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(HOOK), **environment},
+    )
+
+
+def damage(folder: Path) -> list[str]:
+    """The files of a killed run that cannot be read whole, half-written ones aside that nothing ever reads."""
+    return [str(path) for path in folder.rglob("*") if not (path.name.endswith(".partial") or _whole(path))]
+
+
+def _whole(path: Path) -> bool:
+    try:
+        if path.suffix == ".safetensors":
+            read_tensors(path)
+        elif path.suffix == ".json":
+            json.loads(path.read_text())
+        elif path.suffix == ".jsonl":
+            assert path.read_text()[-1:] in ("", "\n")
+            list(map(json.loads, path.read_text().splitlines()))
+    except Exception:
+        return False
+    return True
+
+
+def differences(whole: Reference, folder: Path) -> list[str]:
+    """The files that are not the same, byte for byte, clocks and logs aside."""
+    expected, found = _contents(whole.folder), _contents(folder)
+    return sorted(name for name in {*expected, *found} if expected.get(name) != found.get(name))
+
+
+def _contents(folder: Path) -> dict[str, object]:
+    paths = [path for path in folder.rglob("*") if path.is_file() and path.name not in ("lock", "log.txt")]
+    return {str(path.relative_to(folder)): _content(path) for path in paths}
+
+
+def _content(path: Path) -> object:
+    if path.name == "metrics.jsonl":
+        return [_without("time", json.loads(line)) for line in path.read_text().splitlines()]
+    if path.name == "result.json":
+        return _without("analysis_seconds", json.loads(path.read_text()))
+    return path.read_bytes()
+
+
+def _without(name: str, fields: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in fields.items() if key != name}

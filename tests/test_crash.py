@@ -1,0 +1,56 @@
+"""Kills: at any moment, inside any call, they leave whole files and a run that ends as if nothing had been."""
+
+from __future__ import annotations
+
+import os
+import random
+from pathlib import Path
+
+import pytest
+from crash.hook import sitecustomize
+from crash.trial import KINDS, Reference, damage, differences, killed, resumed
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hypergraph.files import PARTIAL, hold, remove_partial, write_bytes
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_killed_run_ends_as_the_one_that_was_never_interrupted(kind: str, whole: Reference, tmp_path: Path) -> None:
+    rng = random.Random(kind)
+    folder = next(folder for folder in map(tmp_path.joinpath, "abcdefgh") if killed(folder, whole, kind, rng))
+    assert damage(folder) == []
+    resumed(folder)
+    assert differences(whole, folder) == []
+
+
+CALLS = ("mkstemp", "write", "fsync", "chmod", "replace", "fsync")
+
+
+@given(at=st.integers(0, len(CALLS)), share=st.floats(0, 1), old=st.binary(max_size=50), new=st.binary(max_size=50))
+def test_a_kill_at_any_byte_leaves_the_old_file_or_the_new_one(
+    tmp_path_factory: pytest.TempPathFactory, at: int, share: float, old: bytes, new: bytes
+) -> None:
+    path = tmp_path_factory.mktemp("killed") / "file"
+    write_bytes(path, old)
+    child = os.fork()
+    if not child:
+        sitecustomize.AT, sitecustomize.SHARE = at, share
+        sitecustomize.install()
+        write_bytes(path, new)
+        os._exit(0)
+    assert (os.waitpid(child, 0)[1] == 0) == (at == len(CALLS))
+    assert path.read_bytes() == (new if at > 4 or (at == 4 and share >= 0.5) else old)
+    assert all(other == path or other.name.endswith(PARTIAL) for other in path.parent.iterdir())
+    remove_partial(path.parent)
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_lock_ends_with_its_holder(tmp_path: Path) -> None:
+    child = os.fork()
+    if not child:
+        with hold(tmp_path / "lock", wait=False):
+            sitecustomize.die()
+    os.waitpid(child, 0)
+    with hold(tmp_path / "lock", wait=False):
+        pass
