@@ -14,6 +14,7 @@ from hypergraph.analysis.sweep import BETAS, Row, sweep
 from hypergraph.cli.console import err
 from hypergraph.cli.progress import watch
 from hypergraph.engines.local import at_once, train
+from hypergraph.errors import UsageError
 from hypergraph.figures import NAMES
 from hypergraph.figures.catalogue import draw
 from hypergraph.figures.material import Material
@@ -23,7 +24,9 @@ from hypergraph.interfaces import Classifier, Task
 from hypergraph.model.generator import Generator
 from hypergraph.pretrained import shipped_ensemble
 from hypergraph.registry import TASKS, classifier_for
+from hypergraph.runs.config import RunConfig
 from hypergraph.runs.directory import RunDirectory
+from hypergraph.runs.members import load_members
 
 
 def trained(run: RunDirectory) -> Generator:
@@ -31,20 +34,29 @@ def trained(run: RunDirectory) -> Generator:
 
     Raises:
         TrainingError: where a worker fails.
-        KeyboardInterrupt: after the workers have saved; how to go on is printed.
+        FileError: where a file holds other members than the run's.
+        UsageError: where the task ships others than when the run was started.
+        KeyboardInterrupt: after the workers have saved.
     """
     config = run.config
     if not run.generator.exists():
-        joined = _train(run) if config.recipe else shipped_ensemble(config.task, config.spec)
+        joined = _train(run) if config.recipe else _shipped(config)
         joined.save(run.generator, {"task": config.task, "seed": str(config.seed)})
-    return Generator.load(run.generator)[0]
+    return load_members(run.generator, config, config.members)
 
 
 def _train(run: RunDirectory) -> Generator:
     chunks = run.chunks()
     with contextlib.closing(train(run, at_once(run.config))) as events:
         watch(run.config, chunks, events)
-    return Generator.join([Generator.load(chunk.trained)[0] for chunk in chunks])
+    return Generator.join([load_members(chunk.trained, run.config, len(chunk.members)) for chunk in chunks])
+
+
+def _shipped(config: RunConfig) -> Generator:
+    ensemble = shipped_ensemble(config.task, config.spec)
+    if ensemble.members != config.members:
+        raise UsageError(f"task {config.task} now ships {ensemble.members} generators, not {config.members} as then")
+    return ensemble
 
 
 def finish(run: RunDirectory, generator: Generator) -> dict[str, Any]:
