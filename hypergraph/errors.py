@@ -36,5 +36,9 @@ class FileError(HypergraphError):
     """A file or folder that is missing, unreadable, unwritable or holds something else than it should."""
 
 
+class BusyError(FileError):
+    """A folder that another process works on."""
+
+
 class PluginError(HypergraphError):
     """A plugin that is unknown, broken, incompatible or ambiguous."""

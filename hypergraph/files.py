@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import json
 import math
@@ -17,7 +18,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from hypergraph.errors import FileError
+from hypergraph.errors import BusyError, FileError
 from hypergraph.reading import check_regular, parse_json, read_text
 
 MOST_HEADER = 2**24
@@ -35,7 +36,7 @@ def make_folder(path: Path) -> None:
         missing = [folder for folder in (path, *path.parents) if not folder.exists()]
         path.mkdir(parents=True, exist_ok=True)
         for folder in missing:
-            _sync_folder(folder.parent)
+            sync_folder(folder.parent)
     except OSError as error:
         raise FileError(f"cannot write {path}: {error.strerror or error}") from None
 
@@ -58,7 +59,7 @@ def write_bytes(path: Path, data: bytes) -> None:
             with contextlib.suppress(OSError):  # it vanished with its folder
                 os.unlink(name)
             raise
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
     except OSError as error:
         raise FileError(f"cannot write {path}: {error.strerror or error}") from None
 
@@ -73,18 +74,19 @@ def remove_partial(folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def hold(path: Path, *, wait: bool) -> Iterator[None]:
+def hold(path: Path) -> Iterator[None]:
     """Hold a lock file, which the system releases when the process dies.
 
     Raises:
-        FileError: it cannot be written; or another process holds it, unless it is waited for.
+        BusyError: another process holds it.
+        FileError: it cannot be written.
     """
     handle = None
     try:
         handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-        fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        raise FileError(f"another process works on {path.parent}: wait for it, or choose another folder") from None
+        raise BusyError(f"another process works on {path.parent}: wait for it, or choose another folder") from None
     except OSError as error:
         raise FileError(f"cannot write {path}: {error.strerror or error}") from None
     else:
@@ -100,10 +102,14 @@ def _umask() -> int:
     return mask
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Make durable which files are in a folder, where its file system can. Raises OSError."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # as network file systems say, which do so anyway
+            raise
     finally:
         os.close(handle)
 

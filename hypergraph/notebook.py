@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hypergraph.cli.console import check_beta
-from hypergraph.cli.pipeline import finish, trained
+from hypergraph.cli.pipeline import complete
 from hypergraph.cli.run import make_config, start_run
 from hypergraph.errors import UsageError
 from hypergraph.runs.directory import RunDirectory
@@ -100,8 +100,7 @@ def train(
     networks = [layers] if isinstance(layers, str) else list(layers)
     config = make_config(task, texts, members, steps, networks, preset, wiring, seed, device)
     directory = start_run(config, None if out is None else Path(out))
-    with directory.lock():
-        finish(directory, trained(directory))
+    complete(directory)
     return Run(directory.path)
 
 

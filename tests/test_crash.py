@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import signal
 from pathlib import Path
 
 import pytest
@@ -35,10 +36,12 @@ def test_a_kill_at_any_byte_leaves_the_old_file_or_the_new_one(
     write_bytes(path, old)
     child = os.fork()
     if not child:
-        sitecustomize.AT, sitecustomize.SHARE = at, share
-        sitecustomize.install()
-        write_bytes(path, new)
-        os._exit(0)
+        try:
+            sitecustomize.AT, sitecustomize.SHARE = at, share
+            sitecustomize.install()
+            write_bytes(path, new)
+        finally:
+            os._exit(0)
     assert (os.waitpid(child, 0)[1] == 0) == (at == len(CALLS))
     assert path.read_bytes() == (new if at > 4 or (at == 4 and share >= 0.5) else old)
     assert all(other == path or other.name.endswith(PARTIAL) for other in path.parent.iterdir())
@@ -49,8 +52,11 @@ def test_a_kill_at_any_byte_leaves_the_old_file_or_the_new_one(
 def test_a_lock_ends_with_its_holder(tmp_path: Path) -> None:
     child = os.fork()
     if not child:
-        with hold(tmp_path / "lock", wait=False):
-            sitecustomize.die()
-    os.waitpid(child, 0)
-    with hold(tmp_path / "lock", wait=False):
+        try:
+            with hold(tmp_path / "lock"):
+                sitecustomize.die()
+        finally:
+            os._exit(1)
+    assert os.waitpid(child, 0)[1] == signal.SIGKILL
+    with hold(tmp_path / "lock"):
         pass

@@ -65,6 +65,6 @@ def main() -> None:
         sys.exit(2)
     except (KeyboardInterrupt, typer.Abort):
         sys.exit(INTERRUPTED)
-    except OSError as error:  # standard output is full, closed or gone
-        complain(f"cannot write the result: {error.strerror or error}")
+    except OSError as error:  # a path that cannot be looked at; or standard output is full, closed or gone
+        complain(f"cannot use {error.filename or 'standard output'}: {error.strerror or error}")
         os._exit(1)  # a usual exit would flush it once more

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import shlex
 import time
 from typing import Any
 
@@ -13,13 +14,13 @@ from rich.progress import track
 from hypergraph.analysis.sweep import BETAS, Row, sweep
 from hypergraph.cli.console import err
 from hypergraph.cli.progress import watch
-from hypergraph.engines.local import at_once, train
-from hypergraph.errors import UsageError
+from hypergraph.engines.local import TrainingError, at_once, train
+from hypergraph.errors import FileError, UsageError
 from hypergraph.figures import NAMES
 from hypergraph.figures.catalogue import draw
 from hypergraph.figures.material import Material
 from hypergraph.figures.sheet import MissingDataError
-from hypergraph.files import finite, make_folder, write_json
+from hypergraph.files import finite, write_json
 from hypergraph.interfaces import Classifier, Task
 from hypergraph.model.generator import Generator
 from hypergraph.pretrained import shipped_ensemble
@@ -27,6 +28,24 @@ from hypergraph.registry import TASKS, classifier_for
 from hypergraph.runs.config import RunConfig
 from hypergraph.runs.directory import RunDirectory
 from hypergraph.runs.members import load_members
+
+
+def complete(run: RunDirectory) -> dict[str, Any]:
+    """Hold the run, train what is not trained yet, analyse it, and return the result.
+
+    Interrupted, or where a file cannot be written, it tells how to go on. Raises HypergraphError, KeyboardInterrupt.
+    """
+    threads = torch.get_num_threads()
+    with run.lock():
+        try:
+            return finish(run, trained(run))
+        except (KeyboardInterrupt, TrainingError, FileError):
+            words = ["hypergraph", "run", run.config.task, "--resume", "--out", str(run.path)]
+            if run.path.exists():
+                err.print(f"Stopped. What was saved is kept; go on with: {shlex.join(words)}", soft_wrap=True)
+            raise
+        finally:
+            torch.set_num_threads(threads)
 
 
 def trained(run: RunDirectory) -> Generator:
@@ -47,9 +66,13 @@ def trained(run: RunDirectory) -> Generator:
 
 def _train(run: RunDirectory) -> Generator:
     chunks = run.chunks()
-    with contextlib.closing(train(run, at_once(run.config))) as events:
+    with contextlib.closing(train(run, at_once(run.config), _tell_stopping)) as events:
         watch(run.config, chunks, events)
     return Generator.join([load_members(chunk.trained, run.config, len(chunk.members)) for chunk in chunks])
+
+
+def _tell_stopping() -> None:
+    err.print("Stopping after this step; interrupt again to stop at once.", soft_wrap=True)
 
 
 def _shipped(config: RunConfig) -> Generator:
@@ -64,7 +87,6 @@ def finish(run: RunDirectory, generator: Generator) -> dict[str, Any]:
     started = time.monotonic()
     torch.set_num_threads(run.config.threads)
     task, classifier = TASKS.load(run.config.task, run.config.options), classifier_for(run.config.task)
-    make_folder(run.networks)
     result = {
         **run.config.to_fields(),
         "failures": list(map(dataclasses.asdict, run.failures())),

@@ -41,6 +41,7 @@ class _View:
         self.steps = {chunk: self.total if chunk.trained.exists() else 0 for chunk in chunks}
         self.cells: dict[tuple[float, int], tuple[float, float, str]] = {}
         self.found: set[str] = set()
+        self.heard: set[Chunk] = set()
         self.reported = -1
         self.progress = Progress(
             TextColumn("training {task.description}"),
@@ -65,7 +66,11 @@ class _View:
         if "failure" in event:
             err.print(event["failure"], soft_wrap=True)
         self.steps[chunk] = event["step"]
-        self.progress.update(self.bar, completed=self.step)
+        if chunk in self.heard:
+            self.progress.update(self.bar, completed=self.step)
+        else:  # what a resumed training has behind it says nothing of the time that is left
+            self.heard.add(chunk)
+            self.progress.reset(self.bar, completed=self.step)
         for row, beta in enumerate(event.get("beta", [])):
             labels = [label or "" for label in event["algorithm"][row]]
             for column, member in enumerate(chunk.members):

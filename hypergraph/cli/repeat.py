@@ -21,7 +21,7 @@ def repeated(source: Path, device: str | None) -> RunConfig:
 
     recorded = read_config(source / "config.json" if source.is_dir() else source)
     chosen = parse_device(device or recorded.device)
-    check_memory(recorded.largest, 1, RECOMPUTED, chosen)
+    check_memory(recorded.largest, max(map(len, recorded.parts)), RECOMPUTED, chosen)
     note_changes(replace(recorded, device=chosen), source)
     return replace(recorded, device=chosen, versions=current_versions(recorded.task, chosen))
 

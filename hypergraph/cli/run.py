@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,7 +9,7 @@ import typer
 
 from hypergraph.cli.console import Device, Json, Seed, err, parse_device, parse_networks, print_json
 from hypergraph.cli.repeat import compared, note_changes, repeated
-from hypergraph.errors import FileError, UsageError
+from hypergraph.errors import UsageError
 from hypergraph.registry import TASKS
 
 if TYPE_CHECKING:
@@ -50,25 +49,36 @@ def run(
     ] = False,
     options: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", envvar=None, help="An option of the task; may be repeated."),
+        typer.Option(
+            "--set", metavar="KEY=VALUE", envvar="HYPERGRAPH_RUN_SET", help="An option of the task; may be repeated."
+        ),
     ] = None,
     seed: Seed = 0,
     device: Device = "auto",
     out: Annotated[Path | None, typer.Option(help="The run's folder; runs/TASK/TIME if not given.")] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Continue the run in --out, or the last one.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Continue the run in --out, or else the last one of TASK.")
+    ] = False,
     source: Annotated[
         Path | None,
-        typer.Option("--from", metavar="RUN", envvar=None, help="Repeat a run, given its folder or its result.json."),
+        typer.Option(
+            "--from",
+            metavar="RUN",
+            envvar="HYPERGRAPH_RUN_FROM",
+            help="Repeat a run, given its folder or its result.json.",
+        ),
     ] = None,
     json: Json = False,
 ) -> None:
-    """Train hypernetworks on TASK, sweep the price of information, say which algorithms they found, and draw them."""
-    from hypergraph.cli.pipeline import finish, trained
+    """Train hypernetworks on TASK, sweep the price of information, say which algorithms they found, and draw them.
+
+    Ctrl-C saves and ends; --resume goes on.
+    """
+    from hypergraph.cli.pipeline import complete
     from hypergraph.cli.report import print_report
-    from hypergraph.engines.local import TrainingError
 
     if source:
-        _check_given(context, "a repeated run has its", tuple(name for name in KEPT if name != "device"), "or --from")
+        _check_given(context, "a repeated run has its", KEPT_BY_REPEATED, "or --from")
         config = repeated(source, device if _was_given(context, "device") else None)
         _check_task(task or config.task, config.task, source)
         directory = start_run(config, out)
@@ -82,13 +92,7 @@ def run(
         directory = start_run(_shipped_config(task, seed), out)
     else:
         directory = start_run(make_config(task, options, members, steps, layers, preset, wiring, seed, device), out)
-    with directory.lock():
-        try:
-            result = finish(directory, trained(directory))
-        except (KeyboardInterrupt, TrainingError, FileError):
-            words = ["hypergraph", "run", directory.config.task, "--resume", "--out", str(directory.path)]
-            err.print(f"Stopped. What was saved is kept; go on with: {shlex.join(words)}", soft_wrap=True)
-            raise
+    result = complete(directory)
     if json:
         print_json(result)
     else:
@@ -147,6 +151,8 @@ FLAGS = {"options": "set", "source": "from"}
 """Parameters whose option has another name."""
 KEPT = ("members", "steps", "layers", "preset", "wiring", "pretrained", "options", "seed", "device")
 """Options that a run is started with and keeps."""
+KEPT_BY_REPEATED = (*KEPT[:-1], "resume")
+"""Options that a repeated run has already, or that make no sense for it; the device may be another."""
 KEPT_BY_SHIPPED = ("members", "steps", "layers", "preset", "wiring", "options", "device")
 """Options that make no sense for generators that come trained."""
 
@@ -175,8 +181,9 @@ def _resumed(task: str, out: Path | None) -> RunDirectory:
     directory = RunDirectory.open(out or latest_run(RUNS / TASKS.find(task).name))
     config = directory.config
     _check_task(task, config.task, directory.path)
+    err.print(f"Going on with {directory.path}", soft_wrap=True)
     if not directory.generator.exists():
-        check_memory(config.largest, 1, RECOMPUTED, parse_device(config.device))
+        check_memory(config.largest, max(map(len, config.parts)), RECOMPUTED, parse_device(config.device))
         note_changes(config, directory.path)
     return directory
 

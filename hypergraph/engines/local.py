@@ -11,13 +11,12 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import replace
 from typing import Any
 
 from hypergraph.engines.worker import STOPPED
 from hypergraph.errors import FileError, HypergraphError
-from hypergraph.files import make_folder
 from hypergraph.memory import RECOMPUTED, fitting_members
 from hypergraph.runs.config import RunConfig
 from hypergraph.runs.directory import Chunk, RunDirectory
@@ -59,10 +58,13 @@ def _cores(config: RunConfig) -> int:
     return len(os.sched_getaffinity(0)) if config.device == "cpu" else 1
 
 
-def train(run: RunDirectory, workers: int) -> Generator[tuple[Chunk, Event], None, None]:
-    """Train all chunks to the end, `workers` at a time, telling what they tell.
+def train(
+    run: RunDirectory, workers: int, stopping: Callable[[], None] = lambda: None
+) -> Generator[tuple[Chunk, Event], None, None]:
+    """Train all chunks of a run that is held to the end, `workers` at a time, telling what they tell.
 
-    Closing the iterator, or an exception thrown into it, stops the workers after the step they are at; they save first.
+    An interrupt, or closing the iterator, stops the workers after the step they are at; they save first, and
+    `stopping` is called before they are waited for.
 
     Raises:
         TrainingError: where a worker fails or is stopped; the others save and stop.
@@ -86,19 +88,21 @@ def train(run: RunDirectory, workers: int) -> Generator[tuple[Chunk, Event], Non
             else:
                 yield chunk, event
     finally:
+        if working:
+            stopping()
         _stop(list(working.values()))
 
 
 def _start(run: RunDirectory, chunk: Chunk, environment: dict[str, str]) -> subprocess.Popen[str]:
-    make_folder(chunk.checkpoints)
     first, last = str(chunk.members[0]), str(chunk.members[-1])
     try:
         log = (chunk.folder / "log.txt").open("a")
     except OSError as error:
-        raise FileError(f"cannot write {chunk.folder}: {error.strerror or error}") from None
+        raise FileError(f"cannot write {chunk.folder / 'log.txt'}: {error.strerror or error}") from None
+    safely = ["-P"] if sys.version_info >= (3, 11) else []  # else modules in the current folder come before Python's
     with log:
         return subprocess.Popen(
-            [sys.executable, "-m", "hypergraph.engines.worker", str(run.path), first, last],
+            [sys.executable, *safely, "-m", "hypergraph.engines.worker", str(run.path), first, last],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,
@@ -126,10 +130,14 @@ def _check(chunk: Chunk, worker: subprocess.Popen[str]) -> None:
         return
     if worker.returncode == STOPPED:
         reason = "stopped by SIGTERM, after saving"
+    elif worker.returncode == -signal.SIGKILL:
+        reason = "killed by SIGKILL, as a system does that is out of memory"
     elif worker.returncode < 0:
-        reason = f"killed by {signal.Signals(-worker.returncode).name}, as a system does that is out of memory"
+        reason = f"{signal.strsignal(-worker.returncode) or f'signal {-worker.returncode}'} (see {log})"
     else:
-        lines = log.read_text(errors="replace").strip().splitlines()
+        lines = []
+        with contextlib.suppress(OSError):  # it may have vanished
+            lines = log.read_text(errors="replace").strip().splitlines()
         reason = f"{lines[-1] if lines else f'exit status {worker.returncode}'} (see {log})"
     raise TrainingError(f"training of members {chunk.folder.name} failed: {reason}")
 

@@ -21,7 +21,7 @@ import torch
 from hypergraph.analysis.classify import classify
 from hypergraph.analysis.measure import generate, measure_loss
 from hypergraph.blame import blame
-from hypergraph.errors import FileError, HypergraphError
+from hypergraph.errors import BusyError, FileError, HypergraphError
 from hypergraph.memory import needs_recompute
 from hypergraph.registry import TASKS, classifier_for
 from hypergraph.runs.directory import Chunk, RunDirectory
@@ -45,7 +45,7 @@ def checkpoint_steps(steps: int) -> frozenset[int]:
 class Worker:
     """The training of one chunk."""
 
-    def __init__(self, run: RunDirectory, chunk: Chunk) -> None:
+    def __init__(self, run: RunDirectory, chunk: Chunk, stop: threading.Event) -> None:
         config = run.config
         if config.recipe is None:
             raise FileError(f"{run.path} is a run of shipped generators: there is nothing to train")
@@ -55,7 +55,8 @@ class Worker:
         device = torch.device(config.device)
         self.trainer = Trainer(self.task, config.specs, config.recipe, config.seed, chunk.members, device)
         self.trainer.generator.recompute = needs_recompute(config.largest, config.members, config.device)
-        self.stop = threading.Event()
+        self.stop = stop
+        torch.set_num_threads(config.threads)  # what OMP_NUM_THREADS says is cut to the number of cores
 
     def run(self) -> bool:
         """Train to the end or until asked to stop. Returns whether the end was reached."""
@@ -89,8 +90,9 @@ class Worker:
         trainer = self.trainer
         before = len(trainer.failures)
         trainer.step()
-        for failure in trainer.failures[before:]:
+        if len(trainer.failures) > before:
             self.chunk.write_failures(trainer.failures)
+        for failure in trainer.failures[before:]:
             _tell({"step": trainer.steps_done, "failure": str(failure)})
 
     def _due(self, times: int) -> bool:
@@ -120,21 +122,26 @@ def _tell(row: dict[str, Any]) -> None:
         print(json.dumps(row), file=_reports, flush=True)
 
 
-def _stop_with_input(worker: Worker) -> None:
+def _stop_with_input(stop: threading.Event) -> None:
     sys.stdin.read()
-    worker.stop.set()
+    stop.set()
 
 
 def main(path: str, first: str, last: str) -> int:
     """Train members FIRST to LAST of the run in `path`. Returns the exit status."""
+    stop = threading.Event()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    threading.Thread(target=_stop_with_input, args=(stop,), daemon=True).start()
     run = RunDirectory.open(Path(path))
     chunk = Chunk(run.training, range(int(first), int(last) + 1))
-    with chunk.lock():
-        worker = Worker(run, chunk)
-        signal.signal(signal.SIGTERM, lambda *_: worker.stop.set())
-        threading.Thread(target=_stop_with_input, args=(worker,), daemon=True).start()
-        return 0 if worker.run() else STOPPED
+    while not stop.is_set():
+        try:
+            with chunk.lock():
+                return 0 if Worker(run, chunk, stop).run() else STOPPED
+        except BusyError:
+            time.sleep(0.1)
+    return STOPPED
 
 
 if __name__ == "__main__":

@@ -33,6 +33,8 @@ def _load() -> ctypes.CDLL | None:
 
 _library = _load()
 _FLAVOUR = "_avx2" if _library is not None and _library.blocks_have_avx2() else ""
+BLOCKS = "torch operators" if _library is None else f"compiled{_FLAVOUR}"
+"""How blocks are computed on the CPU here; each way rounds in its own."""
 _TYPES = {torch.float32: "float32", torch.float64: "float64"}
 
 

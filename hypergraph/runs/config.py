@@ -14,6 +14,7 @@ from typing import Any
 import torch
 
 from hypergraph.errors import FileError, SpecError, UsageError
+from hypergraph.model.compiled import BLOCKS
 from hypergraph.options import check_number
 from hypergraph.registry import TASKS
 from hypergraph.spec import MOST_NETWORKS, MLPSpec
@@ -140,6 +141,7 @@ def current_versions(task: str, device: str) -> dict[str, str]:
         **{name: version(name) for name in ("hypergraph-toolkit", "torch", "dgl")},
         plugin.distribution: plugin.version,
         "python": platform.python_version(),
+        "blocks": BLOCKS,
         "processor": torch.backends.cpu.get_cpu_capability() if on_cpu else torch.cuda.get_device_name(device),
     }
 

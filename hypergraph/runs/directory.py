@@ -1,13 +1,13 @@
 """A run directory: where everything of one run is kept.
 
 config.json             what was asked, and the versions of what ran
-training/0-1/           members 0 and 1, trained together: state, metrics.jsonl, checkpoints through training, and
-                        failures.json where a member diverged
+training/0-1/           members 0 and 1, trained together: state, metrics.jsonl, checkpoints through training, the
+                        generator at the end, log.txt, and failures.json where a member diverged
 generator.safetensors   all members, trained
 networks/               a network per member and beta, as plain safetensors
 figures/                drawings
 result.json             what was found
-lock                    held while the run works
+lock                    held while the run works; training/0-1/lock while a worker does
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from hypergraph.files import (
     make_folder,
     read_json,
     remove_partial,
+    sync_folder,
     write_bytes,
     write_json,
 )
@@ -90,8 +91,11 @@ class Chunk:
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Hold the chunk, waiting for a worker that outlives its killed parent by a step. Raises FileError."""
-        with hold(self.folder / "lock", wait=True):
+        """Hold the chunk for this process.
+
+        Raises BusyError while a worker, whose parent was killed, is still at its last step, and FileError.
+        """
+        with hold(self.folder / "lock"):
             for folder in (self.folder, self.checkpoints):
                 remove_partial(folder)
             yield
@@ -114,7 +118,7 @@ class RunDirectory:
         """Start a run in a new or empty folder. Raises FileError, UsageError."""
         _check_new(path)
         make_folder(path)
-        with hold(path / "lock", wait=False):
+        with hold(path / "lock"):
             _check_new(path)  # of two that start here at once, the second finds the first's
             write_json(path / "config.json", config.to_fields())
         return cls(path, config)
@@ -150,8 +154,14 @@ class RunDirectory:
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Hold the run for this process; the system releases it when the process dies. Raises FileError."""
-        with hold(self.path / "lock", wait=False):
+        """Hold the run for this process, with all of its folders there; the system releases it when the process dies.
+
+        Raises BusyError, FileError.
+        """
+        with hold(self.path / "lock"):
+            trained = self.chunks() if self.config.recipe else []
+            for folder in (self.networks, self.figures, *(chunk.checkpoints for chunk in trained)):
+                make_folder(folder)
             for folder in (self.path, self.networks, self.figures):
                 remove_partial(folder)
             yield
@@ -181,6 +191,7 @@ def new_folder(folder: Path) -> Path:
     while True:
         try:
             path.mkdir()
+            sync_folder(folder)
             return path
         except FileExistsError:
             path = folder / f"{time}-{next(numbers)}"

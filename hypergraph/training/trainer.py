@@ -201,7 +201,7 @@ class Trainer:
         self.steps_done, self._good = step, Kept(path, good_step, prefix)
         retired = [failure.member for failure in self.failures if failure.retired]
         places = [self.members.index(member) for member in retired if member in self.members]
-        self._retired = {place: {name: tensor[place] for name, tensor in tensors.items()} for place in places}
+        self._retired = {place: {name: tensors[name][place].clone() for name in self._state()} for place in places}
 
     def _check(self, path: Path, tensors: dict[str, Tensor], prefixes: Iterable[str]) -> None:
         """Raise FileError unless the tensors are whole states that fit this training, under these prefixes."""

@@ -17,7 +17,6 @@ from crash.trial import damage
 from hypergraph.files import read_tensors
 
 STEPS = 4_000
-"""The first metrics come at step 40, the first state at 200."""
 HINT = "Stopped. What was saved is kept; go on with: "
 
 
@@ -41,9 +40,19 @@ def new(folder: Path, steps: int = STEPS) -> list[object]:
     return ["l1norm", "--layers", "4,6,1", "--members", 1, "--steps", steps, "--out", folder]
 
 
-def wait_for(path: Path) -> None:
+def wait_for(path: Path, process: subprocess.Popen[str]) -> None:
     while not path.exists():
+        assert process.poll() is None
         time.sleep(0.01)
+
+
+def stopped_worker(process: subprocess.Popen[str], folder: Path) -> psutil.Process:
+    """The worker, suspended in the midst of its steps."""
+    wait_for(folder / "training/0-0/metrics.jsonl", process)
+    (worker,) = psutil.Process(process.pid).children()
+    worker.suspend()
+    time.sleep(0.1)
+    return worker
 
 
 def saved_step(folder: Path) -> int:
@@ -56,18 +65,21 @@ def test_the_first_interrupt_saves_and_tells_how_to_go_on(
 ) -> None:
     folder = tmp_path / "a run"
     process = started(*new(folder))
-    wait_for(folder / "training/0-0/metrics.jsonl")
-    assert saved_step(folder) == 0
+    worker = stopped_worker(process, folder)
+    before = saved_step(folder)
     process.send_signal(number)
+    time.sleep(0.5)
+    worker.resume()
     _, stderr = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert 40 <= saved_step(folder) < STEPS
+    assert before < saved_step(folder) < STEPS
+    assert "Stopping after this step; interrupt again to stop at once." in stderr
     (hint,) = [line for line in stderr.splitlines() if line.startswith(HINT)]
     words = shlex.split(hint.removeprefix(HINT))
     assert words == ["hypergraph", "run", "l1norm", "--resume", "--out", str(folder)]
     assert damage(folder) == []
     again = started(*words[2:], "--json")
-    wait_for(folder / "training/0-0/trained.safetensors")
+    wait_for(folder / "training/0-0/trained.safetensors", again)
     assert saved_step(folder) == STEPS
     again.send_signal(number)  # in the analysis, which keeps what was trained
     _, stderr = again.communicate(timeout=60)
@@ -80,9 +92,8 @@ def test_the_second_interrupt_does_not_wait_for_the_step(
     started: Callable[..., subprocess.Popen[str]], tmp_path: Path
 ) -> None:
     process = started(*new(tmp_path / "run"))
-    wait_for(tmp_path / "run/training/0-0/metrics.jsonl")
-    (worker,) = psutil.Process(process.pid).children()
-    worker.suspend()  # a step that does not end
+    worker = stopped_worker(process, tmp_path / "run")
+    before = saved_step(tmp_path / "run")
     process.send_signal(signal.SIGINT)
     time.sleep(1)
     assert process.poll() is None
@@ -92,26 +103,26 @@ def test_the_second_interrupt_does_not_wait_for_the_step(
     assert not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE
     assert f"{HINT}hypergraph run l1norm --resume" in stderr
     assert damage(tmp_path / "run") == []
-    assert saved_step(tmp_path / "run") == 0
+    assert saved_step(tmp_path / "run") == before
 
 
 def test_a_worker_that_is_told_to_stop_saves(started: Callable[..., subprocess.Popen[str]], tmp_path: Path) -> None:
     """As a system does that ends all processes of a service, or of a job."""
     process = started(*new(tmp_path / "run"))
-    wait_for(tmp_path / "run/training/0-0/metrics.jsonl")
-    (worker,) = psutil.Process(process.pid).children()
-    assert saved_step(tmp_path / "run") == 0
+    worker = stopped_worker(process, tmp_path / "run")
+    before = saved_step(tmp_path / "run")
     worker.terminate()
+    worker.resume()
     _, stderr = process.communicate(timeout=60)
     assert process.returncode == 1
     assert "error: training of members 0-0 failed: stopped by SIGTERM, after saving" in stderr
     assert HINT in stderr
-    assert saved_step(tmp_path / "run") >= 40
+    assert saved_step(tmp_path / "run") > before
 
 
 def test_a_worker_that_is_killed_is_told(started: Callable[..., subprocess.Popen[str]], tmp_path: Path) -> None:
     process = started(*new(tmp_path / "run"))
-    wait_for(tmp_path / "run/training/0-0/metrics.jsonl")
+    wait_for(tmp_path / "run/training/0-0/metrics.jsonl", process)
     (worker,) = psutil.Process(process.pid).children()
     worker.kill()
     _, stderr = process.communicate(timeout=60)
@@ -119,3 +130,23 @@ def test_a_worker_that_is_killed_is_told(started: Callable[..., subprocess.Popen
     assert "killed by SIGKILL, as a system does that is out of memory" in stderr
     assert stderr.count("error: ") == 1
     assert "Traceback" not in stderr
+
+
+def test_a_resume_that_waits_for_a_worker_of_a_killed_run_can_be_interrupted(
+    started: Callable[..., subprocess.Popen[str]], tmp_path: Path
+) -> None:
+    killed = started(*new(tmp_path / "run"))
+    orphan = stopped_worker(killed, tmp_path / "run")
+    killed.kill()
+    killed.communicate()
+    resumed = started("l1norm", "--resume", "--out", tmp_path / "run")
+    while not psutil.Process(resumed.pid).children():
+        time.sleep(0.1)
+    time.sleep(5)
+    resumed.send_signal(signal.SIGINT)
+    _, stderr = resumed.communicate(timeout=30)
+    assert resumed.returncode == 130
+    assert HINT in stderr
+    orphan.resume()
+    orphan.wait(30)
+    assert damage(tmp_path / "run") == []

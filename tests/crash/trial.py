@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
@@ -66,7 +67,8 @@ def killed(folder: Path, whole: Reference, kind: str, rng: random.Random) -> boo
     workers = main.children()
     victims = {"worker": workers[:1], "run": [main], "all": [main, *workers]}[role]
     for victim in victims:
-        victim.kill()
+        with contextlib.suppress(psutil.NoSuchProcess):
+            victim.kill()
     process.communicate()  # ends with the process, while workers that outlive it are still at work
     return bool(victims) and process.returncode != 0
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import threading
 import warnings
 from pathlib import Path
 
@@ -10,7 +11,6 @@ import psutil
 import torch
 
 from hypergraph.engines.worker import Worker
-from hypergraph.files import make_folder
 from hypergraph.runs.config import RunConfig
 from hypergraph.runs.directory import RunDirectory
 from hypergraph.spec import MLPSpec
@@ -31,8 +31,8 @@ def test_nothing_grows(tmp_path: Path) -> None:
     specs = tuple(MLPSpec((size, 6, 1)) for size in (2, 3, 4))
     run = RunDirectory.create(tmp_path, RunConfig("l1norm", specs, 2, 0, "cpu", Recipe(steps=40, batch=16)))
     (chunk,) = run.chunks()
-    make_folder(chunk.checkpoints)
-    worker = Worker(run, chunk)
+    with run.lock():
+        worker = Worker(run, chunk, threading.Event())
     looks = []
 
     def look() -> bool:

@@ -2,9 +2,13 @@
 
 import contextlib
 import os
+import sys
+import threading
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
+import psutil
 import pytest
 import torch
 from hypothesis import given
@@ -13,7 +17,7 @@ from hypothesis import strategies as st
 from hypergraph import memory
 from hypergraph.engines.local import TrainingError, at_once, planned, train
 from hypergraph.engines.worker import CHECKPOINTS, Worker, checkpoint_steps
-from hypergraph.files import make_folder, read_tensors
+from hypergraph.files import read_tensors
 from hypergraph.memory import MEMBER, RECOMPUTED, fitting_members
 from hypergraph.runs.config import RunConfig
 from hypergraph.runs.directory import RunDirectory
@@ -23,7 +27,9 @@ from hypergraph.training.recipe import Recipe
 
 def run_in(path: Path, task: str = "l1norm", steps: int = 60, chunks: int = 1) -> RunDirectory:
     recipe = Recipe(steps=steps, batch=16)
-    return RunDirectory.create(path, RunConfig(task, (MLPSpec((4, 6, 1)),), 2, 0, "cpu", recipe, chunks=chunks))
+    run = RunDirectory.create(path, RunConfig(task, (MLPSpec((4, 6, 1)),), 2, 0, "cpu", recipe, chunks=chunks))
+    with run.lock():  # makes its folders
+        return run
 
 
 def test_interrupted_and_resumed_equals_uninterrupted(tmp_path: Path) -> None:
@@ -113,6 +119,7 @@ def test_a_gpu_has_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
 
 NOISY = """
 import os
+import threading
 
 from hypergraph_l1norm.task import L1Norm
 
@@ -178,10 +185,31 @@ def test_a_member_that_diverges_is_told_and_costs_no_other(tmp_path: Path, monke
     assert not sound.failures()
 
 
+def test_a_worker_has_the_threads_of_the_run_whatever_the_cores(tmp_path: Path) -> None:
+    run = run_in(tmp_path, steps=1)
+    threads = torch.get_num_threads()
+    try:
+        config = replace(run.config, threads=psutil.cpu_count() + 3)
+        Worker(RunDirectory(tmp_path, config), run.chunks()[0], threading.Event())
+        assert torch.get_num_threads() == config.threads
+    finally:
+        torch.set_num_threads(threads)
+
+
+def test_modules_in_the_current_folder_are_not_taken_for_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if sys.version_info < (3, 11):
+        pytest.skip("Python has no way to say so yet")
+    (tmp_path / "queue.py").write_text("raise ImportError('mine')")
+    monkeypatch.chdir(tmp_path)
+    run = run_in(tmp_path / "run", steps=1)
+    assert list(train(run, 1))
+
+
 def test_a_worker_stopped_before_its_first_step_is_gone_on_with(tmp_path: Path) -> None:
     run = run_in(tmp_path, steps=2)
-    make_folder(run.chunks()[0].checkpoints)
-    worker = Worker(run, run.chunks()[0])
+    worker = Worker(run, run.chunks()[0], threading.Event())
     worker.stop.set()
     assert not worker.run()
     assert read_tensors(run.chunks()[0].state)[1]["step"] == "0"

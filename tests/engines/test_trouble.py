@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import resource
-import shutil
 import subprocess
+import threading
 import time
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from crash.trial import damage
 
 from hypergraph.engines import worker
 from hypergraph.engines.local import TrainingError, train
-from hypergraph.files import make_folder, read_tensors
+from hypergraph.files import read_tensors
 from hypergraph.runs.config import RunConfig
 from hypergraph.runs.directory import RunDirectory
 from hypergraph.spec import MLPSpec
@@ -25,8 +26,14 @@ from hypergraph.training.recipe import Recipe
 CONFIG = RunConfig("l1norm", (MLPSpec((4, 6, 1)),), 1, 0, "cpu", Recipe(steps=60, batch=16))
 
 
+def held(run: RunDirectory) -> RunDirectory:
+    """A run that was held once, and so has its folders."""
+    with run.lock():
+        return run
+
+
 def trained(run: RunDirectory) -> dict[str, torch.Tensor]:
-    for _ in train(run, 1):
+    for _ in train(held(run), 1):
         pass
     return read_tensors(run.chunks()[0].trained)[0]
 
@@ -37,7 +44,7 @@ def test_a_disk_that_fills_is_told_and_what_was_saved_is_gone_on_with(
     """No file can grow past two million bytes: the generators of checkpoints fit below, a state does not."""
     expected = trained(RunDirectory.create(tmp_path / "whole", CONFIG))
     run = RunDirectory.create(tmp_path / "full", CONFIG)
-    with contextlib.closing(train(run, 1)) as events:
+    with contextlib.closing(train(held(run), 1)) as events:
         next(events)
     state = run.chunks()[0].state
     saved = state.read_bytes()
@@ -55,10 +62,10 @@ def test_a_disk_that_fills_is_told_and_what_was_saved_is_gone_on_with(
 
 
 def test_a_folder_that_vanishes_is_told_and_not_made_again(tmp_path: Path) -> None:
-    run = RunDirectory.create(tmp_path / "run", CONFIG)
-    events = train(run, 1)
+    run = RunDirectory.create(tmp_path / "run", replace(CONFIG, members=2, chunks=2))
+    events = train(held(run), 1)
     next(events)
-    shutil.rmtree(run.path)
+    run.path.rename(tmp_path / "elsewhere")
     with pytest.raises(TrainingError, match=r"cannot write .*training/0-0/.*: No such file or directory"):
         list(events)
     assert not run.path.exists()
@@ -71,8 +78,7 @@ def test_a_clock_that_jumps_changes_nothing_but_the_times_that_are_told(
     for name in ("steady", "jumping"):
         run = RunDirectory.create(tmp_path / name, CONFIG)
         (chunk,) = run.chunks()
-        make_folder(chunk.checkpoints)
-        assert worker.Worker(run, chunk).run()
+        assert worker.Worker(held(run), chunk, threading.Event()).run()
         ends.append(read_tensors(chunk.trained)[0])
         times = iter(range(10**9, 0, -(10**6)))
         monkeypatch.setattr(time, "time", lambda times=times: float(next(times)))

@@ -108,7 +108,8 @@ def test_a_run_can_start_where_one_was_killed_before_it_was_one(tmp_path: Path) 
     (tmp_path / ".config.json.x1.partial").touch()
     run = RunDirectory.create(tmp_path, CONFIG)
     with run.lock():
-        assert sorted(path.name for path in tmp_path.iterdir()) == ["config.json", "lock"]
+        assert not list(tmp_path.glob(".*"))
+    assert RunDirectory.open(tmp_path).config == CONFIG
 
 
 def test_runs_of_one_second_have_folders_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
