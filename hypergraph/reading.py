@@ -19,7 +19,7 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-MOST_JSON = 2**24
+MOST_JSON = 2**23
 """Bytes of a JSON text; Python objects take up to 25 times as many."""
 MOST_TOML = 2**20
 """Bytes of a TOML text; its parser is slow."""

@@ -83,8 +83,9 @@ def fuzz(target: Target, inputs: int, seed: int, folder: Path) -> Tally:
         finally:
             sys.settrace(None)
         tally.slowest = max(tally.slowest, time.monotonic() - started)
+        tally.peak = max(tally.peak, peak_memory())
         if edges - tally.edges:
             tally.edges |= edges
             corpus.append(data)
-    tally.peak, tally.corpus = peak_memory(), len(corpus)
+    tally.corpus = len(corpus)
     return tally

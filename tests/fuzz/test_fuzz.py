@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from strategies import specs
 
-from fuzz import guided, targets
+from fuzz import guided, seeds, targets
 from fuzz.mutate import mutate
 from fuzz.targets import TARGETS, Target, attempt
 from hypergraph.errors import HypergraphError
@@ -60,6 +60,42 @@ def test_a_spec_with_any_value_in_a_field_is_right_or_refused(spec: MLPSpec, nam
         found = MLPSpec.from_fields({**dataclasses.asdict(spec), name: value})
         assert MLPSpec.from_json(found.to_json()) == found
         assert dataclasses.asdict(found)[name] in (value, tuple(value) if isinstance(value, list) else value)
+
+
+def json_header(text: bytes) -> bytes:
+    return len(text).to_bytes(8, "little") + text
+
+
+LARGEST = [
+    ("text", b"1-1000," + b"1," * 20_000 + b"1"),
+    ("text", b"1," * 2**19 + b"1"),
+    ("text", b"1," + b"x1," * 2**18 + b"1"),
+    ("spec.json", b"[" + b"[]," * 2_750_000 + b"[]]"),
+    ("spec.json", b'{"sizes": [1, 1, 1], "skips": [' + b"[0,2]," * 1_350_000 + b"[0,2]]}"),
+    (
+        "spec.json",
+        b'{"sizes": [2800, 2800], "masks": [{"source": 0, "target": 1, "rows": [%s]}]}'
+        % b",".join([b'"' + b"1" * 2800 + b'"'] * 2800),
+    ),
+    ("spec.toml", b"a = [" + b"[]," * 340_000 + b"[]]"),
+    ("spec.toml", b"a = 0x" + b"f" * 1_000_000),
+    ("config.json", seeds.configs()[0].replace(b'"specs": [', b'"specs": [' + b'{"sizes": [1, 1]},' * 400_000)),
+    ("config.json", seeds.configs()[0].replace(b"[4, 2, 1]", b"[4" + b", 2" * 9_000 + b", 1]")),
+    (
+        "config.json",
+        seeds.configs()[0].replace(b'"specs": [', b'"specs": [' + b'{"sizes": [1%s]},' % (b",1" * 900) * 999),
+    ),
+    ("network.safetensors", json_header(b"{" + b'"a": {},' * 1_000_000 + b'"a": {}}')),
+    (
+        "network.safetensors",
+        json_header(b'{"__metadata__": {%s}}' % b",".join(b'"%x":""' % n for n in range(1_000_000))),
+    ),
+]
+
+
+@pytest.mark.parametrize(("name", "data"), LARGEST, ids=range(len(LARGEST)))
+def test_the_largest_inputs_are_told_in_time(name: str, data: bytes, folder: Path) -> None:
+    attempt(next(target for target in TARGETS if target.name == name), data, folder)
 
 
 def breach(path: Path) -> None:
