@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from safetensors.torch import save
 from torch import Tensor
 
@@ -174,7 +174,9 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
             if len(names) > MOST_TENSORS:
                 raise FileError(f"{path} holds {len(names):,} tensors; at most {MOST_TENSORS:,} are possible")
             return {name: file.get_tensor(name) for name in names}, file.metadata() or {}
-    except (SafetensorError, OSError) as error:
+    except FileError:
+        raise
+    except Exception as error:  # torch, which the library calls, raises whatever it likes
         raise FileError(f"{path} is not a whole safetensors file: {error}") from None
 
 

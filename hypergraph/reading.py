@@ -19,7 +19,7 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-MOST_JSON = 2**24
+MOST_JSON = 2**23
 """Bytes of a JSON text; Python objects take up to 25 times as many."""
 MOST_TOML = 2**20
 """Bytes of a TOML text; its parser is slow."""
@@ -89,3 +89,17 @@ def _check_depth(value: object) -> None:
         level = [item for part in parts for item in part]
     if level:
         raise ValueError(f"more than {MOST_NESTED} lists or tables within each other")
+
+
+def check_links(folder: Path) -> None:
+    """Raise FileError where a link in a folder, at any depth, leads out of it: nothing is read or written there."""
+    root = os.path.realpath(folder)
+    for place, folders, files in os.walk(root):
+        for path in (os.path.join(place, name) for name in (*folders, *files)):
+            if os.path.islink(path) and not is_within(path, root):
+                raise FileError(f"{path} is a link that leads out of {folder}")
+
+
+def is_within(path: str | os.PathLike[str], root: str) -> bool:
+    """Whether `path`, its links followed, is in the folder `root`, which has none."""
+    return os.path.commonpath([root, os.path.realpath(path)]) == root

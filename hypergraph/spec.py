@@ -34,6 +34,9 @@ RANGE = re.compile("([0-9]{1,12})(?:-([0-9]{1,9})(?::([1-9][0-9]{0,8}))?)?|x([0-
 MOST_NETWORKS = 1_000
 """Networks that one text may stand for."""
 
+MOST_LAYERS = 100_000
+"""Of several networks together."""
+
 MAX_WEIGHTS = 2**31 - 1
 """More weights than this cannot be indexed."""
 
@@ -77,9 +80,9 @@ class MLPSpec:
     def __post_init__(self) -> None:
         for name in ("sizes", "skips", "masks"):  # a spec is hashed, so lists become tuples
             object.__setattr__(self, name, _as_tuple(name, getattr(self, name)))
-        object.__setattr__(self, "skips", tuple(_as_tuple("a skip", skip) for skip in self.skips))
         if (count := len(self.sizes) + len(self.skips) - 1) > MOST_CONNECTIONS:
             raise SpecError(f"{count:,} pairs of layers are joined; at most {MOST_CONNECTIONS:,} are possible")
+        object.__setattr__(self, "skips", tuple(_as_tuple("a skip", skip) for skip in self.skips))
         _check_sizes(self.sizes)
         if not isinstance(self.activation, str) or self.activation not in ACTIVATIONS:
             raise SpecError(
@@ -192,10 +195,7 @@ class MLPSpec:
                 raise SpecError(
                     f"{part[0]!r} in {text!r} is no size: ranges count up, multiples need a layer before them"
                 )
-            if count > MOST_NETWORKS:
-                raise SpecError(
-                    f"{text!r} stands for {count:,} networks or more; at most {MOST_NETWORKS:,} are possible"
-                )
+            check_several(count, count * len(parts))
             choices = [(*sizes, size) for sizes, span in zip(choices, spans, strict=True) for size in span]
         return tuple(map(cls, choices))
 
@@ -210,6 +210,14 @@ class MLPSpec:
             return cls.from_fields(parse_toml(text)) if toml else cls.from_json(text)
         except (SpecError, ValueError) as error:
             raise SpecError(f"{path}: {error}") from None
+
+
+def check_several(networks: int, layers: int) -> None:
+    """Raise SpecError where these are too many networks, or have too many layers together."""
+    if networks > MOST_NETWORKS:
+        raise SpecError(f"{networks:,} networks or more; at most {MOST_NETWORKS:,} are possible")
+    if layers > MOST_LAYERS:
+        raise SpecError(f"{networks:,} networks of {layers:,} layers together; at most {MOST_LAYERS:,} are possible")
 
 
 def _sizes_of(part: re.Match[str], before: tuple[int, ...]) -> Sequence[int]:

@@ -376,6 +376,13 @@ def test_nesting_of_a_header_is_bounded(text: str, tmp_path: Path) -> None:
         read_tensors(tmp_path / "file")
 
 
+def test_whatever_torch_raises_is_a_refusal(tmp_path: Path) -> None:
+    text = json.dumps({"a": {"dtype": "F32", "shape": [2**64 - 1, 0], "data_offsets": [0, 0]}})
+    (tmp_path / "file").write_bytes(header(text))
+    with pytest.raises(FileError, match="not a whole safetensors file"):
+        read_tensors(tmp_path / "file")
+
+
 def test_names_of_strangers_are_quoted_in_one_printable_line(tmp_path: Path) -> None:
     steering = "\x1b[2J\nred"
     save_file({steering: torch.zeros(1)}, tmp_path / "file", {**GENERATOR, "task": steering})
@@ -390,7 +397,7 @@ def test_names_of_strangers_are_quoted_in_one_printable_line(tmp_path: Path) -> 
 def test_a_generator_of_absurdly_many_networks_is_refused(tmp_path: Path) -> None:
     many = json.dumps([SPECS[0].to_json()] * 1001)
     save_file(untrained().pareto.state_dict(), tmp_path / "file", {**GENERATOR, "specs": many})
-    with pytest.raises(FileError, match="1,001 networks; at most 1,000"):
+    with pytest.raises(FileError, match="1,001 networks or more; at most 1,000"):
         Generator.load(tmp_path / "file")
 
 

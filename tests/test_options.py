@@ -169,5 +169,5 @@ def test_a_configuration_keeps_options_and_refuses_what_is_no_table() -> None:
     fields = json.loads(json.dumps(config.to_fields()))
     assert RunConfig.from_fields(fields) == config
     for wrong in (3, [1], {"factor": [1]}, {"factor": None}):
-        with pytest.raises(FileError, match="no table of plain values"):
+        with pytest.raises(FileError, match="the configuration's options "):
             RunConfig.from_fields({**fields, "options": wrong})

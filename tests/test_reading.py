@@ -12,7 +12,16 @@ import pytest
 from hypergraph import reading
 from hypergraph.errors import FileError, HypergraphError, UsageError, printable
 from hypergraph.files import read_json, read_tensors
-from hypergraph.reading import MOST_JSON, MOST_NESTED, MOST_TOML, parse_json, parse_toml, read_text
+from hypergraph.reading import (
+    MOST_JSON,
+    MOST_NESTED,
+    MOST_TOML,
+    check_links,
+    is_within,
+    parse_json,
+    parse_toml,
+    read_text,
+)
 from hypergraph.spec import MLPSpec
 
 
@@ -85,3 +94,20 @@ def test_messages_are_one_printable_line_whatever_they_quote() -> None:
 
 def test_this_module_needs_no_torch() -> None:
     assert not hasattr(reading, "torch")
+
+
+def test_links_may_not_lead_out_of_a_folder(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    (run / "networks").mkdir(parents=True)
+    (run / "training").symlink_to("networks")
+    (run / "networks" / "missing").symlink_to("nothing")
+    (run / "networks" / "up").symlink_to("../../run")
+    check_links(run)
+    for name in ("figures", "networks/a", "networks/.b"):
+        for target in ("../..", str(tmp_path / "run2"), "../../../x", "/etc"):
+            (run / name).symlink_to(target)
+            with pytest.raises(FileError, match=rf"{name} is a link that leads out of "):
+                check_links(run)
+            (run / name).unlink()
+    assert is_within(run / "training" / "x", str(run))
+    assert not is_within(str(tmp_path / "run2"), str(run))

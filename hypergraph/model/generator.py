@@ -20,7 +20,7 @@ from hypergraph.model.hypernetwork import SHARED_HYPERWEIGHTS, Generated, hypern
 from hypergraph.model.initial import initial_hyperweights
 from hypergraph.model.pareto import ParetoHyperhypernetwork
 from hypergraph.reading import parse_json
-from hypergraph.spec import MOST_NETWORKS, Connection, MLPSpec
+from hypergraph.spec import Connection, MLPSpec, check_several
 from hypergraph.weights import MLPWeights, kept_weights
 
 FORMAT = "hypergraph-generator"
@@ -183,9 +183,10 @@ def _read_specs(text: str) -> list[MLPSpec]:
     texts = parse_json(text)
     if not isinstance(texts, list) or not all(isinstance(part, str) for part in texts):
         raise ValueError("specs are no list of texts")
-    if len(texts) > MOST_NETWORKS:
-        raise ValueError(f"{len(texts):,} networks; at most {MOST_NETWORKS:,} are possible")
-    return [MLPSpec.from_json(part) for part in texts]
+    check_several(len(texts), 0)
+    specs = [MLPSpec.from_json(part) for part in texts]
+    check_several(len(specs), sum(len(spec.sizes) for spec in specs))
+    return specs
 
 
 def _assemble(generated: Generated, specs: Sequence[MLPSpec]) -> list[MLPWeights]:

@@ -17,16 +17,17 @@ from hypergraph.errors import FileError, SpecError, UsageError
 from hypergraph.model.compiled import BLOCKS
 from hypergraph.options import check_number
 from hypergraph.registry import TASKS
-from hypergraph.spec import MOST_NETWORKS, MLPSpec
+from hypergraph.spec import MLPSpec, check_several
 from hypergraph.training.recipe import Recipe
 
 FORMAT_VERSION = 3
 TASK = re.compile(r"[^\W_][\w./-]{0,199}")
 DEVICE = re.compile("cpu|cuda(:[0-9]{1,3})?")
-MOST_MEMBERS = 500
+MOST_MEMBERS = 256
 """More would have a result too large to be read."""
 MOST_SEED = 2**63 - 1
 MOST_THREADS = 1_024
+MOST_ENTRIES = 100
 
 
 @dataclass(frozen=True)
@@ -63,20 +64,17 @@ class RunConfig:
     def __post_init__(self) -> None:
         if not isinstance(self.task, str) or not TASK.fullmatch(self.task):
             raise UsageError(f"task is {self.task!r}, not the name of a task")
-        if not 1 <= len(self.specs) <= MOST_NETWORKS:
-            raise UsageError(f"specs are {len(self.specs):,} networks; they must be from 1 to {MOST_NETWORKS:,}")
+        check_several(len(self.specs), sum(len(spec.sizes) for spec in self.specs))
         if not all(spec.weight_count for spec in self.specs):
             raise UsageError("specs have a network whose masks leave no weight to generate")
         check_number("members", self.members, int, 1, MOST_MEMBERS)
         check_number("seed", self.seed, int, 0, MOST_SEED)
         if not isinstance(self.device, str) or not DEVICE.fullmatch(self.device):
             raise UsageError(f"device is {self.device!r}, none of cpu, cuda, cuda:N")
-        if not isinstance(self.options, Mapping) or not all(map(_is_option, self.options.items())):
-            raise UsageError("options are no table of plain values")
+        _check_table("options", self.options, (bool, int, float, str))
         check_number("chunks", self.chunks, int, 1, self.members)
         check_number("threads", self.threads, int, 1, MOST_THREADS)
-        if not isinstance(self.versions, Mapping) or not all(map(_is_version, self.versions.items())):
-            raise UsageError("versions are no table of printable texts")
+        _check_table("versions", self.versions, (str,))
 
     @property
     def spec(self) -> MLPSpec:
@@ -122,13 +120,12 @@ class RunConfig:
             raise FileError(f"the configuration's {error}") from None
 
 
-def _is_version(entry: tuple[object, object]) -> bool:
-    return all(isinstance(text, str) and text.isprintable() for text in entry)
-
-
-def _is_option(option: tuple[object, object]) -> bool:
-    name, value = option
-    return isinstance(name, str) and isinstance(value, (bool, int, float, str))
+def _check_table(name: str, table: object, kinds: tuple[type, ...]) -> None:
+    if not isinstance(table, Mapping) or len(table) > MOST_ENTRIES:
+        raise UsageError(f"{name} are no table of at most {MOST_ENTRIES} entries")
+    for key, value in table.items():
+        if not isinstance(value, kinds) or not f"{key}{value}".isprintable():
+            raise UsageError(f"{name} have {key!r} = {value!r}, which is none")
 
 
 KNOWN = {known.name for known in dataclasses.fields(RunConfig)}
@@ -149,6 +146,7 @@ def current_versions(task: str, device: str) -> dict[str, str]:
 def _specs(fields: object) -> tuple[MLPSpec, ...]:
     if not isinstance(fields, list) or not fields:
         raise FileError("the configuration's specs are no list of networks")
+    check_several(len(fields), 0)
     return tuple(map(MLPSpec.from_fields, fields))
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from hypergraph.errors import FileError, UsageError
 from hypergraph.files import read_json
 from hypergraph.options import check_number
+from hypergraph.reading import is_within
 from hypergraph.runs.directory import RunDirectory
 
 Row = dict[str, Any]
@@ -52,7 +53,7 @@ def _check_rows(run: RunDirectory, rows: list[Row]) -> None:
         _check_text("algorithm", row["algorithm"] or "")
         _check_order_parameters(row)
         _check_text("file", row["file"])
-        if os.path.commonpath([root, os.path.realpath(run.path / row["file"])]) != root:
+        if not is_within(run.path / row["file"], root):
             raise UsageError(f"file {row['file']!r} lies outside of the run")
     if len({(row["member"], row["beta"]) for row in rows}) < len(rows):
         raise UsageError("it tells of a member and a price twice")

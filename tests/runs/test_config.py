@@ -21,7 +21,7 @@ RECIPE = Recipe(steps=10, wiring=1)
 CONFIG = RunConfig("l1norm", (MLPSpec((4, 8, 1)),), 5, 7, "cpu", RECIPE, {"size": 3})
 
 NUMBERS: list[tuple[str, Any]] = [
-    *[("members", value) for value in (0, -2, 501, 10**14, 10**4000, True, 2.0, "2", None)],
+    *[("members", value) for value in (0, -2, 257, 10**14, 10**4000, True, 2.0, "2", None)],
     *[("seed", value) for value in (-1, 2**63, 2**70, False, 0.0, None)],
 ]
 RECIPES: list[tuple[str, Any]] = [
@@ -34,7 +34,9 @@ RECIPES: list[tuple[str, Any]] = [
 OTHERS: list[tuple[str, Any]] = [
     *[("device", value) for value in ("rm -rf", "cuda:", "cuda:1234", "CPU", "meta", "cpu\n", 0, None)],
     *[("task", value) for value in ("", "../x", "a\nb", "a b", "\x1b[2J", 3, "a" * 201)],
-    *[("options", value) for value in ([], {"size": None}, {"size": [1]}, "size=3")],
+    *[("options", value) for value in ([], {"size": None}, {"size": [1]}, "size=3", {"a\n": 1})],
+    *[("options", {str(n): n for n in range(101)}), ("versions", {"python": 3}), ("versions", {"python": "\x1b"})],
+    *[(name, value) for name in ("chunks", "threads") for value in (0, -1, 2000, 1.0, None)],
 ]
 
 
@@ -51,7 +53,7 @@ def test_no_recipe_holds_an_absurd_value(name: str, value: Any) -> None:
 
 
 def test_networks_are_counted_and_have_weights() -> None:
-    with pytest.raises(UsageError, match="specs are 1,001 networks"):
+    with pytest.raises(UsageError, match="1,001 networks or more; at most 1,000"):
         dataclasses.replace(CONFIG, specs=CONFIG.specs * 1001)
     with pytest.raises(UsageError, match="leave no weight"):
         dataclasses.replace(CONFIG, specs=(MLPSpec((1, 1), masks=(Connection(0, 1, ("0",)),)),))

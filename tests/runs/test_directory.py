@@ -38,7 +38,7 @@ def test_a_run_is_not_written_over(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("field", "value", "message"),
     [
-        ("members", 0, "members is 0; it must be from 1 to 500"),
+        ("members", 0, "members is 0; it must be from 1 to 256"),
         ("members", "two", "members is 'two', not a whole number"),
         ("seed", True, "seed is True, not a whole number"),
         ("task", None, "task is None, not the name of a task"),
