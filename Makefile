@@ -27,6 +27,7 @@ KILLS := 100
 soak: .venv/installed
 	PYTHONPATH=tests $(BIN)/python -m crash $(KILLS)
 	PYTHONPATH=tests $(BIN)/python -m endurance 20000
+	PYTHONPATH=tests $(BIN)/python -m fuzz --seed 0 --inputs 100000
 
 # the runs that docs/default-run.md reports: about half an hour; finished ones are not run again
 SEEDS := 0 1 2 3
