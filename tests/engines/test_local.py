@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import subprocess
 import sys
 import threading
 from dataclasses import replace
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 
 from hypergraph import memory
 from hypergraph.engines.local import TrainingError, at_once, planned, train
-from hypergraph.engines.worker import CHECKPOINTS, Worker, checkpoint_steps
+from hypergraph.engines.worker import CHECKPOINTS, STOPPED, Worker, checkpoint_steps
 from hypergraph.files import read_tensors
 from hypergraph.memory import MEMBER, RECOMPUTED, fitting_members
 from hypergraph.runs.config import RunConfig
@@ -183,6 +184,21 @@ def test_a_member_that_diverges_is_told_and_costs_no_other(tmp_path: Path, monke
     assert all(torch.equal(found[name][0], expected[name][0]) for name in expected)
     assert all(bool(torch.isfinite(tensor).all()) for tensor in found.values())
     assert not sound.failures()
+
+
+def test_a_worker_waits_for_another_at_its_members(tmp_path: Path) -> None:
+    """And can be stopped meanwhile."""
+    run = run_in(tmp_path, steps=1)
+    (chunk,) = run.chunks()
+    words = [sys.executable, "-m", "hypergraph.engines.worker", str(run.path), "0", "1"]
+    with chunk.lock(), subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as waiting:
+        with pytest.raises(subprocess.TimeoutExpired):
+            waiting.wait(15)
+        assert [path.name for path in chunk.folder.iterdir() if path.is_file()] == ["lock"]
+        assert waiting.stdin is not None
+        waiting.stdin.close()
+        assert waiting.wait(60) == STOPPED
+    assert list(train(run, 1))
 
 
 def test_a_worker_has_the_threads_of_the_run_whatever_the_cores(tmp_path: Path) -> None:
