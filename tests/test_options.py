@@ -70,7 +70,16 @@ def test_an_option_is_set_once() -> None:
 
 @pytest.mark.parametrize(
     "fields",
-    [{"count": "3"}, {"count": True}, {"count": 3.0}, {"scale": float("nan")}, {"law": "x"}, {"power": True}, {"x": 1}],
+    [
+        {"count": "3"},
+        {"count": True},
+        {"count": 3.0},
+        {"scale": float("nan")},
+        {"scale": 10**400},
+        {"law": "x"},
+        {"power": True},
+        {"x": 1},
+    ],
 )
 def test_values_of_other_types_are_refused(fields: dict[str, object]) -> None:
     with pytest.raises(UsageError, match="option"):

@@ -23,7 +23,10 @@ STEERING = "\x1b[2J\x1b]0;title\x07\u202e\x9b31m[red]"
 @pytest.fixture
 def network(tmp_path: Path) -> Path:
     ones = MLPWeights(SPEC, (torch.ones(2, 4), torch.ones(1, 2)), (torch.ones(2), torch.ones(1)))
-    ones.save(tmp_path / "network.safetensors", {"task": "l1norm", STEERING: STEERING, "weights": "12", "sizes": "9"})
+    ones.save(
+        tmp_path / "network.safetensors",
+        {"task": f"{STEERING}/l1norm", STEERING: STEERING, "weights": "12", "sizes": "9"},
+    )
     return tmp_path / "network.safetensors"
 
 

@@ -90,6 +90,13 @@ LARGEST = [
         "network.safetensors",
         json_header(b'{"__metadata__": {%s}}' % b",".join(b'"%x":""' % n for n in range(1_000_000))),
     ),
+    (
+        "generator.safetensors",
+        json_header(
+            b'{"__metadata__": {"format": "hypergraph-generator", "format_version": "1", "specs": "[%s]"}}'
+            % b",".join([b'\\"{\\\\\\"sizes\\\\\\":[1,1]}\\"'] * 600_000)
+        ),
+    ),
 ]
 
 
