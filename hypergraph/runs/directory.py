@@ -112,6 +112,7 @@ class RunDirectory:
         self.networks = path / "networks"
         self.figures = path / "figures"
         self.result = path / "result.json"
+        self._chunks = [Chunk(self.training, members) for members in config.parts]
 
     @classmethod
     def create(cls, path: Path, config: RunConfig) -> RunDirectory:
@@ -135,8 +136,8 @@ class RunDirectory:
         return path.relative_to(self.path).as_posix()
 
     def chunks(self) -> list[Chunk]:
-        """How the members are divided."""
-        return [Chunk(self.training, members) for members in self.config.parts]
+        """How the members are divided; the same objects each time."""
+        return self._chunks
 
     def checkpoints(self) -> list[tuple[int, range, Path]]:
         """The generators kept through training: step, members and file, by step."""
