@@ -156,6 +156,8 @@ def _check_tensors(path: Path, spec: MLPSpec, tensors: Mapping[str, Tensor]) -> 
             raise FileError(f"{path}: {name} is {tensor.dtype}, none of {', '.join(map(str, PRECISIONS))}")
         if not bool(torch.isfinite(tensor).all()):
             raise FileError(f"{path}: {name} holds NaN or infinity")
+    if len(dtypes := {str(tensor.dtype) for tensor in tensors.values()}) > 1:
+        raise FileError(f"{path} holds numbers of {' and '.join(sorted(dtypes))}; a network has one precision")
     for mask in spec.masks:
         name = f"{_name(mask.source, mask.target)}.weight"
         if bool(tensors[name][~kept_weights(spec, mask)].any()):

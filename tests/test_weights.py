@@ -277,12 +277,13 @@ def test_bad_metadata(metadata: dict[str, str] | None, named: str, tmp_path: Pat
         ("2.bias", torch.tensor([0.0, float("nan")]), "NaN"),
         ("2.bias", torch.tensor([0.0, float("-inf")]), "infinity"),
         ("2.bias", torch.zeros(2).to(torch.float8_e4m3fn), "float8"),
+        ("2.bias", torch.zeros(2, dtype=torch.float64), "torch.float32 and torch.float64"),
     ],
 )
 def test_bad_tensor(name: str, value: Tensor | None, named: str, tmp_path: Path) -> None:
     tensors = {**tensors_of_plain(), name: value}
     save_file({name: tensor for name, tensor in tensors.items() if tensor is not None}, tmp_path / "network", METADATA)
-    assert_refused(tmp_path / "network", name, named)
+    assert_refused(tmp_path / "network", *(() if " and " in named else (name,)), named)
 
 
 def test_weights_that_the_mask_removes_must_be_zero(tmp_path: Path) -> None:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import torch
+from torch import Tensor
+
 from hypergraph.blame import blame
 from hypergraph.errors import SpecError
 from hypergraph.interfaces import Classifier
@@ -27,9 +30,14 @@ class Verdict(NamedTuple):
 
 def judge(classifier: Classifier, networks: MLPWeights, sibling: MLPWeights | None = None) -> list[Verdict]:
     """One verdict for each of `networks`, which lead with [network]. Raises SpecError where it cannot classify them."""
-    tensors = classifier.order_parameters(networks, sibling)
+    tensors = classifier.order_parameters(networks.map(_single), sibling)
     values = [{name: float(tensor[index]) for name, tensor in tensors.items()} for index in range(networks.lead[0])]
     return list(map(Verdict, classifier.classify(tensors), classifier.confidence(tensors), values))
+
+
+def _single(tensor: Tensor) -> Tensor:
+    """In single precision at least: many operators know no half."""
+    return tensor.float() if torch.finfo(tensor.dtype).bits < 32 else tensor
 
 
 def classify(classifier: Classifier | None, networks: MLPWeights, sibling: MLPWeights | None = None) -> list[Verdict]:

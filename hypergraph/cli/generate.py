@@ -27,7 +27,7 @@ def generate(
     """Generate one network from SOURCE and write its weights as safetensors."""
     check_beta(beta)
     from hypergraph.analysis.measure import generate as make
-    from hypergraph.errors import UsageError
+    from hypergraph.errors import HypergraphError, UsageError
     from hypergraph.files import make_folder
     from hypergraph.memory import GENERATION, check_memory
     from hypergraph.model.generator import Generator
@@ -43,6 +43,8 @@ def generate(
     one = generator.member(member)
     encoder = one.has_encoder and not decoder_only
     sample = make(one, beta, seed=seed, members=[member], spec=spec, encoder=encoder)
+    if not all(bool(tensor.isfinite().all()) for tensor in sample.networks[0].state_dict().values()):
+        raise HypergraphError(f"what {source} generates at beta {beta} is not finite: it diverged in training")
     text = {"beta": beta, "seed": seed, "member": member, "encoder": int(encoder), "kl": float(sample.kl[0])}
     task = {"task": metadata["task"]} if "task" in metadata else {}
     make_folder(out.parent)

@@ -10,9 +10,10 @@ import pytest
 import torch
 
 from hypergraph.model.generator import Generator
+from hypergraph.registry import CLASSIFIERS
 from hypergraph.spec import MLPSpec
 from hypergraph.streams import stream
-from hypergraph.weights import MLPWeights
+from hypergraph.weights import PRECISIONS, MLPWeights
 
 Command = Callable[..., tuple[int, str, str]]
 SPEC = MLPSpec((4, 2, 1))
@@ -53,3 +54,34 @@ def test_a_task_that_steers_is_told_in_one_printable_line(network: Path, command
     status, stdout, stderr = command("classify", network)
     assert (status, stdout, stderr.count("\n")) == (2, "", 1)
     assert stderr.strip().isprintable()
+
+
+EXTREMES = [pytest.param(dtype, kind, id=f"{dtype} {kind}") for dtype in PRECISIONS for kind in ("max", "min", "tiny")]
+
+
+@pytest.mark.parametrize(("dtype", "kind"), EXTREMES)
+def test_extreme_networks_of_every_precision_are_judged_and_drawn(
+    dtype: torch.dtype, kind: str, tmp_path: Path, command: Command
+) -> None:
+    number = getattr(torch.finfo(dtype), kind)
+    weights = torch.full((2, 4), number, dtype=dtype), torch.full((1, 2), number, dtype=dtype)
+    biases = torch.full((2,), number, dtype=dtype), torch.full((1,), number, dtype=dtype)
+    MLPWeights(SPEC, weights, biases).save(tmp_path / "network.safetensors")
+    for task in CLASSIFIERS.names():
+        status, _, stderr = command("classify", tmp_path / "network.safetensors", "--task", task)
+        assert status in (0, 2), stderr
+    words = ("draw", tmp_path / "network.safetensors", "--layout", "layered", "--out", tmp_path / "network.svg")
+    assert command(*words)[0] == 0
+    assert command("inspect", tmp_path / "network.safetensors", "--json")[0] == 0
+
+
+def test_what_is_not_finite_is_not_written(tmp_path: Path, command: Command) -> None:
+    generator = Generator.initial([SPEC], [stream(0)])
+    with torch.no_grad():
+        generator.pareto.bias3.fill_(3e38)
+    generator.save(tmp_path / "generator.safetensors")
+    out = tmp_path / "network.safetensors"
+    status, stdout, stderr = command("generate", tmp_path / "generator.safetensors", "--beta", "1", "--out", out)
+    assert (status, stdout, stderr.count("\n")) == (1, "", 1)
+    assert "is not finite: it diverged in training" in stderr
+    assert not out.exists()
