@@ -33,6 +33,7 @@ from hypergraph.files import (
     write_bytes,
     write_json,
 )
+from hypergraph.reading import check_links, read_text
 from hypergraph.runs.config import RunConfig
 from hypergraph.training.failures import Failure, from_fields
 
@@ -79,12 +80,7 @@ class Chunk:
             self.write_failures(failures)
 
     def _metrics(self) -> list[str]:
-        if not self.metrics.exists():
-            return []
-        try:
-            return self.metrics.read_text(encoding="utf-8").splitlines()
-        except (OSError, ValueError) as error:
-            raise FileError(f"cannot read {self.metrics}: {error}") from None
+        return read_text(self.metrics).splitlines() if self.metrics.exists() else []
 
     def _write_metrics(self, lines: list[str]) -> None:
         write_bytes(self.metrics, "".join(f"{line}\n" for line in lines).encode())
@@ -129,6 +125,7 @@ class RunDirectory:
         """The run in an existing folder. Raises FileError, UsageError."""
         if not (path / "config.json").is_file():
             raise UsageError(f"{path} holds no run: there is no config.json in it")
+        check_links(path)
         return cls(path, read_config(path / "config.json"))
 
     def relative(self, path: Path) -> str:

@@ -16,6 +16,7 @@ from hypergraph.errors import FileError, HypergraphError
 from hypergraph.files import check_format, finite, read_tensors, write_tensors
 from hypergraph.interfaces import Task
 from hypergraph.model.generator import Generator
+from hypergraph.reading import parse_json
 from hypergraph.spec import MLPSpec
 from hypergraph.streams import restart, stream
 from hypergraph.training.failures import PATIENCE, Failure, from_fields
@@ -191,8 +192,8 @@ class Trainer:
         prefix = "" if good_step == step else GOOD
         self._check(path, tensors, {"", prefix})
         try:
-            self.failures = from_fields(json.loads(metadata.get("failures", "")))
-        except (ValueError, RecursionError) as error:
+            self.failures = from_fields(parse_json(metadata.get("failures", "")))
+        except ValueError as error:
             raise FileError(f"{path}: its failures are {error}") from None
         for name, tensor in self._state().items():
             tensor.copy_(tensors[name])
@@ -214,6 +215,8 @@ class Trainer:
                 raise FileError(f"{path}: {name} has shape {tuple(tensor.shape)}, not {tuple(shape)}")
             if tensor.dtype != torch.float32 or not bool(torch.isfinite(tensor).all()):
                 raise FileError(f"{path}: {name} must be finite float32 numbers")
+            if "square." in name and bool((tensor < 0).any()):
+                raise FileError(f"{path}: {name} must not be negative")
 
 
 def _count(path: Path, metadata: dict[str, str], name: str) -> int:

@@ -93,7 +93,7 @@ def run(path: Path) -> RunDirectory:
 
 
 def layouts() -> list[bytes]:
-    """The files of a run by their names, as JSON: texts, links to what a list holds, else folders."""
+    """The files of a run by their names, as JSON: texts, links to what a list holds, pipes for null, else folders."""
     rows = [_row(member, beta) for member in (0, 1) for beta in (1e-12, 1.0)]
     result = {
         **CONFIG.to_fields(),

@@ -26,7 +26,6 @@ from hypergraph.figures.material import Material
 from hypergraph.files import read_tensors
 from hypergraph.model.generator import Generator
 from hypergraph.notebook import Run
-from hypergraph.reading import is_within
 from hypergraph.runs.config import RunConfig
 from hypergraph.runs.directory import RunDirectory, read_config
 from hypergraph.spec import MAX_WEIGHTS, MOST_NETWORKS, MLPSpec
@@ -252,7 +251,9 @@ def _lay_out(path: Path, folder: Path) -> bool:
             place.unlink(missing_ok=True)
             if isinstance(content, str):
                 place.write_bytes(content.encode("utf-8", "surrogatepass"))
-            elif isinstance(content, list) and is_within(place.parent / str(content[0]), os.path.realpath(folder)):
+            elif content is None:
+                os.mkfifo(place)
+            elif isinstance(content, list):
                 place.symlink_to(str(content[0]))
             else:
                 place.mkdir()

@@ -157,3 +157,22 @@ def test_metrics_of_a_stranger_are_named(line: str, tmp_path: Path) -> None:
     chunk.metrics.write_text(line + "\n")
     with pytest.raises(FileError, match=r"metrics.jsonl holds other lines than a training writes"):
         chunk.rewind(20, [])
+
+
+def test_a_run_whose_links_lead_out_of_it_is_refused(tmp_path: Path) -> None:
+    RunDirectory.create(tmp_path / "run", CONFIG)
+    (tmp_path / "run" / "figures").symlink_to(tmp_path)
+    with pytest.raises(FileError, match="figures is a link that leads out of"):
+        RunDirectory.open(tmp_path / "run")
+
+
+@pytest.mark.parametrize("written", [None, b"\xff\n", b'{"step": "x"}\n', b"[" * 10_000, b"3\n"])
+def test_damaged_metrics_are_told_and_not_waited_for(tmp_path: Path, written: bytes | None) -> None:
+    (chunk,) = RunDirectory.create(tmp_path / "run", dataclasses.replace(CONFIG, chunks=1)).chunks()
+    chunk.folder.mkdir(parents=True)
+    if written is None:
+        os.mkfifo(chunk.metrics)
+    else:
+        chunk.metrics.write_bytes(written)
+    with pytest.raises(FileError, match=r"metrics\.jsonl"):
+        chunk.rewind(3, [])

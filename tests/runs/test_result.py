@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from hypergraph.cli.pipeline import trained
 from hypergraph.errors import FileError
 from hypergraph.figures.material import Material
 from hypergraph.files import make_folder
@@ -125,3 +126,16 @@ def test_checkpoints_are_those_of_their_members(finished: RunDirectory) -> None:
     Generator.initial(CONFIG.specs, [stream(0)]).save(chunk.checkpoint(3))
     with pytest.raises(FileError, match=r"0000003\.safetensors holds 1 members"):
         _ = material.phases
+
+
+def test_a_run_is_not_gone_on_with_by_generators_of_others(finished: RunDirectory) -> None:
+    assert trained(finished).members == 2
+    Generator.initial([MLPSpec((2, 4, 1))], [stream(0), stream(1)]).save(finished.generator)
+    with pytest.raises(FileError, match="generates other networks than"):
+        trained(finished)
+    finished.generator.unlink()
+    (chunk,) = finished.chunks()
+    make_folder(chunk.folder)
+    Generator.initial(CONFIG.specs, [stream(0)]).save(chunk.trained)
+    with pytest.raises(FileError, match=r"trained\.safetensors holds 1 members"):
+        trained(finished)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from hypergraph.errors import FileError
+from hypergraph.files import read_tensors, write_tensors
 from hypergraph.model.generator import Generator
 from hypergraph.spec import MLPSpec
 from hypergraph.streams import stream
@@ -195,3 +196,19 @@ def test_training_lowers_the_loss() -> None:
     one = Trainer(L1Norm(), [SPEC], recipe, 0, [0], torch.device("cpu"))
     losses = [float(one.step()[1]) for _ in range(300)]
     assert sorted(losses[-50:])[25] < 0.5 < sorted(losses[:10])[5]
+
+
+def test_a_state_that_no_training_leaves_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "state.safetensors"
+    one = train(trainer([0]), 1)
+    one.save(path)
+    tensors, metadata = read_tensors(path)
+    damage: list[tuple[str, dict[str, Tensor], dict[str, str]]] = [
+        ("square.weight1 must not be negative", {"square.weight1": -tensors["square.weight1"] - 1}, {}),
+        ("NaN is no number", {}, {"failures": "[NaN]"}),
+        ("its failures are", {}, {"failures": "[" * 100_000}),
+    ]
+    for named, changed, texts in damage:
+        write_tensors(path, tensors | changed, metadata | texts)
+        with pytest.raises(FileError, match=named):
+            one.restore(path)
