@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -27,7 +28,11 @@ def started(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
 
     def start(*words: object) -> subprocess.Popen[str]:
         command = [sys.executable, "-m", "hypergraph", "run", *map(str, words)]
-        processes.append(subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True))
+        listen = partial(
+            signal.signal, signal.SIGINT, signal.SIG_DFL
+        )  # which jobs in the background are started without
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        processes.append(subprocess.Popen(command, **pipes, text=True, preexec_fn=listen))
         return processes[-1]
 
     yield start
