@@ -34,7 +34,9 @@ from hypergraph.weights import MLPWeights
 from hypergraph_l1norm.classifier import L1NormClassifier
 
 SECONDS = 5
-"""That an input may take."""
+"""Of the processor, that an input may take: on a busy machine, the clock counts others' work too."""
+PATIENCE = 60
+"""Seconds by the clock, after which an input hangs."""
 MEMORY = 10**9
 """Bytes that an input may take beyond what the process has taken before."""
 LITTLE = 100
@@ -67,7 +69,7 @@ def attempt(target: Target, data: bytes, folder: Path) -> str:
     """Read an input. Returns why it is refused, or nothing; raises whatever the contract does not allow."""
     path = folder / target.name
     path.write_bytes(data)
-    peak, started = peak_memory(anew=True), time.monotonic()
+    peak, started = peak_memory(anew=True), time.process_time()
     reason = ""
     try:
         with _in_time():
@@ -76,7 +78,7 @@ def attempt(target: Target, data: bytes, folder: Path) -> str:
         reason = str(error)
         assert reason.isprintable(), f"no printable line: {reason!r}"
         assert 0 < len(reason) < 3_000, "no line that can be read"
-    assert time.monotonic() - started < SECONDS, "it took too long"
+    assert time.process_time() - started < SECONDS, "it took too long"
     assert peak_memory() - peak < MEMORY, "it took too much memory"
     return reason
 
@@ -96,7 +98,7 @@ def _in_time() -> Iterator[None]:
         raise SlowError
 
     before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, 2 * SECONDS)
+    signal.setitimer(signal.ITIMER_REAL, PATIENCE)
     try:
         yield
     finally:
