@@ -15,20 +15,24 @@ def repeated(source: Path, device: str | None) -> RunConfig:
     """The configuration of a run to do again, on another device if one is named. Raises HypergraphError."""
     from dataclasses import replace
 
-    from hypergraph.memory import RECOMPUTED, check_memory
     from hypergraph.runs.config import current_versions
     from hypergraph.runs.directory import read_config
 
     recorded = read_config(source / "config.json" if source.is_dir() else source)
-    chosen = parse_device(device or recorded.device)
-    check_memory(recorded.largest, max(map(len, recorded.parts)), RECOMPUTED, chosen)
-    note_changes(replace(recorded, device=chosen), source)
-    return replace(recorded, device=chosen, versions=current_versions(recorded.task, chosen))
+    chosen = replace(recorded, device=parse_device(device or recorded.device))
+    check_here(chosen, source)
+    return replace(chosen, versions=current_versions(chosen.task, chosen.device))
 
 
-def note_changes(config: RunConfig, path: Path) -> None:
-    """Tell what numbers depend on and is here another than where the run was started. Raises PluginError."""
+def check_here(config: RunConfig, path: Path) -> None:
+    """Tell what a run's numbers depend on and is here another than where it was started.
+
+    Raises UsageError where its largest chunk does not fit in memory, PluginError.
+    """
+    from hypergraph.memory import RECOMPUTED, check_memory
     from hypergraph.runs.config import current_versions
+
+    check_memory(config.largest, max(map(len, config.parts)), RECOMPUTED, parse_device(config.device))
 
     here = current_versions(config.task, config.device)
     changed = [

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hypergraph.cli.console import Device, Json, Seed, err, parse_device, parse_networks, print_json
-from hypergraph.cli.repeat import compared, note_changes, repeated
+from hypergraph.cli.repeat import check_here, compared, repeated
 from hypergraph.errors import UsageError
 from hypergraph.registry import TASKS
 
@@ -175,7 +175,6 @@ def start_run(config: RunConfig, out: Path | None) -> RunDirectory:
 
 
 def _resumed(task: str, out: Path | None) -> RunDirectory:
-    from hypergraph.memory import RECOMPUTED, check_memory
     from hypergraph.runs.directory import RunDirectory, latest_run
 
     directory = RunDirectory.open(out or latest_run(RUNS / TASKS.find(task).name))
@@ -183,8 +182,7 @@ def _resumed(task: str, out: Path | None) -> RunDirectory:
     _check_task(task, config.task, directory.path)
     err.print(f"Going on with {directory.path}", soft_wrap=True)
     if not directory.generator.exists():
-        check_memory(config.largest, max(map(len, config.parts)), RECOMPUTED, parse_device(config.device))
-        note_changes(config, directory.path)
+        check_here(config, directory.path)
     return directory
 
 
