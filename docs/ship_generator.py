@@ -9,8 +9,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from hypergraph.extensions.registry import TASKS
 from hypergraph.model.generator import Generator
-from hypergraph.registry import TASKS
 from hypergraph.runs.directory import RunDirectory
 from hypergraph.spec import MLPSpec
 from hypergraph.training.recipe import PRESETS
@@ -56,7 +56,7 @@ def ship(run: RunDirectory, member: int, target: Path) -> None:
 def command(result: dict[str, Any]) -> str:
     """What to type for this run; ranges of networks are written out."""
     recipe, specs = result["recipe"], [MLPSpec.from_fields(spec) for spec in result["specs"]]
-    (preset,) = [name for name, preset in PRESETS.items() if preset.recipe.rate == recipe["rate"]]
+    (preset,) = [name for name, preset in PRESETS.items() if preset.recipe.learning_rate == recipe["learning_rate"]]
     options = [f"--preset {preset} --members {result['members']} --steps {recipe['steps']} --seed {result['seed']}"]
     if recipe["wiring"] != PRESETS[preset].recipe.wiring:
         options.append(f"--wiring {recipe['wiring']}")

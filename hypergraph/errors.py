@@ -1,6 +1,6 @@
 """The errors a user can cause and mend. Each message is one line: what was wrong, where, what would be right."""
 
-MOST_LETTERS = 2_000
+MAX_LETTERS = 2_000
 """Of a message; what comes after them is cut off."""
 
 
@@ -19,7 +19,7 @@ class HypergraphError(Exception):
 
     def __init__(self, message: str) -> None:
         line = printable(message)
-        super().__init__(line if len(line) <= MOST_LETTERS else line[:MOST_LETTERS] + "…")
+        super().__init__(line if len(line) <= MAX_LETTERS else line[:MAX_LETTERS] + "…")
 
 
 class UsageError(HypergraphError):

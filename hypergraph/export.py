@@ -9,7 +9,7 @@ import torch
 from torch.export import Dim, ExportedProgram, export
 
 from hypergraph.errors import UsageError
-from hypergraph.files import write_bytes
+from hypergraph.storage.atomic import write_bytes
 from hypergraph.weights import MLPWeights
 
 NEEDED = ("onnx", "onnxscript")

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from hypergraph.errors import FileError, SpecError
-from hypergraph.reading import MOST_JSON, MOST_TOML, parse_json, parse_toml, read_text
+from hypergraph.storage.untrusted import MAX_JSON_BYTES, MAX_TOML_BYTES, parse_json, parse_toml, read_text
 
 # fmt: off
 ACTIVATIONS = frozenset({
@@ -25,22 +25,22 @@ ACTIVATIONS = frozenset({
 # fmt: on
 """The elementwise functions of `torch.nn.functional` that need no other argument and no randomness."""
 
-MOST_SHOWN = 20
+MAX_LAYERS_SHOWN = 20
 """Layers that a message names."""
 
 RANGE = re.compile("([0-9]{1,12})(?:-([0-9]{1,9})(?::([1-9][0-9]{0,8}))?)?|x([0-9]{1,6})")
 """A size, sizes from the first to the last by a step, or a multiple of the layer before."""
 
-MOST_NETWORKS = 1_000
+MAX_NETWORKS = 1_000
 """Networks that one text may stand for."""
 
-MOST_LAYERS = 100_000
+MAX_LAYERS = 100_000
 """Of several networks together."""
 
 MAX_WEIGHTS = 2**31 - 1
 """More weights than this cannot be indexed."""
 
-MOST_CONNECTIONS = 10_000
+MAX_CONNECTIONS = 10_000
 """Pairs of layers that are joined."""
 
 
@@ -80,8 +80,8 @@ class MLPSpec:
     def __post_init__(self) -> None:
         for name in ("sizes", "skips", "masks"):  # a spec is hashed, so lists become tuples
             object.__setattr__(self, name, _as_tuple(name, getattr(self, name)))
-        if (count := len(self.sizes) + len(self.skips) - 1) > MOST_CONNECTIONS:
-            raise SpecError(f"{count:,} pairs of layers are joined; at most {MOST_CONNECTIONS:,} are possible")
+        if (count := len(self.sizes) + len(self.skips) - 1) > MAX_CONNECTIONS:
+            raise SpecError(f"{count:,} pairs of layers are joined; at most {MAX_CONNECTIONS:,} are possible")
         object.__setattr__(self, "skips", tuple(_as_tuple("a skip", skip) for skip in self.skips))
         _check_sizes(self.sizes)
         if not isinstance(self.activation, str) or self.activation not in ACTIVATIONS:
@@ -137,7 +137,7 @@ class MLPSpec:
 
     def __str__(self) -> str:
         shown = [str(n) for n in self.sizes]
-        return ",".join(shown if len(shown) <= MOST_SHOWN else [*shown[:MOST_SHOWN], "…"])
+        return ",".join(shown if len(shown) <= MAX_LAYERS_SHOWN else [*shown[:MAX_LAYERS_SHOWN], "…"])
 
     def to_json(self) -> str:
         """One line of JSON that :meth:`from_json` reads back."""
@@ -203,7 +203,7 @@ class MLPSpec:
     def _read(cls, path: Path) -> MLPSpec:
         toml = path.suffix == ".toml"
         try:
-            text = read_text(path, MOST_TOML if toml else MOST_JSON)
+            text = read_text(path, MAX_TOML_BYTES if toml else MAX_JSON_BYTES)
         except FileError as error:
             raise SpecError(str(error)) from None
         try:
@@ -214,10 +214,10 @@ class MLPSpec:
 
 def check_several(networks: int, layers: int) -> None:
     """Raise SpecError where these are too many networks, or have too many layers together."""
-    if networks > MOST_NETWORKS:
-        raise SpecError(f"{networks:,} networks or more; at most {MOST_NETWORKS:,} are possible")
-    if layers > MOST_LAYERS:
-        raise SpecError(f"{networks:,} networks of {layers:,} layers together; at most {MOST_LAYERS:,} are possible")
+    if networks > MAX_NETWORKS:
+        raise SpecError(f"{networks:,} networks or more; at most {MAX_NETWORKS:,} are possible")
+    if layers > MAX_LAYERS:
+        raise SpecError(f"{networks:,} networks of {layers:,} layers together; at most {MAX_LAYERS:,} are possible")
 
 
 def _sizes_of(part: re.Match[str], before: tuple[int, ...]) -> Sequence[int]:

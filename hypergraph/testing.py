@@ -20,15 +20,15 @@ from torch import Tensor
 
 from hypergraph.errors import FileError, SpecError, UsageError
 from hypergraph.interfaces import UNKNOWN, Classifier, Task, Visualizer
+from hypergraph.rng import stream
 from hypergraph.spec import MLPSpec
-from hypergraph.streams import stream
 from hypergraph.weights import MLPWeights, kept_weights
 
 NETWORKS = 4
 """How many random networks a classifier gets: a square number, for they are also given as a square."""
 LARGE = 1e3
 """Outputs of this size occur early in a training."""
-PRICES = 31
+BETAS = 31
 """How many betas the phases have that a classifier has to name."""
 TITLES = ("$\\frac$ <b>", "ü & β")
 """What breaks a drawing that takes titles for formulas, for markup or for ASCII."""
@@ -241,10 +241,10 @@ def _check_outcomes(classifier: Classifier) -> None:
     """Check the names of developments in which one label gives way to another at low prices."""
     if not classifier.outcomes:
         return
-    cheap = PRICES // 2
+    cheap = BETAS // 2
     for early, late, kl in product(classifier.colours, classifier.colours, (0.0, 100.0)):
-        phases = [[early] * PRICES, [late] * cheap + [early] * (PRICES - cheap)]
-        name = classifier.outcome(phases, [kl] * PRICES)
+        phases = [[early] * BETAS, [late] * cheap + [early] * (BETAS - cheap)]
+        name = classifier.outcome(phases, [kl] * BETAS)
         assert name in classifier.outcomes, f"outcome gives {name!r}, which is not among the outcomes"
 
 

@@ -12,8 +12,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hypergraph.errors import FileError, SpecError
-from hypergraph.files import check_format, read_tensors, write_tensors
 from hypergraph.spec import ACTIVATIONS, Connection, MLPSpec
+from hypergraph.storage.tensors import check_format, read_tensors, write_tensors
 
 FORMAT = "hypergraph-mlp"
 FORMAT_VERSION = "1"

@@ -19,8 +19,8 @@ import pytest
 import torch
 from hypothesis import settings
 
-from hypergraph import registry
 from hypergraph.cli import main
+from hypergraph.extensions import registry
 from hypergraph.figures import algorithms
 from hypergraph.training.baseline import train_directly
 
@@ -62,7 +62,7 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callabl
     """A function that installs a distribution of one plugin, the class Good of a module of that source."""
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(registry, "_hung", set())
-    registry.pass_over.cache_clear()
+    registry.warn_skipped.cache_clear()
 
     def install(
         dist: str, source: str, *, name: str = "fake", kind: str = "task", value: str = "{module}:Good", **files: str

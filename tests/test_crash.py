@@ -13,7 +13,8 @@ from crash.trial import KINDS, Reference, damage, differences, killed, resumed
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hypergraph.files import PARTIAL, hold, remove_partial, write_bytes
+from hypergraph.storage.atomic import PARTIAL, remove_partial, write_bytes
+from hypergraph.storage.locks import file_lock
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -53,10 +54,10 @@ def test_a_lock_ends_with_its_holder(tmp_path: Path) -> None:
     child = os.fork()
     if not child:
         try:
-            with hold(tmp_path / "lock"):
+            with file_lock(tmp_path / "lock"):
                 sitecustomize.die()
         finally:
             os._exit(1)
     assert os.waitpid(child, 0)[1] == signal.SIGKILL
-    with hold(tmp_path / "lock"):
+    with file_lock(tmp_path / "lock"):
         pass

@@ -14,8 +14,8 @@ PROBE = """
 import importlib.util, json, pathlib, sys
 import hypergraph, hypergraph_l1norm, hypergraph_forcelayout
 from hypergraph.model import compiled
-from hypergraph.pretrained import shipped
-from hypergraph.registry import CLASSIFIERS, TASKS, VISUALIZERS
+from hypergraph.runs.pretrained import shipped
+from hypergraph.extensions.registry import CLASSIFIERS, TASKS, VISUALIZERS
 here = pathlib.Path(sys.prefix)
 assert here in pathlib.Path(hypergraph.__file__).parents, hypergraph.__file__
 assert compiled._library is not None, "the compiled blocks are missing"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from hypergraph.registry import TASKS
+from hypergraph.extensions.registry import TASKS
 from hypergraph.spec import MLPSpec
 from hypergraph.testing import check_task
 from hypergraph.weights import MLPWeights, build_module

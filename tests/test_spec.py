@@ -15,7 +15,7 @@ from oracle import list_weights
 from strategies import specs
 
 from hypergraph.errors import SpecError, UsageError
-from hypergraph.spec import MOST_CONNECTIONS, Connection, MLPSpec
+from hypergraph.spec import MAX_CONNECTIONS, Connection, MLPSpec
 
 TOML = """
 sizes = [3, 2, 2, 1]
@@ -305,8 +305,8 @@ def test_a_spec_is_a_value() -> None:
 
 
 def test_connections_are_bounded() -> None:
-    assert len(MLPSpec((1,) * (MOST_CONNECTIONS + 1)).connections) == MOST_CONNECTIONS
+    assert len(MLPSpec((1,) * (MAX_CONNECTIONS + 1)).connections) == MAX_CONNECTIONS
     with pytest.raises(SpecError, match="10,001 pairs of layers are joined; at most 10,000"):
-        MLPSpec((1,) * (MOST_CONNECTIONS + 2))
+        MLPSpec((1,) * (MAX_CONNECTIONS + 2))
     with pytest.raises(SpecError, match="10,001 pairs of layers"):
-        MLPSpec((1,) * (MOST_CONNECTIONS + 1), skips=((0, 2),))
+        MLPSpec((1,) * (MAX_CONNECTIONS + 1), skips=((0, 2),))

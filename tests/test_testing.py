@@ -14,9 +14,9 @@ from matplotlib.mathtext import MathTextParser
 from torch import Tensor
 
 from hypergraph.errors import SpecError
-from hypergraph.files import write_bytes
 from hypergraph.interfaces import UNKNOWN, Classifier
 from hypergraph.spec import Connection, MLPSpec
+from hypergraph.storage.atomic import write_bytes
 from hypergraph.testing import check_classifier, check_task, check_visualizer
 from hypergraph.weights import MLPWeights
 from hypergraph_forcelayout.visualizer import ForceLayout

@@ -7,10 +7,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from hypergraph.blame import blame
 from hypergraph.errors import SpecError
+from hypergraph.extensions.attribution import attribute_error
+from hypergraph.extensions.registry import warn_skipped
 from hypergraph.interfaces import Classifier
-from hypergraph.registry import pass_over
 from hypergraph.weights import MLPWeights
 
 
@@ -28,7 +28,7 @@ class Verdict(NamedTuple):
     order_parameters: dict[str, float] = {}  # noqa: RUF012, nobody writes to it
 
 
-def judge(classifier: Classifier, networks: MLPWeights, sibling: MLPWeights | None = None) -> list[Verdict]:
+def classify_strict(classifier: Classifier, networks: MLPWeights, sibling: MLPWeights | None = None) -> list[Verdict]:
     """One verdict for each of `networks`, which lead with [network]. Raises SpecError where it cannot classify them."""
     tensors = classifier.order_parameters(networks.map(_single), sibling)
     values = [{name: float(tensor[index]) for name, tensor in tensors.items()} for index in range(networks.lead[0])]
@@ -41,12 +41,14 @@ def _single(tensor: Tensor) -> Tensor:
 
 
 def classify(classifier: Classifier | None, networks: MLPWeights, sibling: MLPWeights | None = None) -> list[Verdict]:
-    """As :func:`judge`; empty verdicts where no classifier knows such networks, or it is broken."""
+    """As :func:`classify_strict`; empty verdicts where no classifier knows such networks, or it is broken."""
     if classifier is not None:
         try:
-            return judge(classifier, networks, sibling)
+            return classify_strict(classifier, networks, sibling)
         except SpecError:
             pass
         except (Exception, SystemExit) as error:  # a broken plugin must not cost a training
-            pass_over(str(blame(error) or f"the classifier {type(classifier).__qualname__} raised {error!r}"))
+            warn_skipped(
+                str(attribute_error(error) or f"the classifier {type(classifier).__qualname__} raised {error!r}")
+            )
     return [Verdict()] * networks.lead[0]

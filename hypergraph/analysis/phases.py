@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from hypergraph.analysis.classify import classify
 from hypergraph.analysis.measure import generate, measure_loss
-from hypergraph.analysis.sweep import BETAS
+from hypergraph.analysis.sweep import BETA_GRID
 from hypergraph.interfaces import UNKNOWN, Classifier, Task
 from hypergraph.model.generator import Generator
 from hypergraph.spec import MLPSpec
@@ -48,7 +48,7 @@ def phases_at(
     spec: MLPSpec | None = None,
 ) -> Iterator[Phase]:
     """Sweep the generator that `members` had at `step`; `spec` is as in :func:`hypergraph.analysis.sweep.sweep`."""
-    for beta in BETAS:
+    for beta in BETA_GRID:
         sample = generate(generator, beta, seed=seed, members=members, spec=spec)
         losses = measure_loss(task, sample.networks, seed=seed, inputs=PHASE_INPUTS).tolist()
         verdicts = classify(classifier, sample.networks)

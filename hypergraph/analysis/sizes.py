@@ -8,8 +8,8 @@ from torch import Tensor
 from hypergraph.analysis.measure import TEST_INPUTS, generate
 from hypergraph.interfaces import Task
 from hypergraph.model.generator import Generator
+from hypergraph.rng import stream
 from hypergraph.spec import MLPSpec
-from hypergraph.streams import stream
 from hypergraph.weights import MLPWeights
 
 NORMALISATIONS = {

@@ -15,7 +15,7 @@ from hypergraph.spec import MLPSpec
 from hypergraph.weights import MLPWeights
 
 _LOW, _HIGH = LOG10_BETA_RANGE
-BETAS = tuple(10.0 ** (_LOW + (_HIGH - _LOW) * n / 30) for n in range(31))
+BETA_GRID = tuple(10.0 ** (_LOW + (_HIGH - _LOW) * n / 30) for n in range(31))
 """From 1e-12 to 1 in 30 logarithmic increments, as in the paper's figures."""
 
 
@@ -54,7 +54,7 @@ def sweep(
     seed: int,
     spec: MLPSpec | None = None,
     members: Sequence[int] | None = None,
-    betas: Sequence[float] = BETAS,
+    betas: Sequence[float] = BETA_GRID,
 ) -> Iterator[list[Row]]:
     """For each beta, one row per member.
 

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from hypergraph.cli.console import Json, complain, out, print_json
 from hypergraph.errors import FileError, printable
-from hypergraph.registry import TASKS
+from hypergraph.extensions.registry import TASKS
 
 if TYPE_CHECKING:
     from hypergraph.interfaces import Classifier
@@ -56,22 +56,22 @@ def _shown(confidence: float | None) -> str:
 
 
 def _classify(file: Path, task: str | None) -> dict[str, Any]:
-    from hypergraph.analysis.classify import judge
+    from hypergraph.analysis.classify import classify_strict
     from hypergraph.errors import UsageError
-    from hypergraph.files import finite
+    from hypergraph.storage.atomic import finite
     from hypergraph.weights import MLPWeights
 
     network, metadata = MLPWeights.load(file)
     name = task or metadata.get("task")
     if name is None:
         raise UsageError(f"{file} does not say its task: name it with --task")
-    (verdict,) = judge(_classifier(name), MLPWeights.stack([network]))
+    (verdict,) = classify_strict(_classifier(name), MLPWeights.stack([network]))
     return {"file": str(file), "task": name, **verdict._asdict(), "confidence": finite(verdict.confidence)}
 
 
 def _classifier(task: str) -> Classifier:
     from hypergraph.errors import UsageError
-    from hypergraph.registry import classifier_for
+    from hypergraph.extensions.registry import classifier_for
 
     classifier = classifier_for(task)
     if classifier is None:

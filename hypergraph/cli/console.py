@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated, ParamSpec
 import typer
 from rich.console import Console
 
-from hypergraph.blame import blame
 from hypergraph.errors import HypergraphError, PluginError, printable
+from hypergraph.extensions.attribution import attribute_error
 
 if TYPE_CHECKING:
     from hypergraph.spec import MLPSpec
@@ -54,7 +54,7 @@ def contained(command: Callable[P, None]) -> Callable[P, None]:
             except (HypergraphError, KeyboardInterrupt):
                 raise
             except BaseException as error:
-                told = blame(error)
+                told = attribute_error(error)
                 if isinstance(error, SystemExit):  # no command ends so: never let it pass for success
                     told = told or PluginError("a plugin, it cannot be told which, called sys.exit")
                 if told is None:

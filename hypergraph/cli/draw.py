@@ -18,8 +18,8 @@ def draw(
 ) -> None:
     """Draw a network: inputs green, output magenta, positive weights red, negative blue."""
     from hypergraph.errors import UsageError
-    from hypergraph.files import make_folder
-    from hypergraph.registry import working_visualizers
+    from hypergraph.extensions.registry import working_visualizers
+    from hypergraph.storage.atomic import make_folder
     from hypergraph.weights import MLPWeights
 
     network, _ = MLPWeights.load(file)

@@ -28,13 +28,13 @@ def figures(
     import torch
 
     from hypergraph.figures.catalogue import draw
-    from hypergraph.figures.material import Material
+    from hypergraph.figures.material import FinishedRun
     from hypergraph.runs.directory import RunDirectory
 
     directory = RunDirectory.open(run)
     torch.set_num_threads(directory.config.threads)
     with directory.lock():
-        drawn = dict(draw(Material(directory, err), only or NAMES))
+        drawn = dict(draw(FinishedRun(directory, err), only or NAMES))
     files = {name: [str(path) for path in paths] for name, paths in drawn.items() if isinstance(paths, list)}
     missing = {name: reason for name, reason in drawn.items() if isinstance(reason, str)}
     if missing and (only or not files):

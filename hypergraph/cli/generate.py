@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from hypergraph.cli.console import Layers, Seed, check_beta, err, parse_layers
-from hypergraph.pretrained import generator_file
+from hypergraph.runs.pretrained import generator_file
 
 
 def generate(
@@ -28,10 +28,10 @@ def generate(
     check_beta(beta)
     from hypergraph.analysis.measure import generate as make
     from hypergraph.errors import HypergraphError, UsageError
-    from hypergraph.files import make_folder
-    from hypergraph.memory import GENERATION, check_memory
     from hypergraph.model.generator import Generator
     from hypergraph.spec import MLPSpec
+    from hypergraph.storage.atomic import make_folder
+    from hypergraph.training.memory import GENERATION, check_memory
 
     if out.suffix != ".safetensors":
         raise UsageError(f"--out {out} must end in .safetensors")

@@ -9,7 +9,7 @@ import typer
 
 from hypergraph.cli.console import Json, out, print_json
 from hypergraph.errors import printable
-from hypergraph.pretrained import generator_file
+from hypergraph.runs.pretrained import generator_file
 
 
 def inspect(
@@ -43,8 +43,8 @@ def _run(path: Path) -> dict[str, Any]:
 
 
 def _file(path: Path) -> dict[str, Any]:
-    from hypergraph.files import read_tensors
     from hypergraph.model import generator
+    from hypergraph.storage.tensors import read_tensors
     from hypergraph.weights import MLPWeights
 
     _, metadata = read_tensors(path)

@@ -11,23 +11,23 @@ from typing import Any
 import torch
 from rich.progress import track
 
-from hypergraph.analysis.sweep import BETAS, Row, sweep
+from hypergraph.analysis.sweep import BETA_GRID, Row, sweep
 from hypergraph.cli.console import err
 from hypergraph.cli.progress import watch
-from hypergraph.engines.local import TrainingError, at_once, train
+from hypergraph.engines.local import TrainingError, max_parallel_chunks, train
 from hypergraph.errors import FileError, UsageError
+from hypergraph.extensions.registry import TASKS, classifier_for
 from hypergraph.figures import NAMES
 from hypergraph.figures.catalogue import draw
-from hypergraph.figures.material import Material
-from hypergraph.figures.sheet import MissingDataError
-from hypergraph.files import finite, write_json
+from hypergraph.figures.material import FinishedRun
+from hypergraph.figures.output import MissingDataError
 from hypergraph.interfaces import Classifier, Task
 from hypergraph.model.generator import Generator
-from hypergraph.pretrained import shipped_ensemble
-from hypergraph.registry import TASKS, classifier_for
 from hypergraph.runs.config import RunConfig
 from hypergraph.runs.directory import RunDirectory
 from hypergraph.runs.members import load_members
+from hypergraph.runs.pretrained import shipped_ensemble
+from hypergraph.storage.atomic import finite, write_json
 
 
 def complete(run: RunDirectory) -> dict[str, Any]:
@@ -65,8 +65,8 @@ def trained(run: RunDirectory) -> Generator:
 
 
 def _train(run: RunDirectory) -> Generator:
-    chunks = run.chunks()
-    with contextlib.closing(train(run, at_once(run.config), _tell_stopping)) as events:
+    chunks = run.chunks
+    with contextlib.closing(train(run, max_parallel_chunks(run.config), _tell_stopping)) as events:
         watch(run.config, chunks, events)
     return Generator.join([load_members(chunk.trained, run.config, len(chunk.members)) for chunk in chunks])
 
@@ -106,10 +106,10 @@ def _swept(run: RunDirectory, generator: Generator, task: Task, classifier: Clas
     """Rows by beta and then by member."""
     config = run.config
     found: list[Row] = []
-    for members in config.parts:  # they fit in memory, and numbers are rounded as in training
+    for members in config.member_ranges:  # they fit in memory, and numbers are rounded as in training
         part = Generator.join([generator.member(member) for member in members])
         rows = sweep(part, task, classifier, seed=config.seed, spec=config.spec, members=members)
-        steps = track(rows, "sweeping beta", len(BETAS), console=err, transient=True, disable=not err.is_terminal)
+        steps = track(rows, "sweeping beta", len(BETA_GRID), console=err, transient=True, disable=not err.is_terminal)
         found += [row for step in steps for row in step]
     return sorted(found, key=lambda row: (row.beta, row.member))
 
@@ -126,7 +126,7 @@ def _figures(run: RunDirectory) -> list[str]:
     """Every figure that the run's data allow; why others are missing is told."""
     files: list[str] = []
     try:
-        for name, paths in draw(Material(run, err), NAMES):
+        for name, paths in draw(FinishedRun(run, err), NAMES):
             if isinstance(paths, str):
                 err.print(f"figure {name} not drawn: {paths}", soft_wrap=True)
             else:

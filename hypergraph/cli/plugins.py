@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from hypergraph.cli.console import Json, complain, contained, err, out, print_json
-from hypergraph.registry import CLASSIFIERS, TASKS, VISUALIZERS, Plugin, PluginLoadError, Registry
+from hypergraph.extensions.registry import CLASSIFIERS, TASKS, VISUALIZERS, Plugin, PluginLoadError, Registry
 
 app = typer.Typer(no_args_is_help=True)
 new = typer.Typer(no_args_is_help=True)
@@ -36,7 +36,7 @@ def new_task(
     out: Annotated[Path | None, typer.Option(help="The project's folder; hypergraph-NAME if not given.")] = None,
 ) -> None:
     """Write a project for a task: closed forms, classifier and tests of an example, to be changed into yours."""
-    from hypergraph import scaffold
+    from hypergraph.extensions import scaffold
 
     folder = out or Path(f"hypergraph-{name}")
     scaffold.new_task(name, folder)

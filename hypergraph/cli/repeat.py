@@ -29,10 +29,10 @@ def check_here(config: RunConfig, path: Path) -> None:
 
     Raises UsageError where its largest chunk does not fit in memory, PluginError.
     """
-    from hypergraph.memory import RECOMPUTED, check_memory
     from hypergraph.runs.config import current_versions
+    from hypergraph.training.memory import RECOMPUTED, check_memory
 
-    check_memory(config.largest, max(map(len, config.parts)), RECOMPUTED, parse_device(config.device))
+    check_memory(config.largest, max(map(len, config.member_ranges)), RECOMPUTED, parse_device(config.device))
 
     here = current_versions(config.task, config.device)
     changed = [
@@ -44,7 +44,7 @@ def check_here(config: RunConfig, path: Path) -> None:
 
 def compared(result: dict[str, Any], source: Path) -> str:
     """Whether the networks of a result have the numbers that the repeated run recorded."""
-    from hypergraph.files import read_json
+    from hypergraph.storage.untrusted import read_json
 
     path = source / "result.json" if source.is_dir() else source
     recorded = read_json(path) if path.is_file() else {}

@@ -10,7 +10,7 @@ import typer
 from hypergraph.cli.console import Device, Json, Seed, err, parse_device, parse_networks, print_json
 from hypergraph.cli.repeat import check_here, compared, repeated
 from hypergraph.errors import UsageError
-from hypergraph.registry import TASKS
+from hypergraph.extensions.registry import TASKS
 
 if TYPE_CHECKING:
     from hypergraph.runs.config import RunConfig
@@ -116,10 +116,10 @@ def make_config(
     """What :func:`run` was asked for, checked. Raises HypergraphError."""
     from dataclasses import replace
 
-    from hypergraph.engines.local import planned
-    from hypergraph.memory import RECOMPUTED, check_memory
-    from hypergraph.options import read_options
+    from hypergraph.engines.local import plan_chunks
+    from hypergraph.extensions.options import read_options
     from hypergraph.runs.config import RunConfig, current_versions
+    from hypergraph.training.memory import RECOMPUTED, check_memory
     from hypergraph.training.recipe import PRESETS
 
     if preset not in PRESETS:
@@ -135,12 +135,12 @@ def make_config(
     count = chosen.members if members is None else members
     config = RunConfig(task, specs, count, seed, parse_device(device), recipe, fields)
     check_memory(config.largest, 1, RECOMPUTED, config.device)
-    return replace(planned(config), versions=current_versions(task, config.device))
+    return replace(plan_chunks(config), versions=current_versions(task, config.device))
 
 
 def _shipped_config(task: str, seed: int) -> RunConfig:
-    from hypergraph.pretrained import shipped_ensemble
     from hypergraph.runs.config import RunConfig, current_versions
+    from hypergraph.runs.pretrained import shipped_ensemble
 
     spec = TASKS.load(task).default_spec
     members = shipped_ensemble(task, spec).members

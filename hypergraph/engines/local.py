@@ -17,9 +17,9 @@ from typing import Any
 
 from hypergraph.engines.worker import STOPPED
 from hypergraph.errors import FileError, HypergraphError
-from hypergraph.memory import RECOMPUTED, fitting_members
 from hypergraph.runs.config import RunConfig
 from hypergraph.runs.directory import Chunk, RunDirectory
+from hypergraph.training.memory import RECOMPUTED, fitting_members
 
 Event = dict[str, Any]
 """What a worker tells: {"step": n}, or a whole line of its metrics."""
@@ -35,7 +35,7 @@ class TrainingError(HypergraphError):
     """A worker ended before its training did."""
 
 
-def planned(config: RunConfig) -> RunConfig:
+def plan_chunks(config: RunConfig) -> RunConfig:
     """The configuration with as many chunks and threads as this machine suggests.
 
     A chunk per core as long as each has a member that fits in memory, one where a GPU does the work; and more, to be
@@ -45,13 +45,13 @@ def planned(config: RunConfig) -> RunConfig:
     workers = min(_cores(config), config.members, fitting)
     chunks = min(workers * math.ceil(config.members / (fitting // workers * workers)), config.members)
     large = config.largest.weight_count * config.members >= LARGE
-    return replace(config, chunks=chunks, threads=max(1, len(os.sched_getaffinity(0)) // workers) if large else 1)
+    return replace(config, chunk_count=chunks, threads=max(1, len(os.sched_getaffinity(0)) // workers) if large else 1)
 
 
-def at_once(config: RunConfig) -> int:
+def max_parallel_chunks(config: RunConfig) -> int:
     """How many chunks to train at a time: one per core, as far as they fit in memory."""
     fitting = fitting_members(config.largest, RECOMPUTED, config.device)
-    return max(1, min(_cores(config), config.chunks, fitting // max(map(len, config.parts))))
+    return max(1, min(_cores(config), config.chunk_count, fitting // max(map(len, config.member_ranges))))
 
 
 def _cores(config: RunConfig) -> int:
@@ -71,7 +71,7 @@ def train(
     """
     environment = {**os.environ, **KEEP_MEMORY, "OMP_NUM_THREADS": str(run.config.threads)}
     events: queue.Queue[tuple[Chunk, Event | None]] = queue.Queue()
-    waiting = [chunk for chunk in run.chunks() if not chunk.trained.exists()]
+    waiting = [chunk for chunk in run.chunks if not chunk.trained.exists()]
     working: dict[Chunk, subprocess.Popen[str]] = {}
     try:
         while waiting or working:

@@ -20,16 +20,16 @@ import torch
 
 from hypergraph.analysis.classify import classify
 from hypergraph.analysis.measure import generate, measure_loss
-from hypergraph.blame import blame
 from hypergraph.errors import BusyError, FileError, HypergraphError
-from hypergraph.memory import needs_recompute
-from hypergraph.registry import TASKS, classifier_for
+from hypergraph.extensions.attribution import attribute_error
+from hypergraph.extensions.registry import TASKS, classifier_for
 from hypergraph.runs.directory import Chunk, RunDirectory
+from hypergraph.training.memory import needs_recompute
 from hypergraph.training.trainer import Trainer
 
 STOPPED = 3
 """Exit status of a worker that was asked to stop and saved."""
-PRICES = (1e-9, 1e-4, 1.0)
+WATCH_BETAS = (1e-9, 1e-4, 1.0)
 """A low, a middle and a high beta, at which training is watched."""
 WATCH_INPUTS = 2_000
 _reports: TextIO = sys.stdout
@@ -101,15 +101,15 @@ class Worker:
         return done * times // self.steps > (done - 1) * times // self.steps
 
     def _report(self) -> None:
-        row = {"step": self.trainer.steps_done, "time": time.time(), "beta": PRICES, **self._watch()}
+        row = {"step": self.trainer.steps_done, "time": time.time(), "beta": WATCH_BETAS, **self._watch()}
         self.chunk.append_metrics(row)
         _tell(row)
 
     def _watch(self) -> dict[str, list[Any]]:
-        """Loss, KL and algorithm at each of PRICES, each [beta][member]."""
+        """Loss, KL and algorithm at each of WATCH_BETAS, each [beta][member]."""
         watched: dict[str, list[Any]] = {"loss": [], "kl": [], "algorithm": []}
         generator, seed = self.trainer.generator, self.config.seed
-        for beta in PRICES:
+        for beta in WATCH_BETAS:
             sample = generate(generator, beta, seed=seed, members=self.chunk.members, spec=self.config.spec)
             watched["loss"].append(measure_loss(self.task, sample.networks, seed=seed, inputs=WATCH_INPUTS).tolist())
             watched["kl"].append(sample.kl.tolist())
@@ -150,7 +150,7 @@ if __name__ == "__main__":
     try:
         status = main(*sys.argv[1:])
     except BaseException as error:  # a plugin may end with sys.exit, or raise whatever it likes
-        told = error if isinstance(error, HypergraphError) else blame(error)
+        told = error if isinstance(error, HypergraphError) else attribute_error(error)
         if told is None:
             raise
         _tell({"error": str(told)})

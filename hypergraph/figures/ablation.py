@@ -11,12 +11,12 @@ from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
 from hypergraph.analysis.interventions import ablate_strongest
-from hypergraph.figures.material import Material
-from hypergraph.figures.sheet import Row, Sheet, by_group, plotted
-from hypergraph.streams import stream
+from hypergraph.figures.material import FinishedRun
+from hypergraph.figures.output import FigureOutput, Row, by_group, plotted
+from hypergraph.rng import stream
 
 
-def ablation(material: Material) -> Sheet:
+def ablation(material: FinishedRun) -> FigureOutput:
     """Growth of the error due to each input when one input's strongest weight is cut.
 
     Of every member, the network of lowest loss of each algorithm; the picture shows means over members.

@@ -8,15 +8,15 @@ from pathlib import Path
 
 import torch
 
-from hypergraph.analysis.classify import judge
+from hypergraph.analysis.classify import classify_strict
 from hypergraph.analysis.measure import measure_loss
-from hypergraph.figures.material import Material
-from hypergraph.figures.sheet import MissingDataError, Row, Sheet
+from hypergraph.figures.material import FinishedRun
+from hypergraph.figures.output import FigureOutput, MissingDataError, Row
 from hypergraph.training.baseline import train_directly
 from hypergraph.weights import MLPWeights
 
 
-def algorithms(material: Material) -> Sheet:
+def algorithms(material: FinishedRun) -> FigureOutput:
     """Figure 1: of each algorithm found, in each of its varieties, the network of lowest loss.
 
     The network of lowest loss of all where no classifier knows them.
@@ -33,7 +33,7 @@ def algorithms(material: Material) -> Sheet:
     return _drawn(material, rows, [material.network(row) for row in rows], titles)
 
 
-def _best_by_variety(material: Material) -> dict[str, Row]:
+def _best_by_variety(material: FinishedRun) -> dict[str, Row]:
     rows = sorted(material.classified, key=lambda row: row["loss"])
     values = {name: [row["order_parameters"][name] for row in rows] for name in rows[0]["order_parameters"]}
     columns = {name: torch.tensor(column, dtype=torch.float64) for name, column in values.items()}
@@ -43,7 +43,7 @@ def _best_by_variety(material: Material) -> dict[str, Row]:
     return best
 
 
-def baseline(material: Material) -> Sheet:
+def baseline(material: FinishedRun) -> FigureOutput:
     """Figure 6: the same network trained by Adam on the loss alone, and the generated one of lowest loss."""
     adam = train_directly(material.task, material.config.spec, seed=material.config.seed)
     best = min(material.networks, key=lambda row: row["loss"])
@@ -57,19 +57,21 @@ def baseline(material: Material) -> Sheet:
     return _drawn(material, rows, networks, [f"{row['made by']}\nloss {row['loss']:.2g}" for row in rows])
 
 
-def _order_parameters(material: Material, network: MLPWeights) -> Row:
+def _order_parameters(material: FinishedRun, network: MLPWeights) -> Row:
     try:
-        (verdict,) = judge(material.classifier, MLPWeights.stack([network]))
+        (verdict,) = classify_strict(material.classifier, MLPWeights.stack([network]))
     except MissingDataError:
         return {}
     return {"algorithm": verdict.algorithm, **verdict.order_parameters}
 
 
-def _drawn(material: Material, rows: list[Row], networks: Sequence[MLPWeights], titles: Sequence[str]) -> Sheet:
+def _drawn(
+    material: FinishedRun, rows: list[Row], networks: Sequence[MLPWeights], titles: Sequence[str]
+) -> FigureOutput:
     visualizer, seed = material.visualizer, material.config.seed
     stacked = MLPWeights.stack(networks)
 
     def draw(path: Path) -> None:
         visualizer.draw(stacked, [path], layout=visualizer.layouts[0], seed=seed, titles=titles)
 
-    return Sheet(rows, draw)
+    return FigureOutput(rows, draw)

@@ -10,14 +10,14 @@ from matplotlib.figure import Figure
 
 from hypergraph.analysis.interventions import shuffle_learned
 from hypergraph.analysis.measure import generate, measure_loss
-from hypergraph.figures.material import Material
-from hypergraph.figures.sheet import Row, Sheet, by_group, plotted, tick_logarithmic
-from hypergraph.streams import stream
+from hypergraph.figures.material import FinishedRun
+from hypergraph.figures.output import FigureOutput, Row, by_group, plotted, tick_logarithmic
+from hypergraph.rng import stream
 
 LINE: dict[str, Any] = {"linewidth": 0.9, "markersize": 3, "alpha": 0.7}
 
 
-def encoder(material: Material) -> Sheet:
+def encoder(material: FinishedRun) -> FigureOutput:
     """Figure 4: the loss with the encoder ignored against the loss with it, one line per member over beta."""
     material.need_encoder()
     rows = [
@@ -28,7 +28,7 @@ def encoder(material: Material) -> Sheet:
     return _against(material, rows, "decoder_loss", ("loss with the encoder", "loss with the encoder ignored"))
 
 
-def shuffle(material: Material) -> Sheet:
+def shuffle(material: FinishedRun) -> FigureOutput:
     """The loss after the learned variables were dealt anew among the weights, against the loss before.
 
     Every member is taken at the price at which its loss is lowest.
@@ -47,7 +47,7 @@ def shuffle(material: Material) -> Sheet:
     return _against(material, rows, "shuffled_loss", ("loss", "loss with the learned variables shuffled"))
 
 
-def _against(material: Material, rows: Sequence[Row], other: str, labels: tuple[str, str]) -> Sheet:
+def _against(material: FinishedRun, rows: Sequence[Row], other: str, labels: tuple[str, str]) -> FigureOutput:
     """Another loss against the loss, one line per member in the colour of its outcome."""
     groups, colours = by_group(rows, "outcome"), material.outcome_colours
 

@@ -13,10 +13,10 @@ from rich.progress import track
 
 from hypergraph.analysis.phases import Phase, outcomes, phases_at
 from hypergraph.analysis.sizes import losses_at_size
-from hypergraph.figures.sheet import MissingDataError, Row, by_group, coloured
+from hypergraph.extensions.registry import TASKS, classifier_for, working_visualizers
+from hypergraph.figures.output import MissingDataError, Row, by_group, coloured
 from hypergraph.interfaces import UNKNOWN, Classifier, Task, Visualizer
 from hypergraph.model.generator import Generator
-from hypergraph.registry import TASKS, classifier_for, working_visualizers
 from hypergraph.runs.directory import RunDirectory
 from hypergraph.runs.members import load_members
 from hypergraph.runs.result import read_result
@@ -27,7 +27,7 @@ from hypergraph.weights import MLPWeights
 T = TypeVar("T")
 
 
-class Material:
+class FinishedRun:
     """A finished run, and what can be measured on it.
 
     Args:

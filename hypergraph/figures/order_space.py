@@ -11,14 +11,14 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FormatStrFormatter, LogLocator, NullFormatter
 
-from hypergraph.figures.material import Material
-from hypergraph.figures.sheet import MissingDataError, Row, Sheet, by_group, coloured, grid, plotted
+from hypergraph.figures.material import FinishedRun
+from hypergraph.figures.output import FigureOutput, MissingDataError, Row, by_group, coloured, grid, plotted
 
 SPREAD = 10.0
 """Largest over smallest value from which an axis is logarithmic."""
 
 
-def order_space(material: Material) -> Sheet:
+def order_space(material: FinishedRun) -> FigureOutput:
     """One line per member over beta in each plane of the classifier, coloured by the phases it starts and ends in."""
     planes = material.classifier.planes
     if not planes:

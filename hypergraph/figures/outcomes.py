@@ -7,14 +7,14 @@ import math
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from hypergraph.figures.material import Material
-from hypergraph.figures.sheet import Row, Sheet, plotted
+from hypergraph.figures.material import FinishedRun
+from hypergraph.figures.output import FigureOutput, Row, plotted
 
 Z95 = 1.96
 """Standard deviations within which 95 percent of a normal distribution lie."""
 
 
-def outcomes(material: Material) -> Sheet:
+def outcomes(material: FinishedRun) -> FigureOutput:
     """The share of members that came to each outcome, with 95 percent intervals, and the wiring of each member."""
     material.need_checkpoints()
     named, colours, meanings = material.outcomes, material.outcome_colours, material.classifier.outcomes

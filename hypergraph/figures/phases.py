@@ -11,11 +11,11 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from hypergraph.analysis.phases import Phase
-from hypergraph.figures.material import Material
-from hypergraph.figures.sheet import Sheet, edges, grid, plotted
+from hypergraph.figures.material import FinishedRun
+from hypergraph.figures.output import FigureOutput, edges, grid, plotted
 
 
-def phases(material: Material) -> Sheet:
+def phases(material: FinishedRun) -> FigureOutput:
     """Figure 3: one diagram per member, step by beta, coloured by algorithm; members sorted by outcome."""
     found, named = material.phases, material.outcomes
     rows = [{**vars(p), "outcome": named[p.member], "wiring": material.wirings[p.member]} for p in found]

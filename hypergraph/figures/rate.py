@@ -7,8 +7,8 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from hypergraph.figures.material import Material
-from hypergraph.figures.sheet import MissingDataError, Sheet, by_group, plotted, tick_logarithmic
+from hypergraph.figures.material import FinishedRun
+from hypergraph.figures.output import FigureOutput, MissingDataError, by_group, plotted, tick_logarithmic
 
 UNCLASSIFIED = "#404040"
 """The colour of networks that no classifier knows."""
@@ -16,7 +16,7 @@ LEAST = 0.01
 """A KL below this, in nats, is drawn as this; it is noise of the sampled estimate of nothing."""
 
 
-def rate(material: Material) -> Sheet:
+def rate(material: FinishedRun) -> FigureOutput:
     """Loss against KL, one line per member over beta, each point in the colour of its algorithm."""
     material.need_encoder()
     names = ("member", "beta", "kl", "loss", "algorithm")

@@ -15,10 +15,10 @@ from matplotlib.figure import Figure
 
 from hypergraph.analysis.sizes import NORMALISATIONS
 from hypergraph.errors import UsageError
-from hypergraph.figures.material import Material
-from hypergraph.figures.sheet import MissingDataError, Row, Sheet, edges, plotted
-from hypergraph.memory import GENERATION, check_memory
+from hypergraph.figures.material import FinishedRun
+from hypergraph.figures.output import FigureOutput, MissingDataError, Row, edges, plotted
 from hypergraph.spec import MLPSpec
+from hypergraph.training.memory import GENERATION, check_memory
 
 FACTORS = (0.25, 0.375, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 2.5, 3.0, 4.0)
 """Sizes of the map, relative to the one network that a generator was trained on."""
@@ -30,7 +30,7 @@ SHADES = 100.0
 """Largest over smallest loss that shades of grey tell apart."""
 
 
-def sizes(material: Material) -> Sheet:
+def sizes(material: FinishedRun) -> FigureOutput:
     """Figure 5: the map for the member that solves the task best with its encoder ignored, at its best price."""
     _need_sizes(material)
     best = material.best_without_encoder
@@ -54,7 +54,7 @@ def sizes(material: Material) -> Sheet:
     return plotted(rows, (1 + 3.3 * len(shown), 3.9), plot)
 
 
-def unseen(material: Material) -> Sheet:
+def unseen(material: FinishedRun) -> FigureOutput:
     """The loss at every input size between those of several networks that a generator was trained on."""
     _need_sizes(material)
     specs = material.config.specs
@@ -79,7 +79,7 @@ def unseen(material: Material) -> Sheet:
     return plotted(rows, (6, 3.2), plot)
 
 
-def _need_sizes(material: Material) -> None:
+def _need_sizes(material: FinishedRun) -> None:
     """Raise MissingDataError where there is no plane of sizes, or no member works without its encoder."""
     specs = material.config.specs
     if any(len(spec.sizes) != 3 or spec.masks for spec in specs):
@@ -92,7 +92,7 @@ def _need_sizes(material: Material) -> None:
         raise MissingDataError(f"no member solves the task with its encoder ignored: the best loss is {lowest:.3f}")
 
 
-def _measured(material: Material, pairs: Sequence[tuple[int, int]]) -> list[Row]:
+def _measured(material: FinishedRun, pairs: Sequence[tuple[int, int]]) -> list[Row]:
     """A row for every pair of input and hidden sizes that the task and the memory allow."""
     spec, best = material.config.spec, material.best_without_encoder
     rows: list[Row] = []

@@ -12,15 +12,15 @@ import torch
 from torch import Tensor, nn
 
 from hypergraph.errors import FileError, SpecError, UsageError
-from hypergraph.files import check_format, read_tensors, write_tensors
 from hypergraph.graph import ComputationGraph
 from hypergraph.model.blocks import DRAWS, HYPERDEPTH
 from hypergraph.model.encodings import positional_encodings
 from hypergraph.model.hypernetwork import SHARED_HYPERWEIGHTS, Generated, hypernetwork, hyperweight_count
 from hypergraph.model.initial import initial_hyperweights
 from hypergraph.model.pareto import ParetoHyperhypernetwork
-from hypergraph.reading import parse_json
 from hypergraph.spec import Connection, MLPSpec, check_several
+from hypergraph.storage.tensors import check_format, read_tensors, write_tensors
+from hypergraph.storage.untrusted import parse_json
 from hypergraph.weights import MLPWeights, kept_weights
 
 FORMAT = "hypergraph-generator"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import logging
 import platform
 import re
 from collections.abc import Mapping
@@ -14,20 +15,21 @@ from typing import Any
 import torch
 
 from hypergraph.errors import FileError, SpecError, UsageError
+from hypergraph.extensions.options import check_number
+from hypergraph.extensions.registry import TASKS
 from hypergraph.model.compiled import BLOCKS
-from hypergraph.options import check_number
-from hypergraph.registry import TASKS
 from hypergraph.spec import MLPSpec, check_several
 from hypergraph.training.recipe import Recipe
 
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
+_log = logging.getLogger(__name__)
 TASK = re.compile(r"[^\W_][\w./-]{0,199}")
 DEVICE = re.compile("cpu|cuda(:[0-9]{1,3})?")
-MOST_MEMBERS = 256
+MAX_MEMBERS = 256
 """More would have a result too large to be read."""
-MOST_SEED = 2**63 - 1
-MOST_THREADS = 1_024
-MOST_ENTRIES = 100
+MAX_SEED = 2**63 - 1
+MAX_THREADS = 1_024
+MAX_ENTRIES = 100
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ class RunConfig:
         device: where the members are trained, as torch names it.
         recipe: how they are trained; None where the members are generators that the task ships.
         options: of the task, those that were set.
-        chunks: into how many parts the members are divided, each trained together by a process.
+        chunk_count: into how many parts the members are divided, each trained together by a process.
         threads: of each process. Both decide how numbers are rounded; how many processes there are at once does not.
         versions: of what the numbers depend on beside all this, by name.
 
@@ -57,7 +59,7 @@ class RunConfig:
     device: str
     recipe: Recipe | None
     options: Mapping[str, Any] = field(default_factory=dict)
-    chunks: int = 1
+    chunk_count: int = 1
     threads: int = 1
     versions: Mapping[str, str] = field(default_factory=dict, compare=False)
 
@@ -67,13 +69,13 @@ class RunConfig:
         check_several(len(self.specs), sum(len(spec.sizes) for spec in self.specs))
         if not all(spec.weight_count for spec in self.specs):
             raise UsageError("specs have a network whose masks leave no weight to generate")
-        check_number("members", self.members, int, 1, MOST_MEMBERS)
-        check_number("seed", self.seed, int, 0, MOST_SEED)
+        check_number("members", self.members, int, 1, MAX_MEMBERS)
+        check_number("seed", self.seed, int, 0, MAX_SEED)
         if not isinstance(self.device, str) or not DEVICE.fullmatch(self.device):
             raise UsageError(f"device is {self.device!r}, none of cpu, cuda, cuda:N")
         _check_table("options", self.options, (bool, int, float, str))
-        check_number("chunks", self.chunks, int, 1, self.members)
-        check_number("threads", self.threads, int, 1, MOST_THREADS)
+        check_number("chunk_count", self.chunk_count, int, 1, self.members)
+        check_number("threads", self.threads, int, 1, MAX_THREADS)
         _check_table("versions", self.versions, (str,))
 
     @property
@@ -82,9 +84,9 @@ class RunConfig:
         return MLPSpec.middle(self.specs)
 
     @property
-    def parts(self) -> list[range]:
+    def member_ranges(self) -> list[range]:
         """The members of each chunk."""
-        cuts = [self.members * n // self.chunks for n in range(self.chunks + 1)]
+        cuts = [self.members * n // self.chunk_count for n in range(self.chunk_count + 1)]
         return [range(start, stop) for start, stop in itertools.pairwise(cuts)]
 
     @property
@@ -105,6 +107,8 @@ class RunConfig:
     @classmethod
     def from_fields(cls, fields: object) -> RunConfig:
         """Read what :meth:`to_fields` wrote. Raises FileError, naming the field, where it is anything else."""
+        if isinstance(fields, dict) and fields.get("format_version") == 3:
+            fields = _from_format_3(fields)
         if not isinstance(fields, dict) or fields.get("format_version") != FORMAT_VERSION:
             raise FileError(f"no configuration of format version {FORMAT_VERSION}")
         values = {name: fields[name] for name in fields if name in KNOWN}
@@ -120,9 +124,19 @@ class RunConfig:
             raise FileError(f"the configuration's {error}") from None
 
 
+def _from_format_3(fields: dict[str, Any]) -> dict[str, Any]:
+    """The fields of a run of format 3, by the names that they have in format 4."""
+    recipe = fields.get("recipe")
+    if isinstance(recipe, dict):
+        new = {"rate": "learning_rate", "opening": "beta_warmup_steps"}
+        fields |= {"recipe": {new.get(name, name): value for name, value in recipe.items()}}
+    _log.warning("read a run of format 3, as an earlier release wrote it")
+    return {**fields, "format_version": 4, "chunk_count": fields.get("chunks")}
+
+
 def _check_table(name: str, table: object, kinds: tuple[type, ...]) -> None:
-    if not isinstance(table, Mapping) or len(table) > MOST_ENTRIES:
-        raise UsageError(f"{name} are no table of at most {MOST_ENTRIES} entries")
+    if not isinstance(table, Mapping) or len(table) > MAX_ENTRIES:
+        raise UsageError(f"{name} are no table of at most {MAX_ENTRIES} entries")
     for key, value in table.items():
         if not isinstance(value, kinds) or not f"{key}{value}".isprintable():
             raise UsageError(f"{name} have {key!r} = {value!r}, which is none")

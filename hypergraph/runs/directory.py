@@ -22,19 +22,10 @@ from pathlib import Path
 from typing import Any
 
 from hypergraph.errors import FileError, UsageError
-from hypergraph.files import (
-    PARTIAL,
-    finite,
-    hold,
-    make_folder,
-    read_json,
-    remove_partial,
-    sync_folder,
-    write_bytes,
-    write_json,
-)
-from hypergraph.reading import check_links, read_text
 from hypergraph.runs.config import RunConfig
+from hypergraph.storage.atomic import PARTIAL, finite, make_folder, remove_partial, sync_folder, write_bytes, write_json
+from hypergraph.storage.locks import file_lock
+from hypergraph.storage.untrusted import check_links, read_json, read_text
 from hypergraph.training.failures import Failure, from_fields
 
 
@@ -91,7 +82,7 @@ class Chunk:
 
         Raises BusyError while a worker, whose parent was killed, is still at its last step, and FileError.
         """
-        with hold(self.folder / "lock"):
+        with file_lock(self.folder / "lock"):
             for folder in (self.folder, self.checkpoints):
                 remove_partial(folder)
             yield
@@ -108,14 +99,15 @@ class RunDirectory:
         self.networks = path / "networks"
         self.figures = path / "figures"
         self.result = path / "result.json"
-        self._chunks = [Chunk(self.training, members) for members in config.parts]
+        self.chunks = [Chunk(self.training, members) for members in config.member_ranges]
+        """How the members are divided."""
 
     @classmethod
     def create(cls, path: Path, config: RunConfig) -> RunDirectory:
         """Start a run in a new or empty folder. Raises FileError, UsageError."""
         _check_new(path)
         make_folder(path)
-        with hold(path / "lock"):
+        with file_lock(path / "lock"):
             _check_new(path)  # of two that start here at once, the second finds the first's
             write_json(path / "config.json", config.to_fields())
         return cls(path, config)
@@ -132,15 +124,11 @@ class RunDirectory:
         """`path` as the files of this run write it."""
         return path.relative_to(self.path).as_posix()
 
-    def chunks(self) -> list[Chunk]:
-        """How the members are divided; the same objects each time."""
-        return self._chunks
-
     def checkpoints(self) -> list[tuple[int, range, Path]]:
         """The generators kept through training: step, members and file, by step."""
         found = [
             (int(path.stem), chunk.members, path)
-            for chunk in self.chunks()
+            for chunk in self.chunks
             for path in chunk.checkpoints.glob("*.safetensors")
             if path.stem.isdecimal()
         ]
@@ -148,7 +136,7 @@ class RunDirectory:
 
     def failures(self) -> list[Failure]:
         """The members that diverged in training, and when. Raises FileError."""
-        return [failure for chunk in self.chunks() if chunk.failures.exists() for failure in chunk.read_failures()]
+        return [failure for chunk in self.chunks if chunk.failures.exists() for failure in chunk.read_failures()]
 
     @contextmanager
     def lock(self) -> Iterator[None]:
@@ -156,8 +144,8 @@ class RunDirectory:
 
         Raises BusyError, FileError.
         """
-        with hold(self.path / "lock"):
-            trained = self.chunks() if self.config.recipe else []
+        with file_lock(self.path / "lock"):
+            trained = self.chunks if self.config.recipe else []
             for folder in (self.networks, self.figures, *(chunk.checkpoints for chunk in trained)):
                 make_folder(folder)
             for folder in (self.path, self.networks, self.figures):

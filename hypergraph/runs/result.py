@@ -7,10 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from hypergraph.errors import FileError, UsageError
-from hypergraph.files import read_json
-from hypergraph.options import check_number
-from hypergraph.reading import is_within
+from hypergraph.extensions.options import check_number
 from hypergraph.runs.directory import RunDirectory
+from hypergraph.storage.untrusted import is_within, read_json
 
 Row = dict[str, Any]
 FIELDS = {"member", "beta", "loss", "kl", "decoder_loss", "algorithm", "order_parameters", "file"}

@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 
 from hypergraph.interfaces import Task
+from hypergraph.rng import restart, stream
 from hypergraph.spec import MLPSpec
-from hypergraph.streams import restart, stream
-from hypergraph.training.schedule import learning_rate
+from hypergraph.training.schedule import decayed_learning_rate
 from hypergraph.weights import MLPWeights, kept_weights
 
 
@@ -28,7 +28,7 @@ def train_directly(
             if tensor.grad is not None:
                 tensor.grad.mul_(mask)
         for group in optimizer.param_groups:
-            group["lr"] = learning_rate(step, steps, rate)
+            group["lr"] = decayed_learning_rate(step, steps, rate)
         optimizer.step()
     return network.map(torch.Tensor.detach)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-PATIENCE = 3
+MAX_FAILURES = 3
 """After as many failures a member is retired."""
 
 

@@ -22,7 +22,7 @@ def clip_per_member(gradients: list[Tensor], most: float) -> Tensor:
     return norm
 
 
-MOST_NATS = 1e6
+MAX_NATS_PER_WEIGHT = 1e6
 """Per generated weight. Trainings that end well pass through less than a hundredth of it."""
 
 
@@ -31,4 +31,4 @@ def diverged(objectives: Tensor, norms: Tensor, kl: Tensor, weights: int) -> Ten
 
     Their objective or the norm of their gradient is not finite, or their KL, in nats, exploded; each is [member].
     """
-    return ~(objectives.isfinite() & norms.isfinite() & (kl <= MOST_NATS * weights))
+    return ~(objectives.isfinite() & norms.isfinite() & (kl <= MAX_NATS_PER_WEIGHT * weights))

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from hypergraph.model.pareto import LOG10_BETA_RANGE
-from hypergraph.streams import stream
+from hypergraph.rng import stream
 from hypergraph.training.recipe import Recipe
 
 LOWEST, HIGHEST = LOG10_BETA_RANGE
@@ -21,21 +21,21 @@ def draw_wiring(recipe: Recipe, seed: int, member: int) -> float:
     return float(torch.rand((), generator=stream(seed, member, "wiring")))
 
 
-def window_top(step: int, opening: int) -> float:
-    """log10 of the largest price drawn at `step`; it rises to HIGHEST over `opening` steps.
+def window_top(step: int, warmup_steps: int) -> float:
+    """log10 of the largest price drawn at `step`; it rises to HIGHEST over `warmup_steps` steps.
 
     A high price at the start would push the KL to zero before the network has learned to use the channel, for good.
     """
-    opened = min(step / opening, 1.0) if opening else 1.0
+    opened = min(step / warmup_steps, 1.0) if warmup_steps else 1.0
     return LOWEST + FIRST_WINDOW + (HIGHEST - LOWEST - FIRST_WINDOW) * opened
 
 
-def draw_beta(rng: torch.Generator, step: int, opening: int) -> Tensor:
+def draw_beta(rng: torch.Generator, step: int, warmup_steps: int) -> Tensor:
     """One price, log-uniform over the window of this step: []."""
     share = torch.rand((), generator=rng, device=rng.device, dtype=torch.float64)
-    return 10 ** (LOWEST + share * (window_top(step, opening) - LOWEST))
+    return 10 ** (LOWEST + share * (window_top(step, warmup_steps) - LOWEST))
 
 
-def learning_rate(step: int, steps: int, highest: float) -> float:
+def decayed_learning_rate(step: int, steps: int, highest: float) -> float:
     """A cosine from `highest` at step 0 to zero at `steps`."""
     return highest * (1 + math.cos(math.pi * step / steps)) / 2

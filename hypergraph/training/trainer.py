@@ -13,26 +13,27 @@ import torch
 from torch import Tensor
 
 from hypergraph.errors import FileError, HypergraphError
-from hypergraph.files import check_format, finite, read_tensors, write_tensors
 from hypergraph.interfaces import Task
 from hypergraph.model.generator import Generator
-from hypergraph.reading import parse_json
+from hypergraph.rng import restart, stream
 from hypergraph.spec import MLPSpec
-from hypergraph.streams import restart, stream
-from hypergraph.training.failures import PATIENCE, Failure, from_fields
+from hypergraph.storage.atomic import finite
+from hypergraph.storage.tensors import check_format, read_tensors, write_tensors
+from hypergraph.storage.untrusted import parse_json
+from hypergraph.training.failures import MAX_FAILURES, Failure, from_fields
 from hypergraph.training.objective import clip_per_member, diverged, objective
 from hypergraph.training.recipe import Recipe
-from hypergraph.training.schedule import draw_beta, draw_wiring, learning_rate
+from hypergraph.training.schedule import decayed_learning_rate, draw_beta, draw_wiring
 
 FORMAT = "hypergraph-training"
 FORMAT_VERSION = "2"
-BETAS = (0.9, 0.99)
+ADAM_BETAS = (0.9, 0.99)
 CLIP = 1.0
-GOOD = "good."
+LAST_GOOD = "good."
 """In a saved state, the beginning of the names of a good state that is another."""
 
 
-class Kept(NamedTuple):
+class Snapshot(NamedTuple):
     """Where a good state is.
 
     Attributes:
@@ -57,7 +58,7 @@ class Trainer:
     """Adam on log(L + beta * KL), one price and one generated network per member and step.
 
     A member that diverges is taken back to the state that :meth:`keep` last wrote and goes on from there with the
-    others; after PATIENCE failures it is retired, and stays there. The others do not notice.
+    others; after MAX_FAILURES failures it is retired, and stays there. The others do not notice.
 
     Args:
         task: what the networks should compute.
@@ -83,7 +84,7 @@ class Trainer:
         rngs = [stream(seed, member, "initial") for member in members]
         wirings = [draw_wiring(recipe, seed, member) for member in members]
         self.generator = Generator.initial(specs, rngs, wirings, encoder=len(specs) == 1).to(device)
-        self.optimizer = torch.optim.Adam(self.generator.parameters(), betas=BETAS, fused=True)
+        self.optimizer = torch.optim.Adam(self.generator.parameters(), betas=ADAM_BETAS, fused=True)
         for parameter in self.generator.parameters():
             means, squares = torch.zeros_like(parameter), torch.zeros_like(parameter)
             steps = torch.zeros((), device=device)
@@ -91,7 +92,7 @@ class Trainer:
         self.rngs = [torch.Generator(device) for _ in members]
         self.steps_done = 0
         self.failures: list[Failure] = []
-        self._good: Kept | None = None
+        self._good: Snapshot | None = None
         self._retired: dict[int, dict[str, Tensor]] = {}
 
     def step(self) -> tuple[Tensor, Tensor, Tensor]:
@@ -101,7 +102,7 @@ class Trainer:
         """
         for rng, member in zip(self.rngs, self.members, strict=True):
             restart(rng, self.seed, member, self.steps_done)
-        beta = torch.stack([draw_beta(rng, self.steps_done, self.recipe.opening) for rng in self.rngs])
+        beta = torch.stack([draw_beta(rng, self.steps_done, self.recipe.beta_warmup_steps) for rng in self.rngs])
         spec = self._draw_spec()
         samples = [self.task.sample(spec, self.recipe.batch, rng) for rng in self.rngs]
         inputs, targets = (torch.stack(part) for part in zip(*samples, strict=True))
@@ -126,7 +127,7 @@ class Trainer:
         objectives.sum().backward()
         norms = clip_per_member([p.grad for p in self.generator.parameters() if p.grad is not None], CLIP)
         for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate(self.steps_done, self.recipe.steps, self.recipe.rate)
+            group["lr"] = decayed_learning_rate(self.steps_done, self.recipe.steps, self.recipe.learning_rate)
         self.optimizer.step()
         self.optimizer.zero_grad()  # here, so that gradients are not kept through the next forward pass
         return norms
@@ -136,16 +137,16 @@ class Trainer:
         if bool(bad.any()):
             for place, member in enumerate(self.members):
                 if bool(bad[place]) and place not in self._retired:
-                    self._take_back(place, member, float(loss[place]), float(kl[place]))
+                    self._rollback(place, member, float(loss[place]), float(kl[place]))
         for place, tensors in self._retired.items():
             self._put(place, tensors)
 
-    def _take_back(self, place: int, member: int, loss: float, kl: float) -> None:
+    def _rollback(self, place: int, member: int, loss: float, kl: float) -> None:
         if self._good is None:
             raise HypergraphError(f"member {member} diverged in step {self.steps_done}, before a state was kept")
         tensors = {name: tensor[place].clone() for name, tensor in self._good.read().items()}
         self._put(place, tensors)
-        if sum(failure.member == member for failure in self.failures) + 1 == PATIENCE:
+        if sum(failure.member == member for failure in self.failures) + 1 == MAX_FAILURES:
             self._retired[place] = tensors
         numbers = finite(loss), finite(kl)
         self.failures.append(Failure(member, self.steps_done, self._good.step, *numbers, place in self._retired))
@@ -165,15 +166,15 @@ class Trainer:
     def keep(self, path: Path) -> None:
         """Save, and take this state as the good one. Raises FileError."""
         self._write(path, {}, self.steps_done)
-        self._good = Kept(path, self.steps_done)
+        self._good = Snapshot(path, self.steps_done)
 
     def save(self, path: Path) -> None:
         """Write all that is needed to go on, the good state with it where it is another. Raises FileError."""
         if self._good is None or self._good.step == self.steps_done:
             self.keep(path)
         else:
-            self._write(path, {GOOD + name: tensor for name, tensor in self._good.read().items()}, self._good.step)
-            self._good = Kept(path, self._good.step, GOOD)
+            self._write(path, {LAST_GOOD + name: tensor for name, tensor in self._good.read().items()}, self._good.step)
+            self._good = Snapshot(path, self._good.step, LAST_GOOD)
 
     def _write(self, path: Path, good: dict[str, Tensor], good_step: int) -> None:
         steps = {"step": str(self.steps_done), "good_step": str(good_step)}
@@ -189,7 +190,7 @@ class Trainer:
         tensors, metadata = read_tensors(path)
         check_format(path, metadata, FORMAT, FORMAT_VERSION)
         step, good_step = (_count(path, metadata, name) for name in ("step", "good_step"))
-        prefix = "" if good_step == step else GOOD
+        prefix = "" if good_step == step else LAST_GOOD
         self._check(path, tensors, {"", prefix})
         try:
             self.failures = from_fields(parse_json(metadata.get("failures", "")))
@@ -199,7 +200,7 @@ class Trainer:
             tensor.copy_(tensors[name])
         for moments in self.optimizer.state.values():
             moments["step"].fill_(step)
-        self.steps_done, self._good = step, Kept(path, good_step, prefix)
+        self.steps_done, self._good = step, Snapshot(path, good_step, prefix)
         retired = [failure.member for failure in self.failures if failure.retired]
         places = [self.members.index(member) for member in retired if member in self.members]
         self._retired = {place: {name: tensors[name][place].clone() for name in self._state()} for place in places}

@@ -8,15 +8,15 @@ from pathlib import Path
 import torch
 
 from hypergraph.errors import HypergraphError, UsageError
-from hypergraph.files import write_bytes
 from hypergraph.interfaces import Visualizer
+from hypergraph.storage.atomic import write_bytes
 from hypergraph.weights import MLPWeights
 from hypergraph_forcelayout.adjacency import adjacency
 from hypergraph_forcelayout.drawing import METADATA, Panel, picture
 from hypergraph_forcelayout.layered import layered_layout
 from hypergraph_forcelayout.layout import force_layout
 
-MOST_NEURONS = 5_000
+MAX_NEURONS = 5_000
 """Every pair of them takes part in the layout; beyond, neither memory nor eyes can cope."""
 
 
@@ -58,8 +58,8 @@ class ForceLayout(Visualizer):
     def _check(self, weights: MLPWeights, paths: Sequence[Path], layout: str, titles: Sequence[str]) -> None:
         if layout not in self.layouts:
             raise UsageError(f"unknown layout {layout!r}; choose {' or '.join(self.layouts)}")
-        if (neurons := sum(weights.spec.sizes)) > MOST_NEURONS:
-            raise UsageError(f"{weights.spec} has {neurons:,} neurons; at most {MOST_NEURONS:,} can be drawn")
+        if (neurons := sum(weights.spec.sizes)) > MAX_NEURONS:
+            raise UsageError(f"{weights.spec} has {neurons:,} neurons; at most {MAX_NEURONS:,} can be drawn")
         for path in paths:
             if path.suffix.lower() not in METADATA:
                 raise UsageError(f"cannot draw into {path}: its name must end in {', '.join(METADATA)}")

@@ -18,7 +18,7 @@ GAIN = 3.0
 """Size of the first layer's weights: from here on swish bends as sharply as inputs two apart need."""
 LOGIT = math.log(1 / DOUBT - 1)
 """What the best network answers."""
-MOST_INPUTS = 12
+MAX_INPUTS = 12
 """Inputs whose patterns are still worth a list."""
 
 
@@ -50,7 +50,7 @@ def patterns(spec: MLPSpec, *, gain: float = GAIN, dtype: torch.dtype = torch.fl
 
     Args and errors are those of :func:`counting`, but for the room that it needs.
     """
-    inputs, hidden = _check(spec, 2 ** (min(spec.sizes[0], MOST_INPUTS) - 1))
+    inputs, hidden = _check(spec, 2 ** (min(spec.sizes[0], MAX_INPUTS) - 1))
     all_signs = torch.tensor(list(itertools.product((-1.0, 1.0), repeat=inputs)), dtype=torch.float64)
     positive = all_signs[all_signs.prod(1) > 0]
     first, bias = torch.zeros(hidden, inputs, dtype=torch.float64), torch.zeros(hidden, dtype=torch.float64)
@@ -67,8 +67,8 @@ def _check(spec: MLPSpec, fewest: int) -> tuple[int, int]:
     """The inputs and hidden neurons of a spec that has room for an algorithm. Raises SpecError."""
     Parity().check_spec(spec)
     inputs, _ = one_hidden_layer(spec)
-    if inputs > MOST_INPUTS:
-        raise SpecError(f"the closed forms are for at most {MOST_INPUTS} inputs, not {inputs}")
+    if inputs > MAX_INPUTS:
+        raise SpecError(f"the closed forms are for at most {MAX_INPUTS} inputs, not {inputs}")
     return one_hidden_layer(spec, fewest)
 
 

@@ -13,8 +13,8 @@ from hypergraph.analysis.measure import generate
 from hypergraph.model.blocks import HYPERDEPTH, LEARNED
 from hypergraph.model.generator import Generator
 from hypergraph.model.hypernetwork import SHARED_HYPERWEIGHTS
+from hypergraph.rng import stream
 from hypergraph.spec import Connection, MLPSpec
-from hypergraph.streams import stream
 from hypergraph.weights import MLPWeights
 from hypergraph_l1norm.closed_forms import double_sided, pudding
 from hypergraph_l1norm.task import L1Norm, moments

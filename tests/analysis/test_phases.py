@@ -13,11 +13,11 @@ from hypergraph.analysis import phases as module
 from hypergraph.analysis.classify import classify
 from hypergraph.analysis.measure import generate, measure_loss
 from hypergraph.analysis.phases import PHASE_INPUTS, Phase, outcomes, phases_at
-from hypergraph.analysis.sweep import BETAS
+from hypergraph.analysis.sweep import BETA_GRID
 from hypergraph.interfaces import UNKNOWN
 from hypergraph.model.generator import Generator
+from hypergraph.rng import stream
 from hypergraph.spec import MLPSpec
-from hypergraph.streams import stream
 from hypergraph_l1norm.classifier import L1NormClassifier
 from hypergraph_l1norm.task import L1Norm
 
@@ -32,11 +32,13 @@ def swept() -> list[Phase]:
 
 
 def test_there_is_one_phase_per_member_and_price() -> None:
-    assert [(p.step, p.beta, p.member) for p in swept()] == [(7, beta, member) for beta in BETAS for member in MEMBERS]
+    assert [(p.step, p.beta, p.member) for p in swept()] == [
+        (7, beta, member) for beta in BETA_GRID for member in MEMBERS
+    ]
 
 
 def test_a_phase_is_the_label_the_loss_and_the_kl_of_a_generated_network() -> None:
-    for beta in BETAS[::10]:
+    for beta in BETA_GRID[::10]:
         sample = generate(GENERATOR, beta, seed=0, members=MEMBERS)
         found = [phase for phase in swept() if phase.beta == beta]
         verdicts = classify(L1NormClassifier(), sample.networks)
@@ -57,17 +59,17 @@ def test_a_member_alone_has_the_phases_that_it_has_among_others() -> None:
 
 
 def test_any_network_can_be_followed_where_there_is_no_encoder(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "BETAS", BETAS[:1])
+    monkeypatch.setattr(module, "BETA_GRID", BETA_GRID[:1])
     other = MLPSpec((5, 7, 1))
     decoder = Generator.initial([MLPSpec((4, 8, 1)), other], [stream(0)], encoder=False)
     (found,) = phases_at(decoder, 1, L1Norm(), L1NormClassifier(), seed=0, members=[3], spec=other)
-    network = generate(decoder, BETAS[0], seed=0, members=[3], spec=other).networks
+    network = generate(decoder, BETA_GRID[0], seed=0, members=[3], spec=other).networks
     loss = measure_loss(L1Norm(), network, seed=0, inputs=PHASE_INPUTS)
     assert (found.loss, found.kl) == (pytest.approx(float(loss)), 0)
 
 
 def test_networks_that_no_classifier_knows_are_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "BETAS", BETAS[:2])
+    monkeypatch.setattr(module, "BETA_GRID", BETA_GRID[:2])
     deep = Generator.initial([MLPSpec((3, 2, 2, 1))], [stream(0)])
     found = list(phases_at(deep, 1, L1Norm(), L1NormClassifier(), seed=0, members=[0]))
     assert [phase.algorithm for phase in found] == [UNKNOWN, UNKNOWN]

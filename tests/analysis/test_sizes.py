@@ -15,8 +15,8 @@ from hypergraph.analysis.measure import Sample, generate
 from hypergraph.analysis.sizes import NORMALISATIONS, SAMPLES, losses_at_size, unexplained
 from hypergraph.errors import SpecError
 from hypergraph.model.generator import Generator
+from hypergraph.rng import stream
 from hypergraph.spec import MLPSpec
-from hypergraph.streams import stream
 from hypergraph.weights import MLPWeights
 from hypergraph_l1norm.closed_forms import double_sided
 from hypergraph_l1norm.task import L1Norm, moments

@@ -3,10 +3,10 @@
 import torch
 
 from hypergraph.analysis.measure import generate, measure_loss
-from hypergraph.analysis.sweep import BETAS, Row, sweep
+from hypergraph.analysis.sweep import BETA_GRID, Row, sweep
 from hypergraph.model.generator import Generator
+from hypergraph.rng import stream
 from hypergraph.spec import MLPSpec
-from hypergraph.streams import stream
 from hypergraph_l1norm.classifier import L1NormClassifier
 from hypergraph_l1norm.task import L1Norm
 
@@ -20,8 +20,8 @@ def swept() -> list[Row]:
 
 
 def test_betas_are_thirty_increments_from_almost_free_to_one() -> None:
-    assert len(BETAS) == 31
-    torch.testing.assert_close(torch.tensor([BETAS[0], BETAS[-1]]), torch.tensor([1e-12, 1.0]))
+    assert len(BETA_GRID) == 31
+    torch.testing.assert_close(torch.tensor([BETA_GRID[0], BETA_GRID[-1]]), torch.tensor([1e-12, 1.0]))
 
 
 def test_every_member_is_measured_at_every_beta() -> None:

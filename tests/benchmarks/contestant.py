@@ -23,8 +23,8 @@ from hypergraph.graph import ComputationGraph
 from hypergraph.model import hyperlayer
 from hypergraph.model.blocks import DRAWS, HYPERDEPTH, HYPERWIDTH_OUT
 from hypergraph.model.generator import Generator
+from hypergraph.rng import stream
 from hypergraph.spec import MLPSpec
-from hypergraph.streams import stream
 from hypergraph.training.objective import objective
 from hypergraph.training.recipe import Recipe
 from hypergraph.training.trainer import Trainer

@@ -18,11 +18,11 @@ from hypergraph.graph import ComputationGraph
 from hypergraph.interfaces import Task
 from hypergraph.model.encodings import positional_encodings
 from hypergraph.model.generator import Generator
+from hypergraph.rng import restart, stream
 from hypergraph.spec import MLPSpec
-from hypergraph.streams import restart, stream
 from hypergraph.training.objective import clip_per_member, objective
 from hypergraph.training.recipe import Recipe
-from hypergraph.training.schedule import draw_beta, learning_rate
+from hypergraph.training.schedule import decayed_learning_rate, draw_beta
 
 HYPERDEPTH, ACTIVATION, HEAD, LATENT, NOISE, LEARNED, POSITIONS = 4, 20, 5, 4, 5, 5, 30
 FED = [ACTIVATION, 2 * HEAD, 2 * HEAD, 2 * HEAD, LATENT, LATENT]
@@ -129,7 +129,7 @@ class EagerTrainer:
     def step(self) -> tuple[Tensor, Tensor, Tensor]:
         """One optimiser step. Returns the beta, loss and KL of this step, each [member]."""
         rngs = [restart(torch.Generator(), self.seed, member, self.steps_done) for member in self.members]
-        beta = torch.stack([draw_beta(rng, self.steps_done, self.recipe.opening) for rng in rngs])
+        beta = torch.stack([draw_beta(rng, self.steps_done, self.recipe.beta_warmup_steps) for rng in rngs])
         samples = [self.task.sample(self.spec, self.recipe.batch, rng) for rng in rngs]
         x, targets = (torch.stack(part) for part in zip(*samples, strict=True))
         shape = HYPERDEPTH, 2 * NOISE + LATENT, self.spec.weight_count
@@ -140,7 +140,9 @@ class EagerTrainer:
         self.optimizer.zero_grad()
         objective(loss, kl, beta).sum().backward()
         clip_per_member([p.grad for p in self.model.parameters() if p.grad is not None], 1.0)
-        self.optimizer.param_groups[0]["lr"] = learning_rate(self.steps_done, self.recipe.steps, self.recipe.rate)
+        self.optimizer.param_groups[0]["lr"] = decayed_learning_rate(
+            self.steps_done, self.recipe.steps, self.recipe.learning_rate
+        )
         self.optimizer.step()
         self.steps_done += 1
         return beta, loss.detach(), kl.detach()

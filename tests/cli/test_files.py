@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from hypergraph.extensions.registry import CLASSIFIERS
 from hypergraph.model.generator import Generator
-from hypergraph.registry import CLASSIFIERS
+from hypergraph.rng import stream
 from hypergraph.spec import MLPSpec
-from hypergraph.streams import stream
 from hypergraph.weights import PRECISIONS, MLPWeights
 
 Command = Callable[..., tuple[int, str, str]]

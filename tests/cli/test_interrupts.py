@@ -15,7 +15,7 @@ import psutil
 import pytest
 from crash.trial import damage
 
-from hypergraph.files import read_tensors
+from hypergraph.storage.tensors import read_tensors
 
 STEPS = 4_000
 HINT = "Stopped. What was saved is kept; go on with: "

@@ -13,9 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from hypergraph import pretrained, registry
-from hypergraph.analysis.sweep import BETAS, sweep
+from hypergraph.analysis.sweep import BETA_GRID, sweep
 from hypergraph.cli import pipeline
+from hypergraph.extensions import registry
+from hypergraph.runs import pretrained
 
 Command = Callable[..., tuple[int, str, str]]
 Install = Callable[..., None]
@@ -63,7 +64,7 @@ def resumed(copied: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     config = json.loads((copied / "config.json").read_text())
     (copied / "config.json").unlink()
     (copied / "config.json").write_text(json.dumps({**config, "task": "fake"}))
-    monkeypatch.setattr(pipeline, "sweep", partial(sweep, betas=BETAS[::15]))
+    monkeypatch.setattr(pipeline, "sweep", partial(sweep, betas=BETA_GRID[::15]))
     monkeypatch.setattr(pipeline, "NAMES", [])
     return copied
 
@@ -281,8 +282,8 @@ def test_a_stranger_that_hangs_stops_neither_the_list_nor_a_run(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr(registry, "PATIENCE", 0.5)
-    monkeypatch.setattr(pipeline, "sweep", partial(sweep, betas=BETAS[::15]))
+    monkeypatch.setattr(registry, "LOAD_TIMEOUT_S", 0.5)
+    monkeypatch.setattr(pipeline, "sweep", partial(sweep, betas=BETA_GRID[::15]))
     monkeypatch.setattr(pipeline, "NAMES", ["algorithms"])
     hang = "import time; time.sleep(30)"
     install("slow-dist", hang, kind="classifier", name="aaa")

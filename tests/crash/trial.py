@@ -16,7 +16,7 @@ from typing import Any
 
 import psutil
 
-from hypergraph.files import read_tensors
+from hypergraph.storage.tensors import read_tensors
 
 HOOK = Path(__file__).parent / "hook"
 KINDS = ("worker in a call", "run in a call", "worker", "run", "all")

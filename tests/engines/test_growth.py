@@ -30,7 +30,7 @@ def taken() -> tuple[int, int, int]:
 def test_nothing_grows(tmp_path: Path) -> None:
     specs = tuple(MLPSpec((size, 6, 1)) for size in (2, 3, 4))
     run = RunDirectory.create(tmp_path, RunConfig("l1norm", specs, 2, 0, "cpu", Recipe(steps=40, batch=16)))
-    (chunk,) = run.chunks()
+    (chunk,) = run.chunks
     with run.lock():
         worker = Worker(run, chunk, threading.Event())
     looks = []

@@ -15,20 +15,20 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hypergraph import memory
-from hypergraph.engines.local import TrainingError, at_once, planned, train
+from hypergraph.engines.local import TrainingError, max_parallel_chunks, plan_chunks, train
 from hypergraph.engines.worker import CHECKPOINTS, STOPPED, Worker, checkpoint_steps
-from hypergraph.files import read_tensors
-from hypergraph.memory import MEMBER, RECOMPUTED, fitting_members
 from hypergraph.runs.config import RunConfig
 from hypergraph.runs.directory import RunDirectory
 from hypergraph.spec import MLPSpec
+from hypergraph.storage.tensors import read_tensors
+from hypergraph.training import memory
+from hypergraph.training.memory import MEMBER, RECOMPUTED, fitting_members
 from hypergraph.training.recipe import Recipe
 
 
 def run_in(path: Path, task: str = "l1norm", steps: int = 60, chunks: int = 1) -> RunDirectory:
     recipe = Recipe(steps=steps, batch=16)
-    run = RunDirectory.create(path, RunConfig(task, (MLPSpec((4, 6, 1)),), 2, 0, "cpu", recipe, chunks=chunks))
+    run = RunDirectory.create(path, RunConfig(task, (MLPSpec((4, 6, 1)),), 2, 0, "cpu", recipe, chunk_count=chunks))
     with run.lock():  # makes its folders
         return run
 
@@ -39,14 +39,14 @@ def test_interrupted_and_resumed_equals_uninterrupted(tmp_path: Path) -> None:
         pass
     with contextlib.closing(train(broken, 1)) as events:
         next(events)
-    (chunk,) = broken.chunks()
+    (chunk,) = broken.chunks
     assert not chunk.trained.exists()
     saved = int(read_tensors(chunk.state)[1]["step"])
     assert saved > 0
     assert min(event["step"] for _, event in train(broken, 1)) > saved
-    expected, found = (read_tensors(run.chunks()[0].trained)[0] for run in (unbroken, broken))
+    expected, found = (read_tensors(run.chunks[0].trained)[0] for run in (unbroken, broken))
     assert all(torch.equal(expected[name], found[name]) for name in expected)
-    assert [c.metrics.read_text().count("\n") for c in (*unbroken.chunks(), *broken.chunks())] == [60, 60]
+    assert [c.metrics.read_text().count("\n") for c in (*unbroken.chunks, *broken.chunks)] == [60, 60]
 
 
 def trained(run: RunDirectory, workers: int) -> list[str]:
@@ -59,7 +59,7 @@ def test_chunks_trained_one_at_a_time_end_as_those_trained_at_once(tmp_path: Pat
     told = trained(one_by_one, workers=1)
     assert told == sorted(told)
     assert {*told} == {*trained(together, workers=2)} == {"0-0", "1-1"}
-    for first, second in zip(one_by_one.chunks(), together.chunks(), strict=True):
+    for first, second in zip(one_by_one.chunks, together.chunks, strict=True):
         expected, found = (read_tensors(chunk.trained)[0] for chunk in (first, second))
         assert all(torch.equal(expected[name], found[name]) for name in expected)
         assert [path.name for path in sorted((first.folder / "checkpoints").iterdir())] == [
@@ -93,14 +93,14 @@ def test_a_plan_covers_all_members_and_what_is_at_work_fits(members: int, cores:
         patch.setattr(memory, "_free", lambda _: fitting * each + each // 2)
         patch.setattr(os, "sched_getaffinity", lambda _: set(range(cores)))
         room = fitting_members(specs[1], RECOMPUTED)
-        config = planned(config)
-        workers = at_once(config)
+        config = plan_chunks(config)
+        workers = max_parallel_chunks(config)
     assert room == max(fitting, 1)
-    assert [member for part in config.parts for member in part] == list(range(members))
-    largest = max(map(len, config.parts))
+    assert [member for part in config.member_ranges for member in part] == list(range(members))
+    largest = max(map(len, config.member_ranges))
     assert workers * largest <= room
     assert workers == min(cores, members, room)
-    assert members > room // workers * workers or config.chunks == workers
+    assert members > room // workers * workers or config.chunk_count == workers
 
 
 def test_cores_are_shared_out_as_threads_where_networks_are_large(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -108,14 +108,14 @@ def test_cores_are_shared_out_as_threads_where_networks_are_large(monkeypatch: p
     monkeypatch.setattr(memory, "_free", lambda _: 10**12)
     for sizes, members, threads in (((4, 6, 1), 4, 1), ((100, 200, 1), 4, 4), ((100, 200, 1), 33, 1)):
         config = RunConfig("l1norm", (MLPSpec(sizes),), members, 0, "cpu", Recipe(steps=1))
-        assert planned(config).threads == threads
+        assert plan_chunks(config).threads == threads
 
 
 def test_a_gpu_has_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
     config = RunConfig("l1norm", (MLPSpec((4, 6, 1)),), 9, 0, "cuda", Recipe(steps=1))
     for room, count in ((9, 1), (5, 2), (1, 9)):
         monkeypatch.setattr(memory, "_free", lambda _, room=room: room * (MEMBER + 30 * memory.RECOMPUTED))
-        assert (planned(config).chunks, at_once(planned(config))) == (count, 1)
+        assert (plan_chunks(config).chunk_count, max_parallel_chunks(plan_chunks(config))) == (count, 1)
 
 
 NOISY = """
@@ -167,7 +167,7 @@ def test_a_task_that_prints_does_not_disturb(tmp_path: Path, monkeypatch: pytest
     run = run_in(tmp_path / "run", task="noisy", steps=3)
     told = [event["step"] for _, event in train(run, 1)]
     assert told[-1] == 3
-    log = (run.chunks()[0].folder / "log.txt").read_text()
+    log = (run.chunks[0].folder / "log.txt").read_text()
     assert "sampling" in log
     assert "to the descriptor" in log
 
@@ -180,7 +180,7 @@ def test_a_member_that_diverges_is_told_and_costs_no_other(tmp_path: Path, monke
     assert told == list(map(str, spoilt.failures()))
     assert [(failure.member, failure.step) for failure in spoilt.failures()] == [(1, 2), (1, 3), (1, 4)]
     assert told[-1].endswith("retired as it was at step 3")
-    found, expected = (read_tensors(run.chunks()[0].trained)[0] for run in (spoilt, sound))
+    found, expected = (read_tensors(run.chunks[0].trained)[0] for run in (spoilt, sound))
     assert all(torch.equal(found[name][0], expected[name][0]) for name in expected)
     assert all(bool(torch.isfinite(tensor).all()) for tensor in found.values())
     assert not sound.failures()
@@ -189,7 +189,7 @@ def test_a_member_that_diverges_is_told_and_costs_no_other(tmp_path: Path, monke
 def test_a_worker_waits_for_another_at_its_members(tmp_path: Path) -> None:
     """And can be stopped meanwhile."""
     run = run_in(tmp_path, steps=1)
-    (chunk,) = run.chunks()
+    (chunk,) = run.chunks
     words = [sys.executable, "-m", "hypergraph.engines.worker", str(run.path), "0", "1"]
     with chunk.lock(), subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as waiting:
         with pytest.raises(subprocess.TimeoutExpired):
@@ -206,7 +206,7 @@ def test_a_worker_has_the_threads_of_the_run_whatever_the_cores(tmp_path: Path) 
     threads = torch.get_num_threads()
     try:
         config = replace(run.config, threads=psutil.cpu_count() + 3)
-        Worker(RunDirectory(tmp_path, config), run.chunks()[0], threading.Event())
+        Worker(RunDirectory(tmp_path, config), run.chunks[0], threading.Event())
         assert torch.get_num_threads() == config.threads
     finally:
         torch.set_num_threads(threads)
@@ -225,13 +225,13 @@ def test_modules_in_the_current_folder_are_not_taken_for_others(
 
 def test_a_worker_stopped_before_its_first_step_is_gone_on_with(tmp_path: Path) -> None:
     run = run_in(tmp_path, steps=2)
-    worker = Worker(run, run.chunks()[0], threading.Event())
+    worker = Worker(run, run.chunks[0], threading.Event())
     worker.stop.set()
     assert not worker.run()
-    assert read_tensors(run.chunks()[0].state)[1]["step"] == "0"
+    assert read_tensors(run.chunks[0].state)[1]["step"] == "0"
     for _ in train(run, 1):
         pass
-    assert run.chunks()[0].trained.exists()
+    assert run.chunks[0].trained.exists()
 
 
 def test_a_worker_that_fails_is_named(tmp_path: Path) -> None:

@@ -17,10 +17,10 @@ from crash.trial import damage
 
 from hypergraph.engines import worker
 from hypergraph.engines.local import TrainingError, train
-from hypergraph.files import read_tensors
 from hypergraph.runs.config import RunConfig
 from hypergraph.runs.directory import RunDirectory
 from hypergraph.spec import MLPSpec
+from hypergraph.storage.tensors import read_tensors
 from hypergraph.training.recipe import Recipe
 
 CONFIG = RunConfig("l1norm", (MLPSpec((4, 6, 1)),), 1, 0, "cpu", Recipe(steps=60, batch=16))
@@ -35,7 +35,7 @@ def held(run: RunDirectory) -> RunDirectory:
 def trained(run: RunDirectory) -> dict[str, torch.Tensor]:
     for _ in train(held(run), 1):
         pass
-    return read_tensors(run.chunks()[0].trained)[0]
+    return read_tensors(run.chunks[0].trained)[0]
 
 
 def test_a_disk_that_fills_is_told_and_what_was_saved_is_gone_on_with(
@@ -46,7 +46,7 @@ def test_a_disk_that_fills_is_told_and_what_was_saved_is_gone_on_with(
     run = RunDirectory.create(tmp_path / "full", CONFIG)
     with contextlib.closing(train(held(run), 1)) as events:
         next(events)
-    state = run.chunks()[0].state
+    state = run.chunks[0].state
     saved = state.read_bytes()
     limit = partial(resource.setrlimit, resource.RLIMIT_FSIZE, (2 * 10**6, 2 * 10**6))
     monkeypatch.setattr(subprocess, "Popen", partial(subprocess.Popen, preexec_fn=limit))
@@ -62,7 +62,7 @@ def test_a_disk_that_fills_is_told_and_what_was_saved_is_gone_on_with(
 
 
 def test_a_folder_that_vanishes_is_told_and_not_made_again(tmp_path: Path) -> None:
-    run = RunDirectory.create(tmp_path / "run", replace(CONFIG, members=2, chunks=2))
+    run = RunDirectory.create(tmp_path / "run", replace(CONFIG, members=2, chunk_count=2))
     events = train(held(run), 1)
     next(events)
     run.path.rename(tmp_path / "elsewhere")
@@ -77,7 +77,7 @@ def test_a_clock_that_jumps_changes_nothing_but_the_times_that_are_told(
     ends = []
     for name in ("steady", "jumping"):
         run = RunDirectory.create(tmp_path / name, CONFIG)
-        (chunk,) = run.chunks()
+        (chunk,) = run.chunks
         assert worker.Worker(held(run), chunk, threading.Event()).run()
         ends.append(read_tensors(chunk.trained)[0])
         times = iter(range(10**9, 0, -(10**6)))

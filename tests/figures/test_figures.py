@@ -20,7 +20,7 @@ from rich.console import Console
 from hypergraph.analysis import phases as phases_module
 from hypergraph.analysis import sizes as sizes_analysis
 from hypergraph.analysis.sizes import losses_at_size
-from hypergraph.analysis.sweep import BETAS
+from hypergraph.analysis.sweep import BETA_GRID
 from hypergraph.cli import figures as command_module
 from hypergraph.engines.worker import checkpoint_steps
 from hypergraph.errors import FileError
@@ -28,10 +28,11 @@ from hypergraph.figures import NAMES
 from hypergraph.figures import sizes as sizes_module
 from hypergraph.figures.ablation import own_and_others
 from hypergraph.figures.catalogue import FIGURES, draw
-from hypergraph.figures.material import Material
-from hypergraph.files import read_json, write_json
+from hypergraph.figures.material import FinishedRun
 from hypergraph.model.generator import Generator
 from hypergraph.runs.directory import RunDirectory
+from hypergraph.storage.atomic import write_json
+from hypergraph.storage.untrusted import read_json
 from hypergraph_l1norm.classifier import L1NormClassifier
 from hypergraph_l1norm.task import L1Norm
 
@@ -57,7 +58,7 @@ def key(row: Row) -> tuple[int, float]:
 
 def drawn(folder: Path, *names: str) -> dict[str, list[Path] | str]:
     """Draw figures: of each, the files or the reason why there are none."""
-    return dict(draw(Material(RunDirectory.open(folder), Console(stderr=True)), names))
+    return dict(draw(FinishedRun(RunDirectory.open(folder), Console(stderr=True)), names))
 
 
 def test_every_figure_is_in_the_catalogue_in_the_order_of_their_names() -> None:
@@ -95,7 +96,7 @@ def test_figures_are_told_in_a_line_each(copied: Path, command: Command, monkeyp
 
 
 def test_only_what_was_asked_for_is_drawn(copied: Path, command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(phases_module, "BETAS", BETAS[::10])
+    monkeypatch.setattr(phases_module, "BETA_GRID", BETA_GRID[::10])
     shutil.rmtree(copied / "figures")
     assert command("figures", copied, "--only", "phases")[0] == 0
     assert {path.name for path in (copied / "figures").iterdir()} == {f"phases{suffix}" for suffix in SUFFIXES}
@@ -216,7 +217,7 @@ def test_what_is_shuffled_and_what_is_cut_are_the_best_networks(run: tuple[Path,
 
 def test_inputs_are_numbered_whole(run: tuple[Path, str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("hypergraph.figures.ablation.plotted", lambda rows, size, plot: plot)
-    plot: Any = FIGURES["ablation"](Material(RunDirectory.open(run[0]), Console(stderr=True)))
+    plot: Any = FIGURES["ablation"](FinishedRun(RunDirectory.open(run[0]), Console(stderr=True)))
     figure = Figure(figsize=(4.7, 4.4))
     plot(figure)
     for axis in (figure.axes[0].xaxis, figure.axes[0].yaxis):
@@ -258,25 +259,25 @@ def test_sizes_are_a_map_of_the_best_member_with_its_encoder_ignored(
 def test_no_size_is_measured_twice(copied: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Small networks come out the same by factors that are close."""
     monkeypatch.setattr(sizes_module, "FACTORS", (0.375, 0.5, 1.0))
-    material = Material(RunDirectory.open(copied), Console(stderr=True))
+    material = FinishedRun(RunDirectory.open(copied), Console(stderr=True))
     sizes = [(row["inputs"], row["hidden"]) for row in sizes_module.sizes(material).rows]
     assert sizes == [(inputs, hidden) for inputs in (2, 4) for hidden in (3, 4, 8)]
 
 
 @pytest.fixture
-def several(copied: Path) -> Material:
+def several(copied: Path) -> FinishedRun:
     """The run, as if its generator had been trained on two networks."""
     config = read_json(copied / "config.json")
     config["specs"] = [{**config["specs"][0], "sizes": sizes} for sizes in ([7, 14, 1], [4, 8, 1])]
     write_json(copied / "config.json", config)
-    material = Material(RunDirectory.open(copied), Console(stderr=True))
+    material = FinishedRun(RunDirectory.open(copied), Console(stderr=True))
     material.generator = Generator.load(copied / "generator.safetensors")[0]
     return material
 
 
 @pytest.mark.usefixtures("solved")
 def test_the_map_of_several_networks_spans_them_and_says_which_were_trained_on(
-    several: Material, monkeypatch: pytest.MonkeyPatch
+    several: FinishedRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sizes_module, "STEPS", 3)
     rows = {(row["inputs"], row["hidden"]): row for row in sizes_module.sizes(several).rows}
@@ -291,7 +292,7 @@ def test_the_map_of_several_networks_spans_them_and_says_which_were_trained_on(
 
 
 @pytest.mark.usefixtures("solved")
-def test_of_several_networks_the_member_is_shown_that_is_best_on_average(several: Material) -> None:
+def test_of_several_networks_the_member_is_shown_that_is_best_on_average(several: FinishedRun) -> None:
     means = []
     for member in (0, 1):
         best = min(
@@ -314,7 +315,7 @@ def test_networks_that_diverged_are_left_out(copied: Path, lost: str) -> None:
     result = read_json(copied / "result.json")
     result["networks"][3][lost] = None
     write_json(copied / "result.json", result)
-    material = Material(RunDirectory.open(copied), Console(stderr=True))
+    material = FinishedRun(RunDirectory.open(copied), Console(stderr=True))
     left = set(networks(copied)) - {key(result["networks"][3])}
     assert [key(row) for row in FIGURES["rate"](material).rows] == sorted(left)
 
@@ -339,7 +340,7 @@ def test_a_result_that_is_none_is_refused_in_one_line(copied: Path, command: Com
 def test_a_figure_that_raises_costs_no_other(
     copied: Path, command: Command, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
-    def broken(_: Material) -> None:
+    def broken(_: FinishedRun) -> None:
         raise error
 
     monkeypatch.setitem(FIGURES, "phases", broken)

@@ -11,10 +11,10 @@ from typing import Any
 import torch
 
 from hypergraph.model.generator import Generator
+from hypergraph.rng import stream
 from hypergraph.runs.config import RunConfig
 from hypergraph.runs.directory import RunDirectory
 from hypergraph.spec import Connection, MLPSpec
-from hypergraph.streams import stream
 from hypergraph.training.recipe import Recipe
 from hypergraph.training.trainer import Trainer
 from hypergraph.weights import MLPWeights
@@ -22,7 +22,9 @@ from hypergraph_l1norm.task import L1Norm
 
 SPEC = MLPSpec((4, 2, 1))
 RICH = MLPSpec((3, 4, 2, 1), "tanh", skips=((0, 2), (0, 3)), masks=(Connection(0, 1, ("101", "010", "111", "000")),))
-CONFIG = RunConfig("l1norm", (SPEC,), 2, 7, "cpu", Recipe(steps=10, batch=8), chunks=2, versions={"python": "3.10"})
+CONFIG = RunConfig(
+    "l1norm", (SPEC,), 2, 7, "cpu", Recipe(steps=10, batch=8), chunk_count=2, versions={"python": "3.10"}
+)
 TEXTS = [b"16,48,1", b"8-16:4,x3,1", b"4, 8 ,1", b"1-3,1-3,x2"]
 TOML = b"""sizes = [3, 4, 2, 1]  # inputs first
 activation = "tanh"
@@ -84,7 +86,7 @@ def run(path: Path) -> RunDirectory:
     made = RunDirectory.create(path, CONFIG)
     made.networks.mkdir()
     generator().save(made.generator)
-    for chunk in made.chunks():
+    for chunk in made.chunks:
         chunk.checkpoints.mkdir(parents=True)
         for step in (5, 10):
             generator(1).save(chunk.checkpoint(step))

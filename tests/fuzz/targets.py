@@ -19,23 +19,23 @@ import torch
 from rich.console import Console
 
 from fuzz import seeds
-from hypergraph.analysis.classify import judge
+from hypergraph.analysis.classify import classify_strict
 from hypergraph.cli.repeat import compared
 from hypergraph.errors import HypergraphError
-from hypergraph.figures.material import Material
-from hypergraph.files import read_tensors
+from hypergraph.figures.material import FinishedRun
 from hypergraph.model.generator import Generator
 from hypergraph.notebook import Run
 from hypergraph.runs.config import RunConfig
 from hypergraph.runs.directory import RunDirectory, read_config
-from hypergraph.spec import MAX_WEIGHTS, MOST_NETWORKS, MLPSpec
+from hypergraph.spec import MAX_NETWORKS, MAX_WEIGHTS, MLPSpec
+from hypergraph.storage.tensors import read_tensors
 from hypergraph.training.trainer import Trainer
 from hypergraph.weights import MLPWeights
 from hypergraph_l1norm.classifier import L1NormClassifier
 
 SECONDS = 5
 """Of the processor, that an input may take: on a busy machine, the clock counts others' work too."""
-PATIENCE = 60
+WAIT_S = 60
 """Seconds by the clock, after which an input hangs."""
 MEMORY = 10**9
 """Bytes that an input may take beyond what the process has taken before."""
@@ -98,7 +98,7 @@ def _in_time() -> Iterator[None]:
         raise SlowError
 
     before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, PATIENCE)
+    signal.setitimer(signal.ITIMER_REAL, WAIT_S)
     try:
         yield
     finally:
@@ -118,7 +118,7 @@ def read_text(path: Path) -> None:
     """A network as --layers names it."""
     text = path.read_bytes().decode("utf-8", "surrogateescape")
     specs = MLPSpec.parse_all(text)
-    assert 1 <= len(specs) <= MOST_NETWORKS
+    assert 1 <= len(specs) <= MAX_NETWORKS
     for spec in specs:
         _check_spec(spec)
     if len(specs) == 1 and len(specs[0].sizes) <= 20:
@@ -132,11 +132,11 @@ def read_spec(path: Path) -> None:
 
 def _check_config(config: RunConfig) -> None:
     assert RunConfig.from_fields(json.loads(json.dumps(config.to_fields()))) == config
-    assert [member for part in config.parts for member in part] == list(range(config.members))
+    assert [member for part in config.member_ranges for member in part] == list(range(config.members))
     assert config.networks.isprintable()
     for spec in config.specs:
         _check_spec(spec)
-    assert config.recipe is None or 0 < config.recipe.rate <= 1
+    assert config.recipe is None or 0 < config.recipe.learning_rate <= 1
 
 
 def read_configuration(path: Path) -> None:
@@ -165,7 +165,7 @@ def read_network(path: Path) -> None:
 
 
 def _check_verdict(network: MLPWeights) -> None:
-    (verdict,) = judge(L1NormClassifier(), MLPWeights.stack([network]))
+    (verdict,) = classify_strict(L1NormClassifier(), MLPWeights.stack([network]))
     assert verdict.algorithm in L1NormClassifier().colours
 
 
@@ -214,7 +214,7 @@ def read_run(path: Path) -> None:
     run = RunDirectory.open(folder)
     _check_config(run.config)
     failures = [] if _refused(run.failures) else run.failures()
-    for chunk in run.chunks():
+    for chunk in run.chunks:
         _refused(lambda chunk=chunk: chunk.rewind(5, failures))
     _refused(lambda: compared({"networks": []}, folder))
     opened = Run(folder)
@@ -224,7 +224,7 @@ def read_run(path: Path) -> None:
         assert all(row[name] is None or math.isfinite(row[name]) for name in ("loss", "kl", "decoder_loss"))
         _refused(lambda row=row: _check_network(opened.network(row["member"], row["beta"])))
     assert all(len(column) == len(opened.rows) for column in opened.arrays().values())
-    material = Material(run, Console(stderr=True))
+    material = FinishedRun(run, Console(stderr=True))
     for _, members, file in run.checkpoints():
         assert file.is_relative_to(folder)
         assert len(members) >= 1

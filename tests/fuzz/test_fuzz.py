@@ -130,7 +130,7 @@ def breach(path: Path) -> None:
 @pytest.mark.parametrize("kind", [b"e", b"s", b"h", b"m", b"n", b"w"])
 def test_a_breach_of_the_contract_is_seen(kind: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(targets, "SECONDS", 0.25)
-    monkeypatch.setattr(targets, "PATIENCE", 1)
+    monkeypatch.setattr(targets, "WAIT_S", 1)
     monkeypatch.setattr(targets, "MEMORY", 5 * 10**7)
     tally = guided.fuzz(Target("breach", breach, lambda: [b"good", kind]), 2, 0, tmp_path)
     assert (tally.accepted, tally.refused, len(tally.failures)) == (1, 0, 1)

@@ -5,13 +5,13 @@ import torch
 from benchmarks.eager import EagerTrainer
 
 from hypergraph.model.generator import Generator
+from hypergraph.rng import stream
 from hypergraph.spec import MLPSpec
-from hypergraph.streams import stream
 from hypergraph.training.recipe import Recipe
 from hypergraph.training.trainer import Trainer
 from hypergraph_l1norm.task import L1Norm
 
-RECIPE = Recipe(steps=40, batch=32, opening=10)
+RECIPE = Recipe(steps=40, batch=32, beta_warmup_steps=10)
 
 
 def test_training_goes_the_same_way() -> None:

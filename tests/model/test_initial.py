@@ -15,7 +15,6 @@ from torch import Tensor
 
 from hypergraph.analysis.measure import generate
 from hypergraph.errors import FileError, UsageError
-from hypergraph.files import read_tensors, write_tensors
 from hypergraph.graph import ComputationGraph
 from hypergraph.model.blocks import HYPERDEPTH, HYPERWIDTH_IN, LATENT
 from hypergraph.model.channel import SCALE_RANGE
@@ -23,8 +22,9 @@ from hypergraph.model.generator import Generator
 from hypergraph.model.hypernetwork import SHARED_HYPERWEIGHTS
 from hypergraph.model.initial import LOG_SCALE, READ_OUT, initial_hyperweights
 from hypergraph.model.pareto import ParetoHyperhypernetwork
+from hypergraph.rng import stream
 from hypergraph.spec import MLPSpec
-from hypergraph.streams import stream
+from hypergraph.storage.tensors import read_tensors, write_tensors
 
 SPEC = MLPSpec((4, 6, 1))
 OTHER = MLPSpec((3, 5, 2, 2), skips=((0, 2),))

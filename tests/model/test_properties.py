@@ -16,8 +16,8 @@ from hypergraph.model.blocks import DRAWS, HYPERDEPTH, LATENT, LEARNED, NOISE
 from hypergraph.model.encodings import positional_encodings
 from hypergraph.model.generator import Generator
 from hypergraph.model.hypernetwork import SHARED_HYPERWEIGHTS, Generated, hypernetwork, hyperweight_count
+from hypergraph.rng import stream
 from hypergraph.spec import Connection, MLPSpec
-from hypergraph.streams import stream
 
 
 def assert_close(actual: Tensor, expected: Tensor, error: float) -> None:

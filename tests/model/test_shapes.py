@@ -16,8 +16,8 @@ from hypergraph.model.hyperlayer import first_hyperlayer, torch_blocks
 from hypergraph.model.hypernetwork import hypernetwork
 from hypergraph.model.initial import initial_hyperweights
 from hypergraph.model.pareto import ParetoHyperhypernetwork
+from hypergraph.rng import stream
 from hypergraph.spec import Connection, MLPSpec
-from hypergraph.streams import stream
 from hypergraph.weights import MLPWeights
 
 PerMember = Float[Tensor, " member"]

@@ -27,8 +27,8 @@ NUMBERS: list[tuple[str, Any]] = [
 RECIPES: list[tuple[str, Any]] = [
     *[("steps", value) for value in (0, -5, 10**9 + 1, 1e30, True, "9", None)],
     *[("batch", value) for value in (0, 2**20 + 1, 1.0)],
-    *[("rate", value) for value in (0.0, -1e-3, 2.0, 10**400, float("nan"), float("inf"), "fast", None)],
-    *[("opening", value) for value in (-1, 10**12, 0.5)],
+    *[("learning_rate", value) for value in (0.0, -1e-3, 2.0, 10**400, float("nan"), float("inf"), "fast", None)],
+    *[("beta_warmup_steps", value) for value in (-1, 10**12, 0.5)],
     *[("wiring", value) for value in (7.0, -0.1, 2, float("nan"), "much", True)],
 ]
 OTHERS: list[tuple[str, Any]] = [
@@ -36,7 +36,7 @@ OTHERS: list[tuple[str, Any]] = [
     *[("task", value) for value in ("", "../x", "a\nb", "a b", "\x1b[2J", 3, "a" * 201)],
     *[("options", value) for value in ([], {"size": None}, {"size": [1]}, "size=3", {"a\n": 1})],
     *[("options", {str(n): n for n in range(101)}), ("versions", {"python": 3}), ("versions", {"python": "\x1b"})],
-    *[(name, value) for name in ("chunks", "threads") for value in (0, -1, 2000, 1.0, None)],
+    *[(name, value) for name in ("chunk_count", "threads") for value in (0, -1, 2000, 1.0, None)],
 ]
 
 

@@ -47,7 +47,7 @@ def test_a_run_is_not_written_over(tmp_path: Path) -> None:
         ("recipe", {**RECIPE, "wiring": 2.0}, "wiring is 2.0; it must be from 0 to 1"),
         ("recipe", {**RECIPE, "wiring": "much"}, "wiring is 'much', not a finite number"),
         ("recipe", {"steps": 3}, "recipe has other fields"),
-        ("chunks", 6, "chunks is 6; it must be from 1 to 5"),
+        ("chunk_count", 6, "chunk_count is 6; it must be from 1 to 5"),
         ("format_version", 99, "no configuration of format version 3"),
     ],
 )
@@ -68,10 +68,10 @@ def test_a_folder_without_a_run_is_named(tmp_path: Path) -> None:
 
 @given(members=st.integers(1, 50), data=st.data())
 def test_chunks_cover_the_members_in_order(members: int, data: st.DataObject) -> None:
-    config = dataclasses.replace(CONFIG, members=members, chunks=data.draw(st.integers(1, members)))
-    assert [member for part in config.parts for member in part] == list(range(members))
-    assert len(config.parts) == config.chunks
-    assert max(map(len, config.parts)) - min(map(len, config.parts)) <= 1
+    config = dataclasses.replace(CONFIG, members=members, chunk_count=data.draw(st.integers(1, members)))
+    assert [member for part in config.member_ranges for member in part] == list(range(members))
+    assert len(config.member_ranges) == config.chunk_count
+    assert max(map(len, config.member_ranges)) - min(map(len, config.member_ranges)) <= 1
 
 
 def test_a_run_is_held_by_one_process(tmp_path: Path) -> None:
@@ -168,7 +168,7 @@ def test_a_run_whose_links_lead_out_of_it_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("written", [None, b"\xff\n", b'{"step": "x"}\n', b"[" * 10_000, b"3\n"])
 def test_damaged_metrics_are_told_and_not_waited_for(tmp_path: Path, written: bytes | None) -> None:
-    (chunk,) = RunDirectory.create(tmp_path / "run", dataclasses.replace(CONFIG, chunks=1)).chunks()
+    (chunk,) = RunDirectory.create(tmp_path / "run", dataclasses.replace(CONFIG, chunk_count=1)).chunks
     chunk.folder.mkdir(parents=True)
     if written is None:
         os.mkfifo(chunk.metrics)

@@ -12,16 +12,16 @@ from rich.console import Console
 
 from hypergraph.cli.pipeline import trained
 from hypergraph.errors import FileError
-from hypergraph.figures.material import Material
-from hypergraph.files import make_folder
+from hypergraph.figures.material import FinishedRun
 from hypergraph.model.generator import Generator
 from hypergraph.notebook import Run
+from hypergraph.rng import stream
 from hypergraph.runs.config import RunConfig
 from hypergraph.runs.directory import RunDirectory
 from hypergraph.runs.members import load_members
 from hypergraph.runs.result import Row, read_result
 from hypergraph.spec import MLPSpec
-from hypergraph.streams import stream
+from hypergraph.storage.atomic import make_folder
 from hypergraph.training.recipe import Recipe
 
 CONFIG = RunConfig("l1norm", (MLPSpec((2, 3, 1)),), 2, 0, "cpu", Recipe(steps=3))
@@ -52,7 +52,7 @@ def write(run: RunDirectory, rows: object) -> None:
 
 def assert_refused(run: RunDirectory, *named: str) -> None:
     """By everything that reads results."""
-    for read in (lambda: read_result(run), lambda: Run(run.path), lambda: Material(run, Console(stderr=True))):
+    for read in (lambda: read_result(run), lambda: Run(run.path), lambda: FinishedRun(run, Console(stderr=True))):
         with pytest.raises(FileError) as error:
             read()
         for part in (str(run.result), *named):
@@ -109,7 +109,7 @@ def test_a_run_that_is_not_finished_is_told(finished: RunDirectory, lacking: str
 
 def test_the_generator_of_a_run_is_that_of_its_members(finished: RunDirectory) -> None:
     assert load_members(finished.generator, CONFIG, 2).members == 2
-    material = Material(finished, Console(stderr=True))
+    material = FinishedRun(finished, Console(stderr=True))
     Generator.initial(CONFIG.specs, [stream(0)]).save(finished.generator)
     with pytest.raises(FileError, match=r"holds 1 members; the run's config\.json asks for 2"):
         _ = material.generator
@@ -119,9 +119,9 @@ def test_the_generator_of_a_run_is_that_of_its_members(finished: RunDirectory) -
 
 
 def test_checkpoints_are_those_of_their_members(finished: RunDirectory) -> None:
-    material = Material(finished, Console(stderr=True))
+    material = FinishedRun(finished, Console(stderr=True))
     material.classifier = None  # type: ignore[assignment]
-    (chunk,) = finished.chunks()
+    (chunk,) = finished.chunks
     make_folder(chunk.checkpoints)
     Generator.initial(CONFIG.specs, [stream(0)]).save(chunk.checkpoint(3))
     with pytest.raises(FileError, match=r"0000003\.safetensors holds 1 members"):
@@ -134,7 +134,7 @@ def test_a_run_is_not_gone_on_with_by_generators_of_others(finished: RunDirector
     with pytest.raises(FileError, match="generates other networks than"):
         trained(finished)
     finished.generator.unlink()
-    (chunk,) = finished.chunks()
+    (chunk,) = finished.chunks
     make_folder(chunk.folder)
     Generator.initial(CONFIG.specs, [stream(0)]).save(chunk.trained)
     with pytest.raises(FileError, match=r"trained\.safetensors holds 1 members"):

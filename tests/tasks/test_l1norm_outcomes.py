@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import normal, seeds
 
-from hypergraph.analysis.sweep import BETAS
+from hypergraph.analysis.sweep import BETA_GRID
 from hypergraph.interfaces import UNKNOWN
 from hypergraph.spec import MLPSpec
 from hypergraph.weights import MLPWeights
@@ -103,9 +103,9 @@ def test_every_outcome_has_a_meaning(data: st.DataObject, checkpoints: int) -> N
 
 
 def test_low_and_high_prices_are_apart_and_leave_room_between() -> None:
-    assert max(BETAS[CHEAP]) < 1e-7
-    assert min(BETAS[DEAR]) == pytest.approx(1e-2)
-    assert len(BETAS[DEAR]) == 6
+    assert max(BETA_GRID[CHEAP]) < 1e-7
+    assert min(BETA_GRID[DEAR]) == pytest.approx(1e-2)
+    assert len(BETA_GRID[DEAR]) == 6
 
 
 SPEC = MLPSpec((16, 48, 1))

@@ -12,10 +12,10 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from hypergraph.model.generator import Generator
+from hypergraph.rng import stream
 from hypergraph.spec import MLPSpec
-from hypergraph.streams import stream
 from hypergraph.training.recipe import Recipe
-from hypergraph.training.trainer import BETAS, Trainer
+from hypergraph.training.trainer import ADAM_BETAS, Trainer
 from hypergraph_l1norm.task import L1Norm
 
 SPEC = MLPSpec((4, 6, 1))
@@ -62,7 +62,7 @@ def test_a_step_stays_on_its_device(asked: list[torch.Tensor]) -> None:
     """On meta there are no numbers: reading one on the host, or mixing with the host's, fails."""
     trainer = Trainer(L1Norm(), [SPEC], Recipe(steps=10), 0, [0, 1], torch.device("cpu"))
     trainer.generator.to("meta")
-    trainer.optimizer = torch.optim.Adam(trainer.generator.parameters(), betas=BETAS, foreach=False)
+    trainer.optimizer = torch.optim.Adam(trainer.generator.parameters(), betas=ADAM_BETAS, foreach=False)
     with DrawOn():
         trainer.step()  # the first one builds the graph on the host and moves it
         with Elsewhere() as elsewhere:

@@ -13,7 +13,7 @@ from torch import Tensor
 from hypergraph.errors import HypergraphError
 from hypergraph.spec import MLPSpec
 from hypergraph.training import objective
-from hypergraph.training.failures import PATIENCE, Failure, from_fields
+from hypergraph.training.failures import MAX_FAILURES, Failure, from_fields
 from hypergraph.training.recipe import Recipe
 from hypergraph.training.trainer import Trainer
 from hypergraph_l1norm.task import L1Norm
@@ -38,7 +38,7 @@ class Failing(L1Norm):
 
 def trainer(steps: set[int], value: float = math.nan) -> Trainer:
     task = Failing(steps, value)
-    return Trainer(task, [SPEC], Recipe(steps=STEPS, batch=16, opening=10), 0, [0, 4, 7], torch.device("cpu"))
+    return Trainer(task, [SPEC], Recipe(steps=STEPS, batch=16, beta_warmup_steps=10), 0, [0, 4, 7], torch.device("cpu"))
 
 
 def train(one: Trainer, path: Path, until: int = STEPS) -> Trainer:
@@ -93,7 +93,7 @@ def test_a_member_that_fails_again_and_again_is_retired(tmp_path: Path) -> None:
     good = state(one, 1)
     train(one, tmp_path / "good")
     assert [(failure.step, failure.retired) for failure in one.failures] == [(3, False), (12, False), (13, True)]
-    assert len(one.failures) == PATIENCE
+    assert len(one.failures) == MAX_FAILURES
     assert same(state(one, 1), good)
     assert str(one.failures[-1]).endswith("retired as it was at step 10")
 
@@ -102,8 +102,8 @@ def test_an_exploding_kl_is_a_failure(tmp_path: Path, monkeypatch: pytest.Monkey
     one = train(trainer(set()), tmp_path / "good", 1)
     nats = float(one.step()[2].max()) / SPEC.weight_count
     assert not one.failures
-    assert 100 * nats < objective.MOST_NATS
-    monkeypatch.setattr(objective, "MOST_NATS", nats / 1e3)
+    assert 100 * nats < objective.MAX_NATS_PER_WEIGHT
+    monkeypatch.setattr(objective, "MAX_NATS_PER_WEIGHT", nats / 1e3)
     one.step()
     assert {failure.member for failure in one.failures} == {0, 4, 7}
     assert all(failure.loss is not None and failure.kl is not None for failure in one.failures)

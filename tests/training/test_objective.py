@@ -2,9 +2,9 @@
 
 import torch
 
-from hypergraph.streams import stream
+from hypergraph.rng import stream
 from hypergraph.training.objective import clip_per_member, objective
-from hypergraph.training.schedule import draw_beta, learning_rate, window_top
+from hypergraph.training.schedule import decayed_learning_rate, draw_beta, window_top
 
 
 def test_objective_is_the_log_of_loss_and_price() -> None:
@@ -29,7 +29,7 @@ def test_the_window_of_prices_opens_and_holds_every_draw() -> None:
 
 
 def test_the_learning_rate_falls_from_its_highest_to_nothing() -> None:
-    rates = [learning_rate(step, 10, 2e-3) for step in range(11)]
+    rates = [decayed_learning_rate(step, 10, 2e-3) for step in range(11)]
     assert rates[0] == 2e-3
     assert abs(rates[-1]) < 1e-12
     assert rates == sorted(rates, reverse=True)

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from hypergraph.errors import FileError
-from hypergraph.files import read_tensors, write_tensors
 from hypergraph.model.generator import Generator
+from hypergraph.rng import stream
 from hypergraph.spec import MLPSpec
-from hypergraph.streams import stream
+from hypergraph.storage.tensors import read_tensors, write_tensors
 from hypergraph.training.recipe import Recipe
 from hypergraph.training.schedule import draw_wiring
 from hypergraph.training.trainer import Trainer
@@ -21,7 +21,7 @@ from hypergraph_l1norm.task import L1Norm
 
 SPEC = MLPSpec((4, 6, 1))
 SEVERAL = (SPEC, MLPSpec((3, 5, 1)), MLPSpec((2, 3, 2, 1)))
-RECIPE = Recipe(steps=40, batch=32, opening=10)
+RECIPE = Recipe(steps=40, batch=32, beta_warmup_steps=10)
 
 
 def trainer(
@@ -192,7 +192,7 @@ def test_members_start_from_their_wiring_whichever_others_are_beside_them(wiring
 
 
 def test_training_lowers_the_loss() -> None:
-    recipe = Recipe(steps=300, batch=64, opening=300)
+    recipe = Recipe(steps=300, batch=64, beta_warmup_steps=300)
     one = Trainer(L1Norm(), [SPEC], recipe, 0, [0], torch.device("cpu"))
     losses = [float(one.step()[1]) for _ in range(300)]
     assert sorted(losses[-50:])[25] < 0.5 < sorted(losses[:10])[5]

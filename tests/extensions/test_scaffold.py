@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from hypergraph import scaffold
 from hypergraph.errors import FileError
-from hypergraph.files import write_bytes
-from hypergraph.scaffold import TAKEN, new_task
+from hypergraph.extensions import scaffold
+from hypergraph.extensions.scaffold import TAKEN, new_task
+from hypergraph.storage.atomic import write_bytes
 
-GUIDE = (Path(__file__).parents[1] / "docs" / "writing-a-task.md").read_text()
+GUIDE = (Path(__file__).parents[2] / "docs" / "writing-a-task.md").read_text()
 Command = Callable[..., tuple[int, str, str]]
 
 

@@ -26,7 +26,7 @@ from matplotlib.ticker import (
 )
 
 from hypergraph.errors import HypergraphError, printable
-from hypergraph.files import make_folder, write_bytes
+from hypergraph.storage.atomic import make_folder, write_bytes
 
 SUFFIXES = (".svg", ".png")
 STYLE = {
@@ -50,7 +50,7 @@ class MissingDataError(HypergraphError):
 
 
 @dataclass(frozen=True)
-class Sheet:
+class FigureOutput:
     """A figure and its numbers.
 
     Attributes:
@@ -75,7 +75,7 @@ class Sheet:
         return paths
 
 
-def plotted(rows: Sequence[Row], size: tuple[float, float], plot: Callable[[Figure], None]) -> Sheet:
+def plotted(rows: Sequence[Row], size: tuple[float, float], plot: Callable[[Figure], None]) -> FigureOutput:
     """A sheet whose picture `plot` draws on a figure of `size` in inches, whatever the user's matplotlibrc says."""
 
     def draw(path: Path) -> None:
@@ -88,7 +88,7 @@ def plotted(rows: Sequence[Row], size: tuple[float, float], plot: Callable[[Figu
             figure.savefig(buffer, format=path.suffix[1:], dpi=RESOLUTION, metadata=metadata)
         write_bytes(path, buffer.getvalue())
 
-    return Sheet(rows, draw)
+    return FigureOutput(rows, draw)
 
 
 def _show_literally(figure: Figure) -> None:

@@ -15,19 +15,12 @@ import torch
 from safetensors.torch import load_file, save, save_file
 
 from hypergraph.errors import FileError, UsageError
-from hypergraph.files import (
-    MOST_TENSORS,
-    make_folder,
-    read_json,
-    read_tensors,
-    remove_partial,
-    write_bytes,
-    write_json,
-    write_tensors,
-)
 from hypergraph.model.generator import Generator
+from hypergraph.rng import stream
 from hypergraph.spec import MLPSpec
-from hypergraph.streams import stream
+from hypergraph.storage.atomic import make_folder, remove_partial, write_bytes, write_json
+from hypergraph.storage.tensors import MAX_TENSORS, read_tensors, write_tensors
+from hypergraph.storage.untrusted import read_json
 
 TENSORS = {"a": torch.arange(6.0).view(2, 3), "b": torch.tensor([1, 2])}
 METADATA = {"format": "test"}
@@ -364,7 +357,7 @@ def test_a_file_that_does_not_fit_in_memory_is_not_read(tmp_path: Path, monkeypa
 
 def test_tensors_are_counted_before_they_are_read(tmp_path: Path) -> None:
     empty = '{"dtype":"F32","shape":[0],"data_offsets":[0,0]}'
-    (tmp_path / "file").write_bytes(header("{" + ",".join(f'"{n}":{empty}' for n in range(MOST_TENSORS + 1)) + "}"))
+    (tmp_path / "file").write_bytes(header("{" + ",".join(f'"{n}":{empty}' for n in range(MAX_TENSORS + 1)) + "}"))
     with pytest.raises(FileError, match="holds 20,001 tensors; at most 20,000"):
         read_tensors(tmp_path / "file")
 

@@ -4,10 +4,10 @@ import re
 
 import pytest
 
-from hypergraph import memory
 from hypergraph.errors import UsageError
-from hypergraph.memory import GENERATION, MEMBER, RECOMPUTED, TRAINING, check_memory, needs_recompute
 from hypergraph.spec import MLPSpec
+from hypergraph.training import memory
+from hypergraph.training.memory import GENERATION, MEMBER, RECOMPUTED, TRAINING, check_memory, needs_recompute
 
 SPEC = MLPSpec((100, 100, 1))
 

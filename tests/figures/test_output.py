@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 
 from hypergraph.errors import FileError
 from hypergraph.figures.outcomes import wilson
-from hypergraph.figures.sheet import PALETTE, Sheet, by_group, coloured, edges, grid, plotted, tick_logarithmic
+from hypergraph.figures.output import PALETTE, FigureOutput, by_group, coloured, edges, grid, plotted, tick_logarithmic
 
 SUFFIXES = (".svg", ".png")
 
@@ -70,7 +70,7 @@ texts = st.text(st.characters(codec="utf-8", exclude_categories=["C"]), max_size
 @given(rows=st.lists(st.fixed_dictionaries({"a name": texts, "b,c": numbers, "d": st.integers()}), min_size=1))
 def test_rows_read_back_from_csv_as_they_were(rows: list[dict[str, Any]], tmp_path_factory: Any) -> None:
     folder = tmp_path_factory.getbasetemp()
-    path = Sheet(rows, lambda path: None).write(folder, "numbers")[-1]
+    path = FigureOutput(rows, lambda path: None).write(folder, "numbers")[-1]
     assert path == folder / "numbers.csv"
     with path.open(newline="") as file:
         reader = csv.DictReader(file)

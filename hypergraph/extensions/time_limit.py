@@ -10,13 +10,13 @@ from collections.abc import Iterator
 from types import FrameType
 
 
-class Late(BaseException):
+class TimeLimitExceeded(BaseException):
     """The time is up. No Exception, for code that hangs may catch these."""
 
 
 @contextlib.contextmanager
-def patience(seconds: float, late: Late) -> Iterator[None]:
-    """Raise `late` in a block that takes longer; a timer that was running runs on.
+def time_limit(seconds: float, expired: TimeLimitExceeded) -> Iterator[None]:
+    """Raise `expired` in a block that takes longer; a timer that was running runs on.
 
     Only in the main thread, and where there are POSIX timers: nothing is bounded elsewhere. Nor can C code be
     interrupted that never comes back to Python, or a loop that catches everything.
@@ -26,7 +26,7 @@ def patience(seconds: float, late: Late) -> Iterator[None]:
         return
 
     def ring(number: int, frame: FrameType | None) -> None:
-        raise late
+        raise expired
 
     handler = signal.signal(signal.SIGALRM, ring)
     # again every second, for the first may be lost on an `except:`, or on a `finally:` that waits too

@@ -10,7 +10,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from hypergraph.errors import FileError, UsageError
-from hypergraph.files import make_folder, write_bytes
+from hypergraph.storage.atomic import make_folder, write_bytes
 
 PROJECT = {
     "pyproject.toml": "pyproject.toml.in",
@@ -22,7 +22,7 @@ PROJECT = {
     "hypergraph_NAME/classifier.py": "classifier.py.in",
     "tests/test_NAME.py": "test.py.in",
 }
-"""Each file of a project, and the template in `hypergraph/template` that it is made from; None is an empty file."""
+"""Each file of a project, and the template in `template` that it is made from; None is an empty file."""
 
 
 TAKEN = {"MLPSpec", "Options", "SPEC", "SpecError", "Task", "Tensor", *keyword.kwlist, *dir(builtins)}
@@ -71,7 +71,7 @@ def _missing(folder: Path) -> list[Path]:
 
 
 def _read(template: str | None) -> str:
-    return (files("hypergraph") / "template" / template).read_text(encoding="utf-8") if template else ""
+    return (files("hypergraph.extensions") / "template" / template).read_text(encoding="utf-8") if template else ""
 
 
 def _filled(text: str, name: str) -> str:

@@ -22,14 +22,14 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, cast
 from importlib_metadata import EntryPoint, distribution, distributions
 
 from hypergraph.errors import PluginError, UsageError
-from hypergraph.options import make_options
-from hypergraph.patience import Late, patience
+from hypergraph.extensions.options import make_options
+from hypergraph.extensions.time_limit import TimeLimitExceeded, time_limit
 
 if TYPE_CHECKING:
     from hypergraph.interfaces import Classifier, Task, Visualizer
 
 ALLOWED = "HYPERGRAPH_PLUGINS"
-PATIENCE = 60
+LOAD_TIMEOUT_S = 60
 """Seconds that a plugin has to be imported, and again to be made; what it imports may lie on a slow network drive."""
 
 P = TypeVar("P", bound="Task | Classifier | Visualizer")
@@ -173,7 +173,7 @@ def classifier_for(task: str) -> Classifier | None:
         except UnknownPluginError:
             continue
         except PluginError as error:
-            pass_over(str(error))
+            warn_skipped(str(error))
     return None
 
 
@@ -184,7 +184,7 @@ def working_visualizers() -> list[Visualizer]:
         try:
             loaded.append(VISUALIZERS.make(plugin))
         except PluginError as error:
-            pass_over(str(error))
+            warn_skipped(str(error))
     return loaded
 
 
@@ -193,7 +193,7 @@ _hung: set[Plugin] = set()
 
 
 @functools.cache
-def pass_over(told: str) -> None:
+def warn_skipped(told: str) -> None:
     """Warn of a plugin that is left out, once in a process."""
     _log.warning("passed over: %s", told)
 
@@ -201,19 +201,20 @@ def pass_over(told: str) -> None:
 @contextlib.contextmanager
 def _naming(plugin: Plugin) -> Iterator[None]:
     """Turn whatever the plugin's code raises, or that it does not end in time, into a PluginLoadError."""
-    late = Late()
+    expired = TimeLimitExceeded()
     try:
         if plugin in _hung:
-            raise late
-        with patience(PATIENCE, late):
+            raise expired
+        with time_limit(LOAD_TIMEOUT_S, expired):
             yield
     except KeyboardInterrupt:
         raise
-    except Late as error:
-        if error is not late:  # it is that of a plugin which loads this one
+    except TimeLimitExceeded as error:
+        if error is not expired:  # it is that of a plugin which loads this one
             raise
         _hung.add(plugin)
-        raise PluginLoadError("broken", f"{plugin} is broken: loading it did not end within {PATIENCE} s") from None
+        message = f"{plugin} is broken: loading it did not end within {LOAD_TIMEOUT_S} s"
+        raise PluginLoadError("broken", message) from None
     except BaseException as error:  # Exception would let sys.exit through
         raise PluginLoadError("broken", f"{plugin} is broken: {reason(error)}") from error
 

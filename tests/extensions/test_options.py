@@ -11,8 +11,8 @@ from typing import Literal
 import pytest
 
 from hypergraph.errors import FileError, PluginError, UsageError
-from hypergraph.options import make_options, read_options
-from hypergraph.registry import TASKS
+from hypergraph.extensions.options import make_options, read_options
+from hypergraph.extensions.registry import TASKS
 from hypergraph.runs.config import RunConfig
 from hypergraph.spec import MLPSpec
 from hypergraph.training.recipe import Recipe

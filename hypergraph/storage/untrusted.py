@@ -19,11 +19,11 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-MOST_JSON = 2**23
+MAX_JSON_BYTES = 2**23
 """Bytes of a JSON text; Python objects take up to 25 times as many."""
-MOST_TOML = 2**20
+MAX_TOML_BYTES = 2**20
 """Bytes of a TOML text; its parser is slow."""
-MOST_NESTED = 20
+MAX_DEPTH = 20
 """Lists and tables within each other."""
 
 
@@ -41,7 +41,7 @@ def check_regular(path: Path) -> os.stat_result:
     return found
 
 
-def read_text(path: Path, most: int = MOST_JSON) -> str:
+def read_text(path: Path, most: int = MAX_JSON_BYTES) -> str:
     """The text of a regular file of at most `most` bytes. Raises FileError."""
     check_regular(path)
     try:
@@ -56,6 +56,15 @@ def read_text(path: Path, most: int = MOST_JSON) -> str:
         raise FileError(f"{path} is no text in UTF-8: {error}") from None
 
 
+def read_json(path: Path) -> Any:
+    """Read a JSON file. Raises FileError; where it is too large or nested too deeply too."""
+    text = read_text(path)
+    try:
+        return parse_json(text)
+    except ValueError as error:
+        raise FileError(f"{path} is not JSON: {error}") from None
+
+
 def parse_json(text: str) -> Any:
     """The value of a JSON text. Raises ValueError, where it is nested too deeply or has NaN or infinity too."""
     try:
@@ -68,8 +77,8 @@ def parse_json(text: str) -> Any:
 
 def parse_toml(text: str) -> dict[str, Any]:
     """The table of a TOML text. Raises ValueError, where it is nested too deeply too."""
-    if any(line.count(".") > MOST_NESTED for line in text.split("\n")):  # of dotted keys, time grows with the square
-        raise ValueError(f"a line with more than {MOST_NESTED} dots")
+    if any(line.count(".") > MAX_DEPTH for line in text.split("\n")):  # of dotted keys, time grows with the square
+        raise ValueError(f"a line with more than {MAX_DEPTH} dots")
     try:
         value = tomllib.loads(text)
     except RecursionError as error:
@@ -84,11 +93,11 @@ def _refuse(constant: str) -> None:
 
 def _check_depth(value: object) -> None:
     level = [value]
-    for _ in range(MOST_NESTED):
+    for _ in range(MAX_DEPTH):
         parts = [part.values() if isinstance(part, dict) else part for part in level if isinstance(part, (dict, list))]
         level = [item for part in parts for item in part]
     if level:
-        raise ValueError(f"more than {MOST_NESTED} lists or tables within each other")
+        raise ValueError(f"more than {MAX_DEPTH} lists or tables within each other")
 
 
 def check_links(folder: Path) -> None:

@@ -9,20 +9,21 @@ from pathlib import Path
 
 import pytest
 
-from hypergraph import reading
 from hypergraph.errors import FileError, HypergraphError, UsageError, printable
-from hypergraph.files import read_json, read_tensors
-from hypergraph.reading import (
-    MOST_JSON,
-    MOST_NESTED,
-    MOST_TOML,
+from hypergraph.spec import MLPSpec
+from hypergraph.storage import untrusted
+from hypergraph.storage.tensors import read_tensors
+from hypergraph.storage.untrusted import (
+    MAX_DEPTH,
+    MAX_JSON_BYTES,
+    MAX_TOML_BYTES,
     check_links,
     is_within,
     parse_json,
     parse_toml,
+    read_json,
     read_text,
 )
-from hypergraph.spec import MLPSpec
 
 
 def nested(depth: int) -> str:
@@ -51,7 +52,7 @@ def test_text_is_as_it_was_written_up_to_the_limit(tmp_path: Path) -> None:
         read_text(tmp_path / "file")
 
 
-@pytest.mark.parametrize(("name", "most"), [("spec.json", MOST_JSON), ("spec.toml", MOST_TOML)])
+@pytest.mark.parametrize(("name", "most"), [("spec.json", MAX_JSON_BYTES), ("spec.toml", MAX_TOML_BYTES)])
 def test_a_file_that_is_too_large_is_not_read(name: str, most: int, tmp_path: Path) -> None:
     with (tmp_path / name).open("wb") as file:
         file.truncate(2**40)  # takes no room on the disk
@@ -61,8 +62,8 @@ def test_a_file_that_is_too_large_is_not_read(name: str, most: int, tmp_path: Pa
 
 @pytest.mark.parametrize("parse", [parse_json, lambda text: parse_toml(f"a = {text}")], ids=["json", "toml"])
 def test_nesting_is_bounded(parse: Callable[[str], object], monkeypatch: pytest.MonkeyPatch) -> None:
-    parse(nested(MOST_NESTED - 1))
-    for depth in (MOST_NESTED + 1, 300, 100_000):
+    parse(nested(MAX_DEPTH - 1))
+    for depth in (MAX_DEPTH + 1, 300, 100_000):
         with pytest.raises(ValueError, match=r"within each other|recursion"):
             parse(nested(depth))
 
@@ -93,7 +94,7 @@ def test_messages_are_one_printable_line_whatever_they_quote() -> None:
 
 
 def test_this_module_needs_no_torch() -> None:
-    assert not hasattr(reading, "torch")
+    assert not hasattr(untrusted, "torch")
 
 
 def test_links_may_not_lead_out_of_a_folder(tmp_path: Path) -> None:

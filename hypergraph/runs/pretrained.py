@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hypergraph.errors import FileError, UsageError
-from hypergraph.registry import TASKS
+from hypergraph.extensions.registry import TASKS
 
 if TYPE_CHECKING:
     from hypergraph.model.generator import Generator

@@ -5,10 +5,10 @@ from __future__ import annotations
 from traceback import walk_tb
 
 from hypergraph.errors import PluginError
-from hypergraph.registry import CLASSIFIERS, TASKS, VISUALIZERS, Plugin, reason
+from hypergraph.extensions.registry import CLASSIFIERS, TASKS, VISUALIZERS, Plugin, reason
 
 
-def blame(error: BaseException) -> PluginError | None:
+def attribute_error(error: BaseException) -> PluginError | None:
     """What to tell of an error raised in a plugin, or in what one called: the plugin, the error, and the plugin's line.
 
     None where no line of an installed plugin is in the traceback.

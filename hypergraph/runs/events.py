@@ -1,0 +1,90 @@
+"""What happens in an experiment, told to an observer while it happens.
+
+An observer is a function of one event. The command line is one, a notebook another; :func:`ignore` is a third. Events
+are records, so that a process elsewhere can tell them as a line of JSON.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TypeAlias, TypeVar
+
+from msgspec import Struct
+
+from hypergraph.runs.records import Metrics
+from hypergraph.training.failures import Failure
+
+T = TypeVar("T")
+Members: TypeAlias = tuple[int, int]
+"""The first and the last member of a chunk."""
+
+
+class Trained(Struct, frozen=True, tag=True):
+    """A chunk has so many steps behind it."""
+
+    members: Members
+    step: int
+
+
+class Watched(Struct, frozen=True, tag=True):
+    """A chunk was measured, after `metrics.step` steps."""
+
+    members: Members
+    metrics: Metrics
+
+
+class Diverged(Struct, frozen=True, tag=True):
+    """A member of a chunk diverged."""
+
+    members: Members
+    failure: Failure
+
+
+class Stopping(Struct, frozen=True, tag=True):
+    """The training was asked to stop: the step that it is at ends first, and is saved."""
+
+
+class Progressed(Struct, frozen=True, tag=True):
+    """A stage of the analysis, such as "sweeping beta", has done so much of its work."""
+
+    stage: str
+    done: int
+    total: int
+
+
+class Drawn(Struct, frozen=True, tag=True):
+    """A figure was drawn into these files."""
+
+    figure: str
+    files: tuple[Path, ...]
+
+
+class NotDrawn(Struct, frozen=True, tag=True):
+    """A figure was not drawn, and why."""
+
+    figure: str
+    reason: str
+
+
+class Noticed(Struct, frozen=True, tag=True):
+    """Something that a user should know, in one line."""
+
+    text: str
+
+
+TrainingEvent: TypeAlias = Trained | Watched | Diverged | Stopping
+Event: TypeAlias = TrainingEvent | Progressed | Drawn | NotDrawn | Noticed
+Observer: TypeAlias = Callable[[Event], None]
+
+
+def ignore(event: Event) -> None:
+    """The observer that does nothing."""
+
+
+def tracked(items: Sequence[T], stage: str, observe: Observer) -> Iterator[T]:
+    """The items, while the observer is told how many are done."""
+    for done, item in enumerate(items):
+        observe(Progressed(stage, done, len(items)))
+        yield item
+    observe(Progressed(stage, len(items), len(items)))
