@@ -1,0 +1,66 @@
+"""Generates interpretable networks with attentional KL hypernetworks, and says which algorithm each one runs.
+
+    import hypergraph as hg
+
+    run = hg.train("l1norm", seed=0)
+
+Names are imported when they are first used: importing this package imports neither torch nor dgl.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from hypergraph.analysis.classify import Verdict
+    from hypergraph.analysis.finished import FinishedRun
+    from hypergraph.engines.base import Engine
+    from hypergraph.errors import HypergraphError
+    from hypergraph.experiment.api import classify, draw, generate, load_network, open_run, resume, train
+    from hypergraph.interfaces import Classifier, Task, Visualizer
+    from hypergraph.model.generator import Generator
+    from hypergraph.spec import MLPSpec
+    from hypergraph.weights import MLPWeights
+
+__all__ = [
+    "Classifier",
+    "Engine",
+    "FinishedRun",
+    "Generator",
+    "HypergraphError",
+    "MLPSpec",
+    "MLPWeights",
+    "Task",
+    "Verdict",
+    "Visualizer",
+    "classify",
+    "draw",
+    "generate",
+    "load_network",
+    "open_run",
+    "resume",
+    "train",
+]
+
+_HOMES = {
+    "Verdict": "analysis.classify",
+    "FinishedRun": "analysis.finished",
+    "Engine": "engines.base",
+    "HypergraphError": "errors",
+    **dict.fromkeys(("Classifier", "Task", "Visualizer"), "interfaces"),
+    "Generator": "model.generator",
+    "MLPSpec": "spec",
+    "MLPWeights": "weights",
+}
+"""The module of each name that is no function of experiment/api.py."""
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module 'hypergraph' has no attribute {name!r}")
+    return getattr(import_module(f"hypergraph.{_HOMES.get(name, 'experiment.api')}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

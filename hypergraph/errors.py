@@ -1,5 +1,9 @@
 """The errors a user can cause and mend. Each message is one line: what was wrong, where, what would be right."""
 
+from __future__ import annotations
+
+from pathlib import Path
+
 MAX_LETTERS = 2_000
 """Of a message; what comes after them is cut off."""
 
@@ -34,6 +38,22 @@ class SpecError(UsageError):
 
 class FileError(HypergraphError):
     """A file or folder that is missing, unreadable, unwritable or holds something else than it should."""
+
+
+class RunExistsError(UsageError):
+    """A folder for a new run that holds one already."""
+
+
+class NotFinishedError(FileError):
+    """A run that is not trained and analysed to the end."""
+
+    def __init__(self, path: Path, task: str) -> None:
+        super().__init__(f"{path} is not finished")
+        self.path, self.task = path, task
+
+
+class MissingDataError(HypergraphError):
+    """A figure or an analysis that a run's data do not allow."""
 
 
 class BusyError(FileError):

@@ -10,8 +10,8 @@ from typing import Annotated, Any
 import typer
 
 from hypergraph.cli import classify, draw, figures, generate, inspect, plugins, run
-from hypergraph.cli.console import complain, contained, results_apart
-from hypergraph.errors import HypergraphError
+from hypergraph.cli.output import complain, contained, results_apart
+from hypergraph.errors import HypergraphError, NotFinishedError, RunExistsError
 
 app = typer.Typer(
     name="hypergraph",
@@ -49,6 +49,17 @@ def _options(
     pass
 
 
+def _advice(error: HypergraphError) -> str:
+    """What to type instead, where that is known."""
+    match error:
+        case RunExistsError():
+            return ": continue it with --resume, or choose another --out"
+        case NotFinishedError():
+            return f": go on with hypergraph run {error.task} --resume --out {error.path}"
+        case _:
+            return ""
+
+
 def main() -> None:
     """The entry point of the command `hypergraph`."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as a Ctrl-C: what works saves, and then ends
@@ -57,7 +68,7 @@ def main() -> None:
             status = app(standalone_mode=False)
         sys.exit(status)
     except HypergraphError as error:
-        complain(str(error))
+        complain(f"{error}{_advice(error)}")
         sys.exit(error.exit_code)
     except _UsageError as error:
         if message := error.format_message():  # empty where a group without a command printed its help

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 from rich.table import Table
 
-from hypergraph.cli.console import Json, complain, out, print_json
+from hypergraph.cli.options import Json
+from hypergraph.cli.output import complain, out, print_json
 from hypergraph.errors import FileError, printable
 from hypergraph.extensions.registry import TASKS
-
-if TYPE_CHECKING:
-    from hypergraph.interfaces import Classifier
 
 
 def classify(
@@ -56,8 +54,8 @@ def _shown(confidence: float | None) -> str:
 
 
 def _classify(file: Path, task: str | None) -> dict[str, Any]:
-    from hypergraph.analysis.classify import classify_strict
     from hypergraph.errors import UsageError
+    from hypergraph.experiment.networks import classify_network
     from hypergraph.storage.atomic import finite
     from hypergraph.weights import MLPWeights
 
@@ -65,16 +63,5 @@ def _classify(file: Path, task: str | None) -> dict[str, Any]:
     name = task or metadata.get("task")
     if name is None:
         raise UsageError(f"{file} does not say its task: name it with --task")
-    (verdict,) = classify_strict(_classifier(name), MLPWeights.stack([network]))
+    verdict = classify_network(network, name)
     return {"file": str(file), "task": name, **verdict._asdict(), "confidence": finite(verdict.confidence)}
-
-
-def _classifier(task: str) -> Classifier:
-    from hypergraph.errors import UsageError
-    from hypergraph.extensions.registry import classifier_for
-
-    classifier = classifier_for(task)
-    if classifier is None:
-        TASKS.find(task)
-        raise UsageError(f"no classifier is installed for task {task!r}")
-    return classifier

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from hypergraph.cli.console import Seed, err
+from hypergraph.cli.options import Seed
+from hypergraph.cli.output import notify
 
 
 def draw(
@@ -17,18 +18,8 @@ def draw(
     seed: Seed = 0,
 ) -> None:
     """Draw a network: inputs green, output magenta, positive weights red, negative blue."""
-    from hypergraph.errors import UsageError
-    from hypergraph.extensions.registry import working_visualizers
-    from hypergraph.storage.atomic import make_folder
+    from hypergraph.experiment.networks import draw_network
     from hypergraph.weights import MLPWeights
 
-    network, _ = MLPWeights.load(file)
-    visualizers = working_visualizers()
-    for visualizer in visualizers:
-        if layout is None or layout in visualizer.layouts:
-            make_folder(out.parent)
-            visualizer.draw(MLPWeights.stack([network]), [out], layout=layout or visualizer.layouts[0], seed=seed)
-            err.print(f"drew {out}", soft_wrap=True)
-            return
-    layouts = [name for visualizer in visualizers for name in visualizer.layouts]
-    raise UsageError(f"no visualizer draws layout {layout!r}; there are {', '.join(layouts) or 'none installed'}")
+    draw_network(MLPWeights.load(file)[0], [out], layout=layout, seed=seed)
+    notify(f"drew {out}")

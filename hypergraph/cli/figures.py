@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from hypergraph.cli.console import Json, err, out, print_json
+from hypergraph.cli.options import Json
+from hypergraph.cli.output import err, out, print_json
 from hypergraph.figures import NAMES
 
 
@@ -25,24 +26,22 @@ def figures(
     for name in only or ():
         if name not in NAMES:
             raise UsageError(f"unknown figure {name!r}: there are {', '.join(NAMES)}")
-    import torch
-
-    from hypergraph.figures.catalogue import draw
-    from hypergraph.figures.material import FinishedRun
+    from hypergraph.experiment.display import Display
+    from hypergraph.experiment.run import draw_figures
     from hypergraph.runs.directory import RunDirectory
+    from hypergraph.runs.events import Drawn, NotDrawn
 
     directory = RunDirectory.open(run)
-    torch.set_num_threads(directory.config.threads)
-    with directory.lock():
-        drawn = dict(draw(FinishedRun(directory, err), only or NAMES))
-    files = {name: [str(path) for path in paths] for name, paths in drawn.items() if isinstance(paths, list)}
-    missing = {name: reason for name, reason in drawn.items() if isinstance(reason, str)}
-    if missing and (only or not files):
+    with Display(directory, err) as display:
+        events = list(draw_figures(directory, only or NAMES, display))
+    drawn = {event.figure: event.files for event in events if isinstance(event, Drawn)}
+    missing = {event.figure: event.reason for event in events if isinstance(event, NotDrawn)}
+    if missing and (only or not drawn):
         raise HypergraphError("; ".join(f"{name} not drawn: {reason}" for name, reason in missing.items()))
     if json:
-        print_json({"figures": files, "missing": missing})
+        print_json({"figures": {name: list(map(str, files)) for name, files in drawn.items()}, "missing": missing})
         return
-    for name, paths in files.items():
-        out.print(f"{paths[0]}: {NAMES[name]}", soft_wrap=True)
+    for name, files in drawn.items():
+        out.print(f"{files[0]}: {NAMES[name]}", soft_wrap=True)
     for name, reason in missing.items():
         out.print(f"{name} not drawn: {reason}", soft_wrap=True)

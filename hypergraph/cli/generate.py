@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from hypergraph.cli.console import Layers, Seed, check_beta, err, parse_layers
-from hypergraph.runs.pretrained import generator_file
+from hypergraph.cli.options import Layers, Seed, parse_layers
+from hypergraph.cli.output import notify
 
 
 def generate(
@@ -25,28 +25,14 @@ def generate(
     ] = False,
 ) -> None:
     """Generate one network from SOURCE and write its weights as safetensors."""
-    check_beta(beta)
-    from hypergraph.analysis.measure import generate as make
-    from hypergraph.errors import HypergraphError, UsageError
-    from hypergraph.model.generator import Generator
-    from hypergraph.spec import MLPSpec
+    from hypergraph.errors import UsageError
+    from hypergraph.experiment.networks import generate_network
     from hypergraph.storage.atomic import make_folder
-    from hypergraph.training.memory import GENERATION, check_memory
 
     if out.suffix != ".safetensors":
         raise UsageError(f"--out {out} must end in .safetensors")
-    generator, metadata = Generator.load(generator_file(source))
-    if member >= generator.members:
-        raise UsageError(f"{source} has members 0 to {generator.members - 1}, not {member}")
-    spec = parse_layers(layers, MLPSpec.middle(generator.specs))
-    check_memory(spec, 1, GENERATION)
-    one = generator.member(member)
-    encoder = one.has_encoder and not decoder_only
-    sample = make(one, beta, seed=seed, members=[member], spec=spec, encoder=encoder)
-    if not all(bool(tensor.isfinite().all()) for tensor in sample.networks[0].state_dict().values()):
-        raise HypergraphError(f"what {source} generates at beta {beta} is not finite: it diverged in training")
-    text = {"beta": beta, "seed": seed, "member": member, "encoder": int(encoder), "kl": float(sample.kl[0])}
-    task = {"task": metadata["task"]} if "task" in metadata else {}
+    spec = parse_layers(layers)
+    made = generate_network(source, beta, spec=spec, seed=seed, member=member, encoder=not decoder_only)
     make_folder(out.parent)
-    sample.networks[0].save(out, {**task, **{name: str(value) for name, value in text.items()}})
-    err.print(f"wrote {out}: {spec}, {float(sample.kl[0]):.1f} nats", soft_wrap=True)
+    made.network.save(out, made.metadata)
+    notify(f"wrote {out}: {made.network.spec}, {made.kl:.1f} nats")

@@ -7,7 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from hypergraph.cli.console import Json, out, print_json
+from hypergraph.cli.options import Json
+from hypergraph.cli.output import out, print_json
 from hypergraph.errors import printable
 from hypergraph.runs.pretrained import generator_file
 

@@ -12,8 +12,9 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from hypergraph.cli.console import Json, complain, contained, err, out, print_json
-from hypergraph.extensions.registry import CLASSIFIERS, TASKS, VISUALIZERS, Plugin, PluginLoadError, Registry
+from hypergraph.cli.options import Json
+from hypergraph.cli.output import complain, contained, notify, out, print_json
+from hypergraph.extensions.registry import REGISTRIES, TASKS, Plugin, PluginLoadError, Registry
 
 app = typer.Typer(no_args_is_help=True)
 new = typer.Typer(no_args_is_help=True)
@@ -41,11 +42,11 @@ def new_task(
     folder = out or Path(f"hypergraph-{name}")
     scaffold.new_task(name, folder)
     if name in TASKS.names():
-        err.print(f"there is a task {name} already: this one will be hypergraph-{name}/{name}", soft_wrap=True)
+        notify(f"there is a task {name} already: this one will be hypergraph-{name}/{name}")
     if find_spec(f"hypergraph_{name}"):
-        err.print(f"there is a package hypergraph_{name} already: do not install this one beside it", soft_wrap=True)
+        notify(f"there is a package hypergraph_{name} already: do not install this one beside it")
     steps = f"cd {shlex.quote(str(folder))} && pip install -e . && hypergraph run {name}"
-    err.print(f"wrote {folder}: {steps}", soft_wrap=True)
+    notify(f"wrote {folder}: {steps}")
 
 
 @app.command("list")
@@ -54,10 +55,10 @@ def list_plugins(
     json: Json = False,
     check: Annotated[bool, typer.Option("--check", help="Load every plugin; exit 1 unless all are ok.")] = False,
 ) -> None:
-    """List tasks, classifiers and visualizers."""
+    """List tasks, classifiers, visualizers and engines."""
     rows = [
         dataclasses.asdict(plugin) | (_check(registry, plugin) if check else {})
-        for registry in (TASKS, CLASSIFIERS, VISUALIZERS)
+        for registry in REGISTRIES
         for plugin in registry.plugins()
     ]
     if json:

@@ -21,7 +21,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from hypergraph.errors import FileError, UsageError
+from hypergraph.errors import FileError, RunExistsError, UsageError
 from hypergraph.runs.config import RunConfig
 from hypergraph.storage.atomic import PARTIAL, finite, make_folder, remove_partial, sync_folder, write_bytes, write_json
 from hypergraph.storage.locks import file_lock
@@ -155,9 +155,9 @@ class RunDirectory:
 
 def _check_new(path: Path) -> None:
     if (path / "config.json").exists():
-        raise UsageError(f"{path} already holds a run: continue it with --resume, or choose another --out")
+        raise RunExistsError(f"{path} already holds a run")
     if path.is_dir() and any(item.name != "lock" and not item.name.endswith(PARTIAL) for item in path.iterdir()):
-        raise UsageError(f"{path} is not empty: choose another --out")
+        raise UsageError(f"{path} is not empty: choose another folder")
 
 
 def read_config(path: Path) -> RunConfig:
@@ -185,9 +185,7 @@ def new_folder(folder: Path) -> Path:
             raise FileError(f"cannot write {path}: {error.strerror or error}") from None
 
 
-def latest_run(folder: Path) -> Path:
-    """The run in `folder` that was started last. Raises UsageError where there is none."""
+def latest_run(folder: Path) -> Path | None:
+    """The run in `folder` that was started last, if there is one."""
     runs = [path.parent for path in folder.glob("*/config.json")]
-    if not runs:
-        raise UsageError(f"nothing to resume in {folder}: name a run with --out, or leave out --resume to start one")
-    return max(runs, key=lambda run: (run / "config.json").stat().st_mtime_ns)
+    return max(runs, key=lambda run: (run / "config.json").stat().st_mtime_ns, default=None)

@@ -46,7 +46,7 @@ def shipped_ensemble(task: str, spec: MLPSpec) -> Generator:
     loaded = [Generator.load(path)[0] for path in _files(task)]
     fitting = [generator for generator in loaded if generator.specs == (spec,) and generator.has_encoder]
     if not fitting:
-        raise UsageError(f"task {task} ships no generators of {spec}: train some, without --pretrained")
+        raise UsageError(f"task {task} ships no generators of {spec}: train some instead")
     return Generator.join(fitting)
 
 
@@ -59,7 +59,7 @@ def generator_file(source: Path) -> Path:
     if source.is_dir():
         path = source / "generator.safetensors"
         if not path.is_file():
-            raise UsageError(f"{source} holds no trained generator: if it is a run, finish it with --resume")
+            raise UsageError(f"{source} holds no trained generator: if it is a run, resume it to its end")
         return path
     name, tasks = source.as_posix(), TASKS.names()
     if not source.exists() and name in tasks:

@@ -1,0 +1,85 @@
+"""What a finished run found, as text to print: which algorithm each member runs at which price."""
+
+from __future__ import annotations
+
+import io
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import PurePath
+
+from rich.console import Console, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from hypergraph.runs.config import RunConfig
+from hypergraph.runs.records import NetworkRecord, Result
+
+MAX_COLUMNS = 4
+"""With more members, the table counts them by algorithm."""
+EVERY = 3
+"""The table shows every third price of the sweep."""
+
+
+def report(config: RunConfig, result: Result) -> list[RenderableType]:
+    """The table of algorithms by price, the best network of each algorithm, and what is drawn."""
+    title = Text(f"{config.task} {config.spec}: algorithm and loss by price of information")
+    return [title, _table(config, result), *_best(result), *_ending(result)]
+
+
+def as_html(parts: Iterable[RenderableType]) -> str:
+    """The parts of a report for a notebook."""
+    console = Console(file=io.StringIO(), record=True, width=120, force_terminal=True, highlight=False, markup=False)
+    for part in parts:
+        console.print(part, soft_wrap=isinstance(part, Text))
+    return console.export_html(inline_styles=True, code_format='<pre style="line-height:1.2">{code}</pre>')
+
+
+def _table(config: RunConfig, result: Result) -> Table:
+    colours, members = result.algorithms, range(config.members)
+    cells = {(network.beta, network.member): network for network in result.networks}
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))  # four members fit 80 columns
+    table.add_column("beta", justify="right")
+    many = len(members) > MAX_COLUMNS
+    for name in [*colours, ""] if many else [f"member {member}" for member in members]:
+        table.add_column(name, style=colours.get(name, ""))
+    for beta in sorted({network.beta for network in result.networks})[::EVERY]:
+        row = [cells[beta, member] for member in members]
+        texts = _counts(row, [*colours, None]) if many else [_text(network, colours) for network in row]
+        table.add_row(f"{beta:.1e}", *texts)
+    return table
+
+
+def _best(result: Result) -> list[Text]:
+    """How many networks run each algorithm, and the best of them."""
+    lines, total = [], len(result.networks)
+    for label, count in Counter(network.algorithm for network in result.networks).most_common():
+        best = min((network for network in result.networks if network.algorithm == label), key=_loss)
+        name = Text(label or "networks", style=result.algorithms.get(label or "", ""))
+        lines.append(Text(" ").join([name, Text(f"{count} of {total}, best loss {_loss(best):.4f}: {best.file}")]))
+    return lines
+
+
+def _ending(result: Result) -> list[Text]:
+    solved = sum(_loss(network) < result.solved_loss for network in result.networks)
+    lines = [f"solved (loss below {result.solved_loss}): {solved} of {len(result.networks)}"]
+    lines += [str(failure) for failure in result.failures if failure.retired]
+    if drawn := [PurePath(figure).stem for figure in result.figures if figure.endswith(".svg")]:
+        lines.append(f"drawn in figures: {', '.join(drawn)}")
+    return list(map(Text, lines))
+
+
+def _counts(row: Sequence[NetworkRecord], labels: Sequence[str | None]) -> list[str]:
+    """How many members run each algorithm, and the lowest loss among them."""
+    groups = [[_loss(network) for network in row if network.algorithm == label] for label in labels]
+    return [f"{len(losses)}, best {min(losses):.3f}" if losses else "" for losses in groups]
+
+
+def _text(network: NetworkRecord, colours: Mapping[str, str]) -> Text:
+    loss = f"{_loss(network):.3f}".removeprefix("0")
+    return Text(f"{network.algorithm or ''} {loss}".strip(), style=colours.get(network.algorithm or "", ""))
+
+
+def _loss(network: NetworkRecord) -> float:
+    """The loss; infinite where it is null because the network diverged."""
+    return math.inf if network.loss is None else network.loss
