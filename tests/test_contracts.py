@@ -19,13 +19,14 @@ LAYERS = [
     ["graph", "weights"],
     ["model", "export"],
     ["interfaces"],
-    ["extensions", "testing"],
+    ["extensions"],
     ["training"],
     ["runs"],
     ["analysis"],
     ["engines", "figures"],
-    ["cli"],
-    ["__main__", "notebook"],
+    ["experiment"],
+    ["cli", "testing"],
+    ["__main__"],
 ]
 """Imports run downward only: from a later row to an earlier one, or within a row."""
 

@@ -86,7 +86,15 @@ def load_network(path: Path | str) -> MLPWeights:
     return MLPWeights.load(Path(path))[0]
 
 
-def generate(source: Path | str, beta: float, *, layers: str | MLPSpec | None = None, seed: int = 0, member: int = 0, encoder: bool = True) -> MLPWeights:
+def generate(
+    source: Path | str,
+    beta: float,
+    *,
+    layers: str | MLPSpec | None = None,
+    seed: int = 0,
+    member: int = 0,
+    encoder: bool = True,
+) -> MLPWeights:
     """One network from a trained generator; arguments and errors as of `generate_network` in networks.py."""
     spec = MLPSpec.parse(layers) if isinstance(layers, str) else layers
     return generate_network(source, beta, spec=spec, seed=seed, member=member, encoder=encoder).network

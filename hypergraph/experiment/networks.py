@@ -88,9 +88,7 @@ def classifier_of(task: str) -> Classifier:
     return classifier
 
 
-def draw_network(
-    network: MLPWeights, paths: Sequence[Path], *, layout: str | None = None, seed: int = 0
-) -> None:
+def draw_network(network: MLPWeights, paths: Sequence[Path], *, layout: str | None = None, seed: int = 0) -> None:
     """Draw a network into files, whose suffixes (.svg, .png, .pdf) say the format.
 
     Raises:

@@ -19,7 +19,7 @@ from hypergraph.figures.catalogue import draw
 from hypergraph.model.generator import Generator
 from hypergraph.runs.config import RunConfig
 from hypergraph.runs.directory import RunDirectory
-from hypergraph.runs.events import Drawn, Noticed, NotDrawn, Observer, ignore
+from hypergraph.runs.events import Drawn, NotDrawn, Noticed, Observer, ignore
 from hypergraph.runs.members import load_members
 from hypergraph.runs.pretrained import shipped_ensemble
 from hypergraph.runs.records import NetworkRecord, Result

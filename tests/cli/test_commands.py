@@ -17,10 +17,11 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from hypergraph.analysis import phases
+from hypergraph.analysis import sweep as sweeps
 from hypergraph.analysis.measure import measure_loss
 from hypergraph.analysis.sweep import BETA_GRID, sweep
-from hypergraph.cli import pipeline
 from hypergraph.errors import UsageError
+from hypergraph.experiment import run as experiment
 from hypergraph.model.generator import Generator
 from hypergraph.rng import stream
 from hypergraph.runs import pretrained
@@ -81,7 +82,7 @@ def test_a_network_gives_its_recorded_loss_in_plain_torch(run: tuple[Path, str, 
 def test_json_is_the_result_and_a_second_analysis_finds_the_same(
     run: tuple[Path, str, str], copied: Path, command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pipeline, "NAMES", [])
+    monkeypatch.setattr(experiment, "NAMES", [])
     status, stdout, _ = command("run", "l1norm", "--resume", "--out", copied, "--json")
     assert status == 0
     assert json.loads(stdout) == result_of(copied)
@@ -93,7 +94,7 @@ def test_a_run_is_repeated_to_the_last_digit(
     source: str, run: tuple[Path, str, str], command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """From its folder or from its result alone, on however many cores there are."""
-    monkeypatch.setattr(pipeline, "NAMES", [])
+    monkeypatch.setattr(experiment, "NAMES", [])
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0})
     status, _, stderr = command("run", "--from", run[0] / source, "--out", tmp_path / "again")
     assert status == 0
@@ -109,7 +110,7 @@ def test_a_run_is_repeated_to_the_last_digit(
 def test_a_repeated_run_tells_what_is_another_and_what_came_out_otherwise(
     copied: Path, command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pipeline, "NAMES", [])
+    monkeypatch.setattr(experiment, "NAMES", [])
     result = result_of(copied)
     result["versions"]["torch"] = "1.0"
     result["networks"][0]["loss"] += 1e-9
@@ -196,9 +197,9 @@ def test_classify_tells_the_good_files_beside_a_bad_one(
 @pytest.fixture
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let an analysis try few prices and draw few figures."""
-    monkeypatch.setattr(pipeline, "sweep", partial(sweep, betas=BETA_GRID[::15]))
+    monkeypatch.setattr(sweeps, "sweep", partial(sweep, betas=BETA_GRID[::15]))
     monkeypatch.setattr(phases, "BETA_GRID", BETA_GRID[::15])
-    monkeypatch.setattr(pipeline, "NAMES", ["phases", "rate", "encoder", "shuffle"])
+    monkeypatch.setattr(experiment, "NAMES", ["phases", "rate", "encoder", "shuffle"])
 
 
 @pytest.mark.usefixtures("few")
@@ -262,7 +263,7 @@ def test_shipped_generators_are_analysed_without_training(
 
 def test_shipped_generators_of_another_network_are_not_there() -> None:
     assert pretrained.shipped_ensemble("l1norm", L1Norm().default_spec).members >= 1
-    with pytest.raises(UsageError, match=r"task l1norm ships no generators of 4,8,1: train some, without --pretrained"):
+    with pytest.raises(UsageError, match=r"task l1norm ships no generators of 4,8,1: train some instead"):
         pretrained.shipped_ensemble("l1norm", MLPSpec((4, 8, 1)))
 
 
@@ -287,7 +288,7 @@ def test_inspect(run: tuple[Path, str, str], command: Command) -> None:
 def test_plugins_list(command: Command) -> None:
     status, stdout, _ = command("plugins", "list", "--json", "--check")
     assert status == 0
-    assert {"task", "classifier", "visualizer"} == {plugin["kind"] for plugin in json.loads(stdout)}
+    assert {"task", "classifier", "visualizer", "engine"} == {plugin["kind"] for plugin in json.loads(stdout)}
 
 
 REFUSED = [
@@ -436,7 +437,7 @@ def test_a_second_run_does_not_write_over_the_first(run: tuple[Path, str, str], 
 def test_deep_networks_with_skips_and_masks_run_unclassified(
     command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pipeline, "sweep", partial(sweep, betas=BETA_GRID[::15]))
+    monkeypatch.setattr(sweeps, "sweep", partial(sweep, betas=BETA_GRID[::15]))
     (tmp_path / "deep.toml").write_text(
         'sizes = [3, 4, 4, 1]\nactivation = "relu"\nbias = false\nskips = [[0, 2], [0, 3]]\n'
         '[[masks]]\nsource = 0\ntarget = 1\nrows = ["110", "011", "101", "111"]\n'

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from hypergraph.cli.console import out
+from hypergraph.cli.output import out
 from hypergraph.cli.plugins import app
 
 GOOD = """

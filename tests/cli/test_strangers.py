@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from hypergraph.analysis import sweep as sweeps
 from hypergraph.analysis.sweep import BETA_GRID, sweep
-from hypergraph.cli import pipeline
+from hypergraph.experiment import run as experiment
 from hypergraph.extensions import registry
 from hypergraph.runs import pretrained
 
@@ -64,8 +65,8 @@ def resumed(copied: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     config = json.loads((copied / "config.json").read_text())
     (copied / "config.json").unlink()
     (copied / "config.json").write_text(json.dumps({**config, "task": "fake"}))
-    monkeypatch.setattr(pipeline, "sweep", partial(sweep, betas=BETA_GRID[::15]))
-    monkeypatch.setattr(pipeline, "NAMES", [])
+    monkeypatch.setattr(sweeps, "sweep", partial(sweep, betas=BETA_GRID[::15]))
+    monkeypatch.setattr(experiment, "NAMES", [])
     return copied
 
 
@@ -283,8 +284,8 @@ def test_a_stranger_that_hangs_stops_neither_the_list_nor_a_run(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     monkeypatch.setattr(registry, "LOAD_TIMEOUT_S", 0.5)
-    monkeypatch.setattr(pipeline, "sweep", partial(sweep, betas=BETA_GRID[::15]))
-    monkeypatch.setattr(pipeline, "NAMES", ["algorithms"])
+    monkeypatch.setattr(sweeps, "sweep", partial(sweep, betas=BETA_GRID[::15]))
+    monkeypatch.setattr(experiment, "NAMES", ["algorithms"])
     hang = "import time; time.sleep(30)"
     install("slow-dist", hang, kind="classifier", name="aaa")
     install("slower-dist", hang, kind="visualizer", name="aaa")
