@@ -1,6 +1,7 @@
 """What the code base promises about itself: who may import whom, what a help text may cost, and what is never used."""
 
 import ast
+import graphlib
 import re
 import subprocess
 import sys
@@ -33,8 +34,12 @@ LAYERS = [
 
 def imports(path: Path) -> set[str]:
     """Every module that a file imports, anywhere in it."""
+    return imports_of(ast.parse(path.read_text()))
+
+
+def imports_of(tree: ast.AST) -> set[str]:
     found = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -77,6 +82,50 @@ def test_core_names_no_task() -> None:
     for path in CORE:
         assert not tasks & names(path), f"{path} names a task"
         assert "l1norm" not in path.read_text().lower(), f"{path} names l1norm"
+
+
+def test_nothing_imports_the_command_line() -> None:
+    for path in CORE:
+        if "cli" not in path.parts and path.name != "__main__.py":
+            assert not any(name.startswith("hypergraph.cli") for name in imports(path)), path
+
+
+def test_modules_import_each_other_in_no_circle() -> None:
+    """Imports that only a type checker sees aside."""
+    modules = {module_of(path): path for path in CORE if path != ROOT / "hypergraph" / "__init__.py"}
+    graph = {name: {each for each in run_imports(path) if each in modules} for name, path in modules.items()}
+    assert list(graphlib.TopologicalSorter(graph).static_order())
+
+
+def module_of(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def run_imports(path: Path) -> set[str]:
+    """What a module imports when it is imported itself."""
+    tree = ast.parse(path.read_text())
+    tree.body = [node for node in tree.body if not isinstance(node, (ast.If, ast.FunctionDef, ast.ClassDef))]
+    return imports_of(tree)
+
+
+def test_the_code_stays_small() -> None:
+    """Rooms at the top, modules of the command line, and functions; a command's list of options aside."""
+    assert len(list((ROOT / "hypergraph").glob("*.py"))) <= 12
+    for path in (ROOT / "hypergraph" / "cli").glob("*.py"):
+        assert len(path.read_text().splitlines()) <= 120, path
+    lengths = {f"{path}:{node.lineno}": length(node) for path in CORE for node in functions(path)}
+    assert max(lengths.values()) <= 60, max(lengths, key=lambda name: lengths[name])
+    assert sorted(lengths.values())[len(lengths) * 9 // 10] <= 20
+
+
+def functions(path: Path) -> list[ast.FunctionDef]:
+    return [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.FunctionDef)]
+
+
+def length(node: ast.FunctionDef) -> int:
+    """Lines of a function; of a command, which typer calls with its options, those of its body."""
+    command = any("typer" in ast.unparse(default.annotation) for default in node.args.args if default.annotation)
+    return (node.end_lineno or 0) - (node.body[0].lineno if command else node.lineno) + 1
 
 
 def test_only_graph_imports_dgl() -> None:

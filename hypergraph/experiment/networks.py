@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -10,7 +11,7 @@ from hypergraph.analysis.classify import Verdict, classify_strict
 from hypergraph.analysis.measure import check_beta, generate
 from hypergraph.errors import HypergraphError, UsageError
 from hypergraph.extensions.registry import TASKS, classifier_for, working_visualizers
-from hypergraph.interfaces import Classifier
+from hypergraph.interfaces import Classifier, Visualizer
 from hypergraph.model.generator import Generator
 from hypergraph.runs.pretrained import generator_file
 from hypergraph.spec import MLPSpec
@@ -89,18 +90,32 @@ def classifier_of(task: str) -> Classifier:
 
 
 def draw_network(network: MLPWeights, paths: Sequence[Path], *, layout: str | None = None, seed: int = 0) -> None:
-    """Draw a network into files, whose suffixes (.svg, .png, .pdf) say the format.
+    """Draw a network, or several side by side, into files whose suffixes (.svg, .png, .pdf) say the format.
 
     Raises:
         UsageError: no installed visualizer knows the layout or the format.
         FileError: a file cannot be written.
     """
+    visualizer, name = _visualizer(layout)
+    networks = network.map(lambda tensor: tensor.flatten(0, len(network.lead) - 1)) if network.lead else None
+    for path in paths:
+        make_folder(path.parent)
+        visualizer.draw(networks or MLPWeights.stack([network]), [path], layout=name, seed=seed)
+
+
+def _visualizer(layout: str | None) -> tuple[Visualizer, str]:
+    """The first visualizer that knows a layout, and the layout; its default where none is named."""
     visualizers = working_visualizers()
     for visualizer in visualizers:
         if layout is None or layout in visualizer.layouts:
-            for path in paths:
-                make_folder(path.parent)
-                visualizer.draw(MLPWeights.stack([network]), [path], layout=layout or visualizer.layouts[0], seed=seed)
-            return
+            return visualizer, layout or visualizer.layouts[0]
     layouts = [name for visualizer in visualizers for name in visualizer.layouts]
     raise UsageError(f"no visualizer draws layout {layout!r}; there are {', '.join(layouts) or 'none installed'}")
+
+
+def picture(network: MLPWeights) -> bytes:
+    """The drawing of a network as PNG. Raises as :func:`draw_network` does."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "network.png"
+        draw_network(network, [path])
+        return path.read_bytes()
