@@ -22,7 +22,7 @@ class HypergraphError(Exception):
         super().__init__(line if len(line) <= MAX_LETTERS else line[:MAX_LETTERS] + "…")
 
 
-class UsageError(HypergraphError):
+class UsageError(HypergraphError, ValueError):
     """An argument that can never work. Exit status 2."""
 
     exit_code = 2
@@ -38,6 +38,10 @@ class FileError(HypergraphError):
 
 class BusyError(FileError):
     """A folder that another process works on."""
+
+
+class NotFinishedError(FileError):
+    """A run whose training or analysis has not ended."""
 
 
 class PluginError(HypergraphError):

@@ -15,7 +15,7 @@ from hypergraph.cli.pipeline import complete
 from hypergraph.cli.run import make_config, start_run
 from hypergraph.errors import UsageError
 from hypergraph.runs.directory import RunDirectory
-from hypergraph.runs.result import read_result
+from hypergraph.runs.result import read_result, result_fields
 from hypergraph.weights import MLPWeights
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class Run:
     def __init__(self, path: Path | str) -> None:
         self.directory = RunDirectory.open(Path(path))
         self.path = self.directory.path
-        self.result = read_result(self.directory)
+        self.result = result_fields(self.directory, read_result(self.directory))
 
     @cached_property
     def rows(self) -> list[dict[str, Any]]:

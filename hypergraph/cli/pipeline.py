@@ -9,6 +9,7 @@ import time
 from typing import Any
 
 import torch
+from msgspec.structs import replace
 from rich.progress import track
 
 from hypergraph.analysis.sweep import BETA_GRID, Row, sweep
@@ -27,7 +28,9 @@ from hypergraph.runs.config import RunConfig
 from hypergraph.runs.directory import RunDirectory
 from hypergraph.runs.members import load_members
 from hypergraph.runs.pretrained import shipped_ensemble
-from hypergraph.storage.atomic import finite, write_json
+from hypergraph.runs.records import NetworkRecord, Result
+from hypergraph.runs.result import result_fields, write_result
+from hypergraph.storage.atomic import finite
 
 
 def complete(run: RunDirectory) -> dict[str, Any]:
@@ -87,19 +90,17 @@ def finish(run: RunDirectory, generator: Generator) -> dict[str, Any]:
     started = time.monotonic()
     torch.set_num_threads(run.config.threads)
     task, classifier = TASKS.load(run.config.task, run.config.options), classifier_for(run.config.task)
-    result = {
-        **run.config.to_fields(),
-        "failures": list(map(dataclasses.asdict, run.failures())),
-        "solved_loss": task.solved_loss,
-        "algorithms": dict(classifier.colours) if classifier else {},
-        "networks": [_save(run, row, generator.has_encoder) for row in _swept(run, generator, task, classifier)],
-        "figures": [],
-        "analysis_seconds": None,
-    }
-    write_json(run.result, result)
-    result |= {"figures": _figures(run), "analysis_seconds": round(time.monotonic() - started, 1)}
-    write_json(run.result, result)
-    return result
+    result = Result(
+        failures=tuple(run.failures()),
+        solved_loss=task.solved_loss,
+        algorithms=dict(classifier.colours) if classifier else {},
+        networks=tuple(_save(run, row, generator.has_encoder) for row in _swept(run, generator, task, classifier)),
+    )
+    write_result(run, result)
+    figures = tuple(_figures(run))
+    result = replace(result, figures=figures, analysis_seconds=round(time.monotonic() - started, 1))
+    write_result(run, result)
+    return result_fields(run, result)
 
 
 def _swept(run: RunDirectory, generator: Generator, task: Task, classifier: Classifier | None) -> list[Row]:
@@ -114,12 +115,12 @@ def _swept(run: RunDirectory, generator: Generator, task: Task, classifier: Clas
     return sorted(found, key=lambda row: (row.beta, row.member))
 
 
-def _save(run: RunDirectory, row: Row, encoder: bool) -> dict[str, Any]:
+def _save(run: RunDirectory, row: Row, encoder: bool) -> NetworkRecord:
     path = run.networks / f"member{row.member}-beta{row.beta:.1e}.safetensors"
     metadata = {"task": run.config.task, "seed": run.config.seed, "member": row.member, "beta": row.beta}
     row.network.save(path, {name: str(value) for name, value in {**metadata, "encoder": int(encoder)}.items()})
     values = {field.name: getattr(row, field.name) for field in dataclasses.fields(row) if field.name != "network"}
-    return {**finite(values), "file": run.relative(path)}
+    return NetworkRecord(**finite(values), file=run.relative(path))
 
 
 def _figures(run: RunDirectory) -> list[str]:

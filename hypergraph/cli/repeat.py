@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 def repeated(source: Path, device: str | None) -> RunConfig:
     """The configuration of a run to do again, on another device if one is named. Raises HypergraphError."""
-    from dataclasses import replace
+    from msgspec.structs import replace
 
-    from hypergraph.runs.config import current_versions
     from hypergraph.runs.directory import read_config
+    from hypergraph.runs.provenance import current_versions
 
     recorded = read_config(source / "config.json" if source.is_dir() else source)
     chosen = replace(recorded, device=parse_device(device or recorded.device))
@@ -29,16 +29,12 @@ def check_here(config: RunConfig, path: Path) -> None:
 
     Raises UsageError where its largest chunk does not fit in memory, PluginError.
     """
-    from hypergraph.runs.config import current_versions
+    from hypergraph.runs.provenance import changed_versions, current_versions
     from hypergraph.training.memory import RECOMPUTED, check_memory
 
     check_memory(config.largest, max(map(len, config.member_ranges)), RECOMPUTED, parse_device(config.device))
 
-    here = current_versions(config.task, config.device)
-    changed = [
-        f"{name} {then} (here {here.get(name)})" for name, then in config.versions.items() if here.get(name) != then
-    ]
-    if changed:
+    if changed := changed_versions(config.versions, current_versions(config.task, config.device)):
         err.print(f"{path} was started with {', '.join(changed)}: its numbers may differ", soft_wrap=True)
 
 

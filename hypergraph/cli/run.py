@@ -114,11 +114,12 @@ def make_config(
     device: str,
 ) -> RunConfig:
     """What :func:`run` was asked for, checked. Raises HypergraphError."""
-    from dataclasses import replace
+    from msgspec.structs import replace
 
     from hypergraph.engines.local import plan_chunks
     from hypergraph.extensions.options import read_options
-    from hypergraph.runs.config import RunConfig, current_versions
+    from hypergraph.runs.config import RunConfig
+    from hypergraph.runs.provenance import current_versions
     from hypergraph.training.memory import RECOMPUTED, check_memory
     from hypergraph.training.recipe import PRESETS
 
@@ -139,8 +140,9 @@ def make_config(
 
 
 def _shipped_config(task: str, seed: int) -> RunConfig:
-    from hypergraph.runs.config import RunConfig, current_versions
+    from hypergraph.runs.config import RunConfig
     from hypergraph.runs.pretrained import shipped_ensemble
+    from hypergraph.runs.provenance import current_versions
 
     spec = TASKS.load(task).default_spec
     members = shipped_ensemble(task, spec).members
