@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from msgspec import Meta
 
-from hypergraph.errors import FileError, UsageError
+from hypergraph.errors import UsageError
 from hypergraph.runs.records import to_fields
 from hypergraph.spec import MAX_NETWORKS, MLPSpec, check_several
 from hypergraph.storage.schema import Record, as_record, check_printable
@@ -100,23 +100,24 @@ class RunConfig(Record, frozen=True):
 
     @classmethod
     def from_fields(cls, fields: object) -> RunConfig:
-        """Read what :meth:`to_fields` wrote, and a result too, which repeats it. Raises FileError, naming the field."""
-        try:
-            values = as_record(fields, dict[str, Any])
-            if (found := values.get("format_version")) == 3:
-                values = _from_format_3(values)
-            elif found != FORMAT_VERSION:
-                raise UsageError(f"format_version is {found!r}: expected {FORMAT_VERSION}")
-            return as_record(values, cls)
-        except UsageError as error:
-            raise FileError(str(error)) from None
+        """Read what :meth:`to_fields` wrote, which a result repeats. Raises UsageError, naming the field."""
+        values = as_record(fields, dict[str, Any])
+        if (found := values.get("format_version")) == 3:
+            values = _from_format_3(values)
+        elif found != FORMAT_VERSION:
+            raise UsageError(f"format_version is {found!r}: expected {FORMAT_VERSION}")
+        for kind, table, place in ((cls, values, ""), (Recipe, values.get("recipe"), "recipe.")):
+            for name in kind.__struct_fields__:  # defaults may be others than when it was written
+                if isinstance(table, dict) and name not in table:
+                    raise UsageError(f"{place}{name} is missing")
+        return as_record(values, cls)
 
 
 def _from_format_3(fields: dict[str, Any]) -> dict[str, Any]:
     """The fields of a run of format 3, by the names that they have in format 4."""
+    names = {"chunks": "chunk_count", "rate": "learning_rate", "opening": "beta_warmup_steps"}
     recipe = fields.get("recipe")
     if isinstance(recipe, dict):
-        new = {"rate": "learning_rate", "opening": "beta_warmup_steps"}
-        recipe = {new.get(name, name): value for name, value in recipe.items()}
+        fields = fields | {"recipe": {names.get(name, name): value for name, value in recipe.items()}}
     _log.warning("read a run of format 3, as an earlier release wrote it")
-    return {**fields, "recipe": recipe, "chunk_count": fields.get("chunks")}
+    return {names.get(name, name): value for name, value in fields.items()}

@@ -162,7 +162,7 @@ def read_config(path: Path) -> RunConfig:
     fields = read_json(path)
     try:
         return RunConfig.from_fields(fields)
-    except FileError as error:
+    except UsageError as error:
         raise FileError(f"{path}: {error}") from None
 
 
