@@ -66,7 +66,7 @@ class MLPSpec(Struct, frozen=True, forbid_unknown_fields=True):
 
     Attributes:
         sizes: neurons per layer, input first, output last; at least two layers.
-        activation: one of `ACTIVATIONS`, applied to every hidden layer.
+        activation: the function of `torch.nn.functional` that is applied to every hidden layer.
         bias: whether every neuron past the input has a bias.
         skips: pairs (source, target) of neuron layers, target - source >= 2, joined by weights of their own.
         masks: connections, consecutive or skips, that keep only some of their weights.

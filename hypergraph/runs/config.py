@@ -38,10 +38,10 @@ class RunConfig(Record, frozen=True):
         seed: every random number of the run follows from it.
         device: where the members are trained, as torch names it.
         recipe: how they are trained; null where the members are generators that the task ships.
-        options: of the task, those that were set.
-        chunk_count: into how many parts the members are divided, each trained together by a process.
-        threads: of each process. Both decide how numbers are rounded; how many processes there are at once does not.
-        versions: of what the numbers depend on beside all this, by name, where the run was planned.
+        options: the options of the task that were set, by name.
+        chunk_count: into how many chunks the members are divided, each trained together by one process.
+        threads: how many threads each process has; like the chunks, they decide how numbers are rounded.
+        versions: what else the numbers depend on, by name, as it was where the run was planned.
 
     Raises:
         UsageError: naming the value that cannot be, from wherever it comes.

@@ -28,8 +28,8 @@ class NetworkRecord(Record, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         kl: information in the latents, in nats.
         decoder_loss: the loss of the network generated with the encoder ignored.
         algorithm: the classifier's label, null where no classifier knows such networks.
-        confidence: of that label, from 0 to 1.
-        order_parameters: the classifier's, by name.
+        confidence: how sure the classifier is of that label, from 0 to 1.
+        order_parameters: what the classifier measured, by name.
         file: the network, relative to the run's folder.
     """
 
@@ -56,10 +56,10 @@ class Metrics(Record, frozen=True, kw_only=True):
     """What a training tells of itself now and then: a line of metrics.jsonl.
 
     Attributes:
-        step: of the training.
-        time: in seconds since 1970.
+        step: how many steps of the training were done.
+        time: when it was measured, in seconds since 1970.
         beta: the prices at which it is watched.
-        loss: on fresh inputs, [beta][member].
+        loss: the task's loss on fresh inputs, [beta][member].
         kl: information in the latents, in nats, [beta][member].
         algorithm: the classifier's labels, [beta][member].
     """
@@ -76,10 +76,10 @@ class Provenance(Record, frozen=True, kw_only=True):
     """Where a part of a run was computed.
 
     Attributes:
-        members: the first and the last of the part.
-        step: of the training, at which work went on there; null for the analysis.
-        versions: of what numbers depend on beside the configuration, the processor included, by name.
-        threads: of the process.
+        members: the first and the last member of the part.
+        step: the step of the training at which work began there; null for the analysis.
+        versions: what numbers depend on beside the configuration, the processor included, by name.
+        threads: how many threads the process had.
     """
 
     members: tuple[Count, Count]

@@ -13,10 +13,10 @@ class Failure(Record, frozen=True, forbid_unknown_fields=True):
 
     Attributes:
         member: its number in the run.
-        step: the step; it counts for the other members only.
+        step: the step, which counts for the other members only.
         back_to: the step whose state the member was taken back to.
-        loss: in that step, null where it was not finite.
-        kl: in that step, in nats, null where it was not finite.
+        loss: the loss in that step, null where it was not finite.
+        kl: information in the latents in that step, in nats, null where it was not finite.
         retired: whether the member stays as it was at `back_to`.
     """
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import runpy
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -14,6 +15,8 @@ from hypergraph.runs.provenance import changed_versions
 from hypergraph.runs.records import Metrics, NetworkRecord, Provenance, Result, read_record, to_fields
 from hypergraph.storage.schema import Count, Record, as_record
 from hypergraph.training.failures import Failure
+
+DOCS = Path(__file__).parents[2] / "docs"
 
 
 class Leaf(Record, frozen=True, forbid_unknown_fields=True):
@@ -127,6 +130,11 @@ def test_no_number_of_a_network_is_infinite() -> None:
     for loss in (float("nan"), float("inf"), 1e301):
         with pytest.raises(UsageError, match=r"^loss is .*: expected float [<>]= "):
             NetworkRecord(loss=loss, file="a", **fields)
+
+
+def test_the_page_about_the_files_of_a_run_is_that_of_their_types() -> None:
+    page = runpy.run_path(str(DOCS / "schema.py"))["page"]()
+    assert (DOCS / "result.md").read_text() == page, "stale: run python docs/schema.py"
 
 
 def test_versions_that_changed_are_told_with_both() -> None:
