@@ -59,14 +59,14 @@ def kind(node: Any) -> str:
 
 def meanings(cls: type) -> dict[str, str]:
     """What the docstring of a type says of its fields."""
-    text = inspect.getdoc(cls).partition("Attributes:\n")[2].partition("\n\n")[0]
+    text = inspect.cleandoc(cls.__doc__ or "").partition("Attributes:\n")[2].partition("\n\n")[0]
     parts = re.findall(r"^    (\w+): (.*(?:\n {5,}.*)*)", text, re.MULTILINE)
     return {name: " ".join(meaning.split()) for name, meaning in parts}
 
 
 def section(cls: type[Any]) -> str:
     """The table of a type."""
-    about = inspect.getdoc(cls).partition("\n")[0]
+    about = inspect.cleandoc(cls.__doc__ or "").partition("\n")[0]
     rows = [f"## {cls.__name__}", "", f"{about} {NOTES.get(cls, '')}".rstrip(), ""]
     rows += ["| field | type | meaning | unit |", "|---|---|---|---|"]
     told = meanings(cls)
