@@ -15,7 +15,8 @@ from hypergraph.cli.pipeline import complete
 from hypergraph.cli.run import make_config, start_run
 from hypergraph.errors import UsageError
 from hypergraph.runs.directory import RunDirectory
-from hypergraph.runs.result import read_result, result_fields
+from hypergraph.runs.result import read_result
+from hypergraph.storage.untrusted import read_json
 from hypergraph.weights import MLPWeights
 
 if TYPE_CHECKING:
@@ -35,7 +36,8 @@ class Run:
     def __init__(self, path: Path | str) -> None:
         self.directory = RunDirectory.open(Path(path))
         self.path = self.directory.path
-        self.result = result_fields(self.directory, read_result(self.directory))
+        read_result(self.directory)  # refuses what is wrong
+        self.result = read_json(self.directory.result)
 
     @cached_property
     def rows(self) -> list[dict[str, Any]]:

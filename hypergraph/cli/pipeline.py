@@ -29,8 +29,9 @@ from hypergraph.runs.directory import RunDirectory
 from hypergraph.runs.members import load_members
 from hypergraph.runs.pretrained import shipped_ensemble
 from hypergraph.runs.records import NetworkRecord, Result
-from hypergraph.runs.result import result_fields, write_result
+from hypergraph.runs.result import write_result
 from hypergraph.storage.atomic import finite
+from hypergraph.storage.untrusted import read_json
 
 
 def complete(run: RunDirectory) -> dict[str, Any]:
@@ -100,7 +101,8 @@ def finish(run: RunDirectory, generator: Generator) -> dict[str, Any]:
     figures = tuple(_figures(run))
     result = replace(result, figures=figures, analysis_seconds=round(time.monotonic() - started, 1))
     write_result(run, result)
-    return result_fields(run, result)
+    found: dict[str, Any] = read_json(run.result)
+    return found
 
 
 def _swept(run: RunDirectory, generator: Generator, task: Task, classifier: Classifier | None) -> list[Row]:

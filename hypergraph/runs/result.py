@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from typing import Any
 
 from hypergraph.errors import FileError, NotFinishedError
 from hypergraph.runs.directory import RunDirectory
@@ -34,9 +33,4 @@ def read_result(run: RunDirectory) -> Result:
 
 def write_result(run: RunDirectory, result: Result) -> None:
     """Write what was found beside what was asked, as :func:`read_result` reads it. Raises FileError."""
-    write_json(run.result, result_fields(run, result))
-
-
-def result_fields(run: RunDirectory, result: Result) -> dict[str, Any]:
-    """The plain values of a result.json: the configuration of the run, and what was found."""
-    return {**run.config.to_fields(), **to_fields(result)}
+    write_json(run.result, {**run.config.to_fields(), **to_fields(result)})
