@@ -26,7 +26,7 @@ class HypergraphError(Exception):
         super().__init__(line if len(line) <= MAX_LETTERS else line[:MAX_LETTERS] + "…")
 
 
-class UsageError(HypergraphError):
+class UsageError(HypergraphError, ValueError):
     """An argument that can never work. Exit status 2."""
 
     exit_code = 2

@@ -5,24 +5,27 @@ An :class:`MLPSpec` is pure data: it imports no torch, so that a command line ca
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 import json
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Literal, TypeAlias, get_args
+
+import msgspec
+from msgspec import Meta, Struct
 
 from hypergraph.errors import FileError, SpecError
+from hypergraph.storage.schema import Count, as_record, settle
 from hypergraph.storage.untrusted import MAX_JSON_BYTES, MAX_TOML_BYTES, parse_json, parse_toml, read_text
 
 # fmt: off
-ACTIVATIONS = frozenset({
+Activation: TypeAlias = Literal[
     "celu", "elu", "gelu", "hardshrink", "hardsigmoid", "hardswish", "hardtanh", "leaky_relu", "logsigmoid", "mish",
     "relu", "relu6", "selu", "sigmoid", "silu", "softplus", "softshrink", "softsign", "tanh", "tanhshrink",
-})
+]
 # fmt: on
+ACTIVATIONS: tuple[str, ...] = get_args(Activation)
 """The elementwise functions of `torch.nn.functional` that need no other argument and no randomness."""
 
 MAX_LAYERS_SHOWN = 20
@@ -44,25 +47,26 @@ MAX_CONNECTIONS = 10_000
 """Pairs of layers that are joined."""
 
 
-@dataclass(frozen=True)
-class Connection:
+class Connection(Struct, frozen=True, forbid_unknown_fields=True):
     """All weights from neuron layer `source` to neuron layer `target` (layer 0 is the input).
 
-    `rows` masks them: one text of 0s and 1s per target neuron, one character per source neuron; None keeps all.
+    Attributes:
+        source: the layer that the weights come from.
+        target: the layer that they go to.
+        rows: the mask: one text of 0s and 1s per target neuron, one character per source neuron; null keeps all.
     """
 
-    source: int
-    target: int
+    source: Count
+    target: Count
     rows: tuple[str, ...] | None = None
 
 
-@dataclass(frozen=True)
-class MLPSpec:
+class MLPSpec(Struct, frozen=True, forbid_unknown_fields=True):
     """A multilayer perceptron to generate.
 
-    Args:
+    Attributes:
         sizes: neurons per layer, input first, output last; at least two layers.
-        activation: one of `ACTIVATIONS`, applied to every hidden layer.
+        activation: the function of `torch.nn.functional` that is applied to every hidden layer.
         bias: whether every neuron past the input has a bias.
         skips: pairs (source, target) of neuron layers, target - source >= 2, joined by weights of their own.
         masks: connections, consecutive or skips, that keep only some of their weights.
@@ -71,26 +75,18 @@ class MLPSpec:
         SpecError: naming the field that is wrong and what would be right.
     """
 
-    sizes: tuple[int, ...]
-    activation: str = "silu"
+    sizes: Annotated[tuple[Annotated[int, Meta(ge=1, le=MAX_WEIGHTS)], ...], Meta(min_length=2)]
+    activation: Activation = "silu"
     bias: bool = True
-    skips: tuple[tuple[int, int], ...] = ()
+    skips: tuple[tuple[Count, Count], ...] = ()
     masks: tuple[Connection, ...] = ()
 
     def __post_init__(self) -> None:
-        for name in ("sizes", "skips", "masks"):  # a spec is hashed, so lists become tuples
-            object.__setattr__(self, name, _as_tuple(name, getattr(self, name)))
+        # a connection, of which graphs make thousands, is checked only here
+        msgspec.structs.force_setattr(self, "masks", msgspec.to_builtins(self.masks))
+        settle(self, SpecError)
         if (count := len(self.sizes) + len(self.skips) - 1) > MAX_CONNECTIONS:
             raise SpecError(f"{count:,} pairs of layers are joined; at most {MAX_CONNECTIONS:,} are possible")
-        object.__setattr__(self, "skips", tuple(_as_tuple("a skip", skip) for skip in self.skips))
-        _check_sizes(self.sizes)
-        if not isinstance(self.activation, str) or self.activation not in ACTIVATIONS:
-            raise SpecError(
-                f"activation {self.activation!r} is no elementwise function of torch.nn.functional; "
-                "try silu, relu or tanh"
-            )
-        if not isinstance(self.bias, bool):
-            raise SpecError(f"bias must be true or false, not {self.bias!r}")
         _check_skips(self.skips, len(self.sizes))
         ends = {*itertools.pairwise(range(len(self.sizes))), *self.skips}
         for mask in self.masks:
@@ -141,7 +137,7 @@ class MLPSpec:
 
     def to_json(self) -> str:
         """One line of JSON that :meth:`from_json` reads back."""
-        return json.dumps(dataclasses.asdict(self))
+        return json.dumps(msgspec.to_builtins(self))
 
     @classmethod
     def from_json(cls, text: str) -> MLPSpec:
@@ -155,17 +151,7 @@ class MLPSpec:
     @classmethod
     def from_fields(cls, fields: object) -> MLPSpec:
         """Build a spec from a mapping of plain values, as JSON and TOML give them. Raises SpecError."""
-        if not isinstance(fields, Mapping):
-            raise SpecError(f"a spec is a table of fields such as sizes = [16, 48, 1], not {type(fields).__name__}")
-        known = [f.name for f in dataclasses.fields(cls)]
-        for name in fields:
-            if name not in known:
-                raise SpecError(f"unknown field {name!r}; a spec has {', '.join(known)}")
-        if "sizes" not in fields:
-            raise SpecError("sizes is missing; write for example sizes = [16, 48, 1]")
-        values: dict[str, Any] = dict(fields)
-        values["masks"] = tuple(_mask_from(m) for m in _as_tuple("masks", fields.get("masks", ())))
-        return cls(**values)
+        return as_record(fields, cls, error=SpecError)
 
     @classmethod
     def parse(cls, text: str) -> MLPSpec:
@@ -229,45 +215,20 @@ def _sizes_of(part: re.Match[str], before: tuple[int, ...]) -> Sequence[int]:
     return range(first, (first if last is None else last) + 1, step or 1)
 
 
-def _as_tuple(name: str, value: object) -> tuple[Any, ...]:
-    if not isinstance(value, (list, tuple)):
-        raise SpecError(f"{name} must be a list, not {value!r}")
-    return tuple(value)
-
-
-def _mask_from(value: object) -> Connection:
-    if not isinstance(value, Mapping) or set(value) != {"source", "target", "rows"}:
-        raise SpecError('a mask is {"source": 0, "target": 1, "rows": ["101", …]}')
-    return Connection(value["source"], value["target"], _as_tuple("rows", value["rows"]))
-
-
-def _is_count(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _check_sizes(sizes: tuple[int, ...]) -> None:
-    if len(sizes) < 2:
-        raise SpecError("sizes needs at least an input and an output, such as 16,1")
-    for size in sizes:
-        if not _is_count(size) or not 1 <= size <= MAX_WEIGHTS:
-            raise SpecError(f"size {size!r} is not a positive whole number of neurons")
-
-
 def _check_skips(skips: tuple[tuple[int, int], ...], layers: int) -> None:
-    for skip in skips:
-        if len(skip) != 2 or not all(_is_count(n) for n in skip):
-            raise SpecError(f"skip {skip!r} is not a pair of layer numbers such as [0, 2]")
-        source, target = skip
-        if not (source >= 0 and target < layers and target - source >= 2):
-            raise SpecError(f"skip {list(skip)} must jump over a layer and stay within layers 0 to {layers - 1}")
+    for source, target in skips:
+        if not (target < layers and target - source >= 2):
+            raise SpecError(
+                f"skips has {[source, target]}: expected to jump over a layer and stay within layers 0 to {layers - 1}"
+            )
     if len(set(skips)) < len(skips):
-        raise SpecError("a skip is given twice")
+        raise SpecError("skips has a pair twice")
 
 
 def _check_mask(mask: Connection, ends: set[tuple[int, int]], sizes: tuple[int, ...]) -> None:
-    if not (_is_count(mask.source) and _is_count(mask.target)) or (mask.source, mask.target) not in ends:
+    if (mask.source, mask.target) not in ends:
         raise SpecError(f"mask on {mask.source}->{mask.target}, but there is no such connection")
     columns, count = sizes[mask.source], sizes[mask.target]
     rows = mask.rows or ()
-    if len(rows) != count or any(not isinstance(r, str) or len(r) != columns or set(r) - {"0", "1"} for r in rows):
+    if len(rows) != count or any(len(row) != columns or set(row) - {"0", "1"} for row in rows):
         raise SpecError(f"mask on {mask.source}->{mask.target} needs {count} rows of {columns} characters 0 or 1")

@@ -250,7 +250,7 @@ def test_the_good_file_is_good(tmp_path: Path) -> None:
         ({"format": "hypergraph-mlp", "spec": PLAIN.to_json()}, "version None"),
         ({"format": "hypergraph-mlp", "format_version": "1"}, "spec"),
         ({**METADATA, "spec": "3,5,2"}, "not JSON"),
-        ({**METADATA, "spec": '{"sizes": [3, 0]}'}, "size 0"),
+        ({**METADATA, "spec": '{"sizes": [3, 0]}'}, "sizes[1] is 0"),
         ({**METADATA, "spec": MLPSpec((3, 5, 5, 2)).to_json()}, "4.weight"),
         ({**METADATA, "spec": MLPSpec((3, 4, 2)).to_json()}, "0.weight has shape (5, 3)"),
         ({**METADATA, "spec": MLPSpec((3, 5, 2), bias=False).to_json()}, "0.bias"),

@@ -12,8 +12,9 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Generator
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from hypergraph.engines.worker import STOPPED
 from hypergraph.errors import FileError, HypergraphError

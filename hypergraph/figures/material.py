@@ -19,6 +19,7 @@ from hypergraph.interfaces import UNKNOWN, Classifier, Task, Visualizer
 from hypergraph.model.generator import Generator
 from hypergraph.runs.directory import RunDirectory
 from hypergraph.runs.members import load_members
+from hypergraph.runs.records import to_fields
 from hypergraph.runs.result import read_result
 from hypergraph.spec import MLPSpec
 from hypergraph.training.schedule import draw_wiring
@@ -146,7 +147,7 @@ class FinishedRun:
 
 def _networks(run: RunDirectory) -> list[Row]:
     """The networks of a result that did not diverge, by member and beta. Raises FileError, MissingDataError."""
-    rows: list[Row] = read_result(run)["networks"]
+    rows: list[Row] = to_fields(read_result(run).networks)
     finite = [row for row in rows if None not in (row["loss"], row["kl"], row["decoder_loss"])]
     if not finite:
         raise MissingDataError(f"every network of {run.path} diverged")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 import math
 from collections.abc import Iterable, Sequence
@@ -12,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import QuadMesh
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
+from msgspec.structs import replace
 
 from hypergraph.analysis.sizes import NORMALISATIONS
 from hypergraph.errors import UsageError
@@ -97,7 +97,7 @@ def _measured(material: FinishedRun, pairs: Sequence[tuple[int, int]]) -> list[R
     spec, best = material.config.spec, material.best_without_encoder
     rows: list[Row] = []
     for pair in material.track(pairs, "trying sizes"):
-        other = dataclasses.replace(spec, sizes=(*pair, spec.sizes[-1]))
+        other = replace(spec, sizes=(*pair, spec.sizes[-1]))
         row = {"member": best["member"], "beta": best["beta"], "inputs": pair[0], "hidden": pair[1]}
         try:
             check_memory(other, 1, GENERATION)

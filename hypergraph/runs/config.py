@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 import logging
-import platform
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from importlib.metadata import version
-from typing import Any
+from typing import Annotated, Any
 
-import torch
+from msgspec import Meta
 
-from hypergraph.errors import FileError, SpecError, UsageError
-from hypergraph.extensions.options import check_number
-from hypergraph.extensions.registry import TASKS
-from hypergraph.model.compiled import BLOCKS
-from hypergraph.spec import MLPSpec, check_several
+from hypergraph.errors import UsageError
+from hypergraph.runs.records import to_fields
+from hypergraph.spec import MAX_NETWORKS, MLPSpec, check_several
+from hypergraph.storage.schema import Record, as_record, check_printable
 from hypergraph.training.recipe import Recipe
 
 FORMAT_VERSION = 4
@@ -29,11 +24,11 @@ MAX_MEMBERS = 256
 """More would have a result too large to be read."""
 MAX_SEED = 2**63 - 1
 MAX_THREADS = 1_024
-MAX_ENTRIES = 100
+SHORT = Meta(max_length=100)
+"""Of a table."""
 
 
-@dataclass(frozen=True)
-class RunConfig:
+class RunConfig(Record, frozen=True):
     """A resolved run.
 
     Attributes:
@@ -42,41 +37,40 @@ class RunConfig:
         members: how many hypernetworks, numbered from 0.
         seed: every random number of the run follows from it.
         device: where the members are trained, as torch names it.
-        recipe: how they are trained; None where the members are generators that the task ships.
-        options: of the task, those that were set.
-        chunk_count: into how many parts the members are divided, each trained together by a process.
-        threads: of each process. Both decide how numbers are rounded; how many processes there are at once does not.
-        versions: of what the numbers depend on beside all this, by name.
+        recipe: how they are trained; null where the members are generators that the task ships.
+        options: the options of the task that were set, by name.
+        chunk_count: into how many chunks the members are divided, each trained together by one process.
+        threads: how many threads each process has; like the chunks, they decide how numbers are rounded.
+        versions: what else the numbers depend on, by name, as it was where the run was planned.
 
     Raises:
         UsageError: naming the value that cannot be, from wherever it comes.
     """
 
     task: str
-    specs: tuple[MLPSpec, ...]
-    members: int
-    seed: int
+    specs: Annotated[tuple[MLPSpec, ...], Meta(min_length=1, max_length=MAX_NETWORKS)]
+    members: Annotated[int, Meta(ge=1, le=MAX_MEMBERS)]
+    seed: Annotated[int, Meta(ge=0, le=MAX_SEED)]
     device: str
     recipe: Recipe | None
-    options: Mapping[str, Any] = field(default_factory=dict)
-    chunk_count: int = 1
-    threads: int = 1
-    versions: Mapping[str, str] = field(default_factory=dict, compare=False)
+    options: Annotated[Mapping[str, bool | int | float | str], SHORT] = {}
+    chunk_count: Annotated[int, Meta(ge=1)] = 1
+    threads: Annotated[int, Meta(ge=1, le=MAX_THREADS)] = 1
+    versions: Annotated[Mapping[str, str], SHORT] = {}
 
     def __post_init__(self) -> None:
-        if not isinstance(self.task, str) or not TASK.fullmatch(self.task):
-            raise UsageError(f"task is {self.task!r}, not the name of a task")
+        super().__post_init__()
+        if not TASK.fullmatch(self.task):
+            raise UsageError(f"task is {self.task!r}: expected the name of a task")
+        if not DEVICE.fullmatch(self.device):
+            raise UsageError(f"device is {self.device!r}: expected cpu, cuda or cuda:N")
         check_several(len(self.specs), sum(len(spec.sizes) for spec in self.specs))
         if not all(spec.weight_count for spec in self.specs):
             raise UsageError("specs have a network whose masks leave no weight to generate")
-        check_number("members", self.members, int, 1, MAX_MEMBERS)
-        check_number("seed", self.seed, int, 0, MAX_SEED)
-        if not isinstance(self.device, str) or not DEVICE.fullmatch(self.device):
-            raise UsageError(f"device is {self.device!r}, none of cpu, cuda, cuda:N")
-        _check_table("options", self.options, (bool, int, float, str))
-        check_number("chunk_count", self.chunk_count, int, 1, self.members)
-        check_number("threads", self.threads, int, 1, MAX_THREADS)
-        _check_table("versions", self.versions, (str,))
+        if self.chunk_count > self.members:
+            raise UsageError(f"chunk_count is {self.chunk_count}: expected int <= {self.members}, one per member")
+        check_printable("options", *self.options, *map(str, self.options.values()))
+        check_printable("versions", *self.versions, *self.versions.values())
 
     @property
     def spec(self) -> MLPSpec:
@@ -102,69 +96,28 @@ class RunConfig:
 
     def to_fields(self) -> dict[str, Any]:
         """Plain values, as :meth:`from_fields` reads them."""
-        return {"format_version": FORMAT_VERSION, **dataclasses.asdict(self)}
+        return {"format_version": FORMAT_VERSION, **to_fields(self)}
 
     @classmethod
     def from_fields(cls, fields: object) -> RunConfig:
-        """Read what :meth:`to_fields` wrote. Raises FileError, naming the field, where it is anything else."""
-        if isinstance(fields, dict) and fields.get("format_version") == 3:
-            fields = _from_format_3(fields)
-        if not isinstance(fields, dict) or fields.get("format_version") != FORMAT_VERSION:
-            raise FileError(f"no configuration of format version {FORMAT_VERSION}")
-        values = {name: fields[name] for name in fields if name in KNOWN}
-        if missing := KNOWN - values.keys():
-            raise FileError(f"the configuration lacks {', '.join(sorted(missing))}")
-        try:
-            recipe = values["recipe"]
-            values |= {"specs": _specs(values["specs"]), "recipe": None if recipe is None else _recipe(recipe)}
-            return cls(**values)
-        except SpecError as error:
-            raise FileError(f"the configuration's specs: {error}") from None
-        except UsageError as error:
-            raise FileError(f"the configuration's {error}") from None
+        """Read what :meth:`to_fields` wrote, which a result repeats. Raises UsageError, naming the field."""
+        values = as_record(fields, dict[str, Any])
+        if (found := values.get("format_version")) == 3:
+            values = _from_format_3(values)
+        elif found != FORMAT_VERSION:
+            raise UsageError(f"format_version is {found!r}: expected {FORMAT_VERSION}")
+        for kind, table, place in ((cls, values, ""), (Recipe, values.get("recipe"), "recipe.")):
+            for name in kind.__struct_fields__:  # defaults may be others than when it was written
+                if isinstance(table, dict) and name not in table:
+                    raise UsageError(f"{place}{name} is missing")
+        return as_record(values, cls)
 
 
 def _from_format_3(fields: dict[str, Any]) -> dict[str, Any]:
     """The fields of a run of format 3, by the names that they have in format 4."""
+    names = {"chunks": "chunk_count", "rate": "learning_rate", "opening": "beta_warmup_steps"}
     recipe = fields.get("recipe")
     if isinstance(recipe, dict):
-        new = {"rate": "learning_rate", "opening": "beta_warmup_steps"}
-        fields |= {"recipe": {new.get(name, name): value for name, value in recipe.items()}}
+        fields = fields | {"recipe": {names.get(name, name): value for name, value in recipe.items()}}
     _log.warning("read a run of format 3, as an earlier release wrote it")
-    return {**fields, "format_version": 4, "chunk_count": fields.get("chunks")}
-
-
-def _check_table(name: str, table: object, kinds: tuple[type, ...]) -> None:
-    if not isinstance(table, Mapping) or len(table) > MAX_ENTRIES:
-        raise UsageError(f"{name} are no table of at most {MAX_ENTRIES} entries")
-    for key, value in table.items():
-        if not isinstance(value, kinds) or not f"{key}{value}".isprintable():
-            raise UsageError(f"{name} have {key!r} = {value!r}, which is none")
-
-
-KNOWN = {known.name for known in dataclasses.fields(RunConfig)}
-
-
-def current_versions(task: str, device: str) -> dict[str, str]:
-    """What numbers depend on beside a run's configuration, as it is here. Raises PluginError."""
-    plugin, on_cpu = TASKS.find(task), device == "cpu"
-    return {
-        **{name: version(name) for name in ("hypergraph-toolkit", "torch", "dgl")},
-        plugin.distribution: plugin.version,
-        "python": platform.python_version(),
-        "blocks": BLOCKS,
-        "processor": torch.backends.cpu.get_cpu_capability() if on_cpu else torch.cuda.get_device_name(device),
-    }
-
-
-def _specs(fields: object) -> tuple[MLPSpec, ...]:
-    if not isinstance(fields, list) or not fields:
-        raise FileError("the configuration's specs are no list of networks")
-    check_several(len(fields), 0)
-    return tuple(map(MLPSpec.from_fields, fields))
-
-
-def _recipe(fields: object) -> Recipe:
-    if not isinstance(fields, dict) or set(fields) != {known.name for known in dataclasses.fields(Recipe)}:
-        raise FileError("the configuration's recipe has other fields than this release")
-    return Recipe(**fields)
+    return {names.get(name, name): value for name, value in fields.items()}

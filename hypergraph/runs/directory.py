@@ -12,7 +12,6 @@ lock                    held while the run works; training/0-1/lock while a work
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 import json
 from collections.abc import Iterator, Sequence
@@ -23,10 +22,11 @@ from typing import Any
 
 from hypergraph.errors import FileError, RunExistsError, UsageError
 from hypergraph.runs.config import RunConfig
+from hypergraph.runs.records import read_record, to_fields
 from hypergraph.storage.atomic import PARTIAL, finite, make_folder, remove_partial, sync_folder, write_bytes, write_json
 from hypergraph.storage.locks import file_lock
 from hypergraph.storage.untrusted import check_links, read_json, read_text
-from hypergraph.training.failures import Failure, from_fields
+from hypergraph.training.failures import Failure
 
 
 class Chunk:
@@ -51,14 +51,11 @@ class Chunk:
 
     def write_failures(self, failures: Sequence[Failure]) -> None:
         """Write all failures of the training so far. Raises FileError."""
-        write_json(self.failures, [dataclasses.asdict(failure) for failure in failures])
+        write_json(self.failures, to_fields(failures))
 
     def read_failures(self) -> list[Failure]:
         """What :meth:`write_failures` wrote. Raises FileError."""
-        try:
-            return from_fields(read_json(self.failures))
-        except ValueError as error:
-            raise FileError(f"{self.failures} holds {error}") from None
+        return read_record(self.failures, list[Failure])
 
     def rewind(self, step: int, failures: Sequence[Failure]) -> None:
         """Drop what was logged past `step`, which a resumed training logs again. Raises FileError."""
@@ -165,7 +162,7 @@ def read_config(path: Path) -> RunConfig:
     fields = read_json(path)
     try:
         return RunConfig.from_fields(fields)
-    except FileError as error:
+    except UsageError as error:
         raise FileError(f"{path}: {error}") from None
 
 

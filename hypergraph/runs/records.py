@@ -2,32 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Meta
 
-from hypergraph.errors import FileError
+from hypergraph.errors import FileError, UsageError
+from hypergraph.storage.schema import Count, Finite, Number, Record, as_record, check_printable
 from hypergraph.storage.untrusted import read_json
 from hypergraph.training.failures import Failure
 
 R = TypeVar("R")
 
-Count = Annotated[int, Meta(ge=0)]
 Price = Annotated[float, Meta(ge=1e-12, le=1)]
-Number = Annotated[float, Meta(ge=-1e300, le=1e300)] | None
-"""Null where it is not finite. The sum and the square of a larger number would be infinite."""
 
 
-def _check_printable(*texts: str) -> None:
-    for text in texts:
-        if not text.isprintable():
-            raise ValueError(f"{text!r} is no printable text")
-
-
-class NetworkRecord(Struct, frozen=True, kw_only=True):
+class NetworkRecord(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One generated network and what was measured on it.
 
     Attributes:
@@ -37,8 +28,8 @@ class NetworkRecord(Struct, frozen=True, kw_only=True):
         kl: information in the latents, in nats.
         decoder_loss: the loss of the network generated with the encoder ignored.
         algorithm: the classifier's label, null where no classifier knows such networks.
-        confidence: of that label, from 0 to 1.
-        order_parameters: the classifier's, by name.
+        confidence: how sure the classifier is of that label, from 0 to 1.
+        order_parameters: what the classifier measured, by name.
         file: the network, relative to the run's folder.
     """
 
@@ -53,48 +44,51 @@ class NetworkRecord(Struct, frozen=True, kw_only=True):
     file: str
 
     def __post_init__(self) -> None:
-        _check_printable(self.algorithm or "", self.file, *self.order_parameters)
+        super().__post_init__()
+        check_printable("algorithm", self.algorithm or "")
+        check_printable("order_parameters", *self.order_parameters)
+        check_printable("file", self.file)
         if shared := self.order_parameters.keys() & set(self.__struct_fields__):
-            raise ValueError(f"an order parameter is called {shared.pop()!r}, which is another field")
+            raise UsageError(f"order_parameters have {shared.pop()!r}, which is another field")
 
 
-class Metrics(Struct, frozen=True, kw_only=True):
+class Metrics(Record, frozen=True, kw_only=True):
     """What a training tells of itself now and then: a line of metrics.jsonl.
 
     Attributes:
-        step: of the training.
-        time: in seconds since 1970.
+        step: how many steps of the training were done.
+        time: when it was measured, in seconds since 1970.
         beta: the prices at which it is watched.
-        loss: on fresh inputs, [beta][member].
+        loss: the task's loss on fresh inputs, [beta][member].
         kl: information in the latents, in nats, [beta][member].
         algorithm: the classifier's labels, [beta][member].
     """
 
     step: Count
-    time: float
-    beta: tuple[float, ...]
-    loss: list[list[float | None]]
-    kl: list[list[float | None]]
+    time: Finite
+    beta: tuple[Price, ...]
+    loss: list[list[Number]]
+    kl: list[list[Number]]
     algorithm: list[list[str | None]]
 
 
-class Provenance(Struct, frozen=True, kw_only=True):
+class Provenance(Record, frozen=True, kw_only=True):
     """Where a part of a run was computed.
 
     Attributes:
-        members: the first and the last of the part.
-        step: of the training, at which work went on there; null for the analysis.
-        versions: of what numbers depend on beside the configuration, the processor included, by name.
-        threads: of the process.
+        members: the first and the last member of the part.
+        step: the step of the training at which work began there; null for the analysis.
+        versions: what numbers depend on beside the configuration, the processor included, by name.
+        threads: how many threads the process had.
     """
 
-    members: tuple[int, int]
-    step: int | None
+    members: tuple[Count, Count]
+    step: Count | None
     versions: dict[str, str]
     threads: int
 
 
-class Result(Struct, frozen=True, kw_only=True):
+class Result(Record, frozen=True, kw_only=True):
     """What result.json holds beside the run's configuration.
 
     Attributes:
@@ -103,34 +97,37 @@ class Result(Struct, frozen=True, kw_only=True):
         algorithms: the classifier's labels, with a colour each.
         networks: one record per member and price, by price and then by member.
         figures: the drawings, relative to the run's folder.
-        analysis_seconds: what the analysis took, null until it has ended.
+        analysis_seconds: what the analysis took, in seconds, null until it has ended.
+        provenance: where each part of the run was computed; empty where an earlier release did so.
     """
 
     failures: tuple[Failure, ...]
-    solved_loss: float
+    solved_loss: Finite
     algorithms: dict[str, str]
     networks: tuple[NetworkRecord, ...]
     figures: tuple[str, ...] = ()
-    analysis_seconds: float | None = None
+    analysis_seconds: Number = None
+    provenance: tuple[Provenance, ...] = ()
 
-
-def as_record(fields: object, kind: type[R]) -> R:
-    """Plain values as a record of this kind. Raises ValueError: where, and what would be right."""
-    try:
-        return msgspec.convert(fields, kind)
-    except msgspec.ValidationError as error:
-        raise ValueError(str(error)) from None
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_printable("algorithms", *self.algorithms, *self.algorithms.values())
+        check_printable("figures", *self.figures)
+        if len({(each.member, each.beta) for each in self.networks}) < len(self.networks):
+            raise UsageError("networks have a member and a price twice")
+        if len({frozenset(each.order_parameters) for each in self.networks if each.order_parameters}) > 1:
+            raise UsageError("networks have different order parameters")
 
 
 def read_record(path: Path, kind: type[R]) -> R:
-    """The record in a JSON file. Raises FileError."""
+    """The record, or records, of this type in a JSON file. Raises FileError."""
+    fields = read_json(path)
     try:
-        return as_record(read_json(path), kind)
-    except ValueError as error:
+        return as_record(fields, kind)
+    except UsageError as error:
         raise FileError(f"{path}: {error}") from None
 
 
-def to_fields(record: Struct) -> Mapping[str, Any]:
-    """The plain values of a record, as JSON has them."""
-    fields: Mapping[str, Any] = msgspec.to_builtins(record)
-    return fields
+def to_fields(record: object) -> Any:
+    """The plain values of a record, or of several, as JSON has them."""
+    return msgspec.to_builtins(record)

@@ -1,79 +1,36 @@
-"""What a finished run tells in its result.json, checked before anything uses it."""
+"""What was found in a run: its result.json, checked before anything uses it."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from typing import Any
 
-from hypergraph.errors import FileError, UsageError
-from hypergraph.extensions.options import check_number
+from hypergraph.errors import FileError, NotFinishedError
 from hypergraph.runs.directory import RunDirectory
-from hypergraph.storage.untrusted import is_within, read_json
-
-Row = dict[str, Any]
-FIELDS = {"member", "beta", "loss", "kl", "decoder_loss", "algorithm", "order_parameters", "file"}
-"""What a result tells of a network, at least."""
-NUMBERS = {"loss", "kl", "decoder_loss", "confidence"}
-"""Null where they are not finite."""
-LARGEST = 1e300
-"""Of a number: sums and squares of larger ones are infinite."""
+from hypergraph.runs.records import Result, read_record, to_fields
+from hypergraph.storage.atomic import write_json
+from hypergraph.storage.untrusted import is_within
 
 
-def read_result(run: RunDirectory) -> dict[str, Any]:
-    """The result of a run, every row of its `networks` checked.
+def read_result(run: RunDirectory) -> Result:
+    """The result of a run.
 
     Raises:
-        FileError: where the run is not finished, or the file is no result of it: a value has the wrong type or is not
-            finite, a member or a price cannot be, a text cannot be printed, or a file lies outside of the run.
+        NotFinishedError: the run is not trained and analysed to its end.
+        FileError: the file is no result of this run; one line says what is wrong, and where.
     """
     if not run.result.is_file() or not run.generator.is_file():
-        resume = f"hypergraph run {run.config.task} --resume --out {run.path}"
-        raise FileError(f"{run.path} is not finished: go on with {resume}")
-    result = read_json(run.result)
-    rows = result.get("networks") if isinstance(result, dict) else None
-    if not isinstance(rows, list) or not all(isinstance(row, dict) and row.keys() >= FIELDS for row in rows):
-        raise FileError(f"{run.result} is no result of a run")
-    try:
-        _check_rows(run, rows)
-    except UsageError as error:
-        raise FileError(f"{run.result} is no result of a run: {error}") from None
-    checked: dict[str, Any] = result
-    return checked
-
-
-def _check_rows(run: RunDirectory, rows: list[Row]) -> None:
+        raise NotFinishedError(f"{run.path} is not finished")
+    result = read_record(run.result, Result)
     root = os.path.realpath(run.path)
-    for row in rows:
-        check_number("member", row["member"], int, 0, run.config.members - 1)
-        check_number("beta", row["beta"], float, 1e-12, 1)
-        for name in NUMBERS & row.keys():
-            _check_finite(name, row[name])
-        _check_text("algorithm", row["algorithm"] or "")
-        _check_order_parameters(row)
-        _check_text("file", row["file"])
-        if not is_within(run.path / row["file"], root):
-            raise UsageError(f"file {row['file']!r} lies outside of the run")
-    if len({(row["member"], row["beta"]) for row in rows}) < len(rows):
-        raise UsageError("it tells of a member and a price twice")
-    if len({frozenset(row["order_parameters"]) for row in rows if row["order_parameters"]}) > 1:
-        raise UsageError("its networks have different order parameters")
+    for number, network in enumerate(result.networks):
+        where = f"{run.result}: networks[{number}]"
+        if network.member >= run.config.members:
+            raise FileError(f"{where}.member is {network.member}: expected int <= {run.config.members - 1}")
+        if not is_within(run.path / network.file, root):
+            raise FileError(f"{where}.file is {network.file!r}: expected a file within the run")
+    return result
 
 
-def _check_order_parameters(row: Row) -> None:
-    parameters = row["order_parameters"]
-    if not isinstance(parameters, Mapping) or parameters.keys() & row.keys():
-        raise UsageError(f"order_parameters are {parameters!r}, no table of names of their own")
-    for name, value in parameters.items():
-        _check_text("an order parameter", name)
-        _check_finite(name, value)
-
-
-def _check_finite(name: str, value: object) -> None:
-    if value is not None:
-        check_number(name, value, float, -LARGEST, LARGEST)
-
-
-def _check_text(name: str, value: object) -> None:
-    if not isinstance(value, str) or not value.isprintable():
-        raise UsageError(f"{name} is {value!r}, no printable text")
+def write_result(run: RunDirectory, result: Result) -> None:
+    """Write what was found beside what was asked, as :func:`read_result` reads it. Raises FileError."""
+    write_json(run.result, {**run.config.to_fields(), **to_fields(result)})

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
-from hypergraph.extensions.options import check_number
+from msgspec import Meta
+
+from hypergraph.storage.schema import Record
 
 MAX_STEPS = 10**9
 MAX_BATCH = 2**20
+Wiring = Annotated[float, Meta(ge=0, le=1)]
 
 
-@dataclass(frozen=True)
-class Recipe:
+class Recipe(Record, frozen=True, forbid_unknown_fields=True):
     """The hyperparameters of a training run.
 
     Attributes:
@@ -19,25 +22,14 @@ class Recipe:
         batch: inputs drawn per member and step.
         learning_rate: the highest learning rate.
         beta_warmup_steps: steps until all prices of information are drawn.
-        wiring: how far a member's channel is wired at the start, from 0 to 1; None lets each member draw its own.
-
-    Raises:
-        UsageError: naming the number that is out of its bounds.
+        wiring: how far a member's channel is wired at the start, from 0 to 1; null lets each member draw its own.
     """
 
-    steps: int
-    batch: int = 256
-    learning_rate: float = 2e-3
-    beta_warmup_steps: int = 2_000
-    wiring: float | None = 1.0
-
-    def __post_init__(self) -> None:
-        check_number("steps", self.steps, int, 1, MAX_STEPS)
-        check_number("batch", self.batch, int, 1, MAX_BATCH)
-        check_number("learning_rate", self.learning_rate, float, 1e-12, 1)
-        check_number("beta_warmup_steps", self.beta_warmup_steps, int, 0, MAX_STEPS)
-        if self.wiring is not None:
-            check_number("wiring", self.wiring, float, 0, 1)
+    steps: Annotated[int, Meta(ge=1, le=MAX_STEPS)]
+    batch: Annotated[int, Meta(ge=1, le=MAX_BATCH)] = 256
+    learning_rate: Annotated[float, Meta(ge=1e-12, le=1)] = 2e-3
+    beta_warmup_steps: Annotated[int, Meta(ge=0, le=MAX_STEPS)] = 2_000
+    wiring: Wiring | None = 1.0
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
 import torch
 from torch import Tensor
 
@@ -18,9 +18,10 @@ from hypergraph.model.generator import Generator
 from hypergraph.rng import restart, stream
 from hypergraph.spec import MLPSpec
 from hypergraph.storage.atomic import finite
+from hypergraph.storage.schema import as_record
 from hypergraph.storage.tensors import check_format, read_tensors, write_tensors
 from hypergraph.storage.untrusted import parse_json
-from hypergraph.training.failures import MAX_FAILURES, Failure, from_fields
+from hypergraph.training.failures import MAX_FAILURES, Failure
 from hypergraph.training.objective import clip_per_member, diverged, objective
 from hypergraph.training.recipe import Recipe
 from hypergraph.training.schedule import decayed_learning_rate, draw_beta, draw_wiring
@@ -181,7 +182,7 @@ class Trainer:
         text = {
             "format": FORMAT,
             "format_version": FORMAT_VERSION,
-            "failures": json.dumps([*map(asdict, self.failures)]),
+            "failures": json.dumps(msgspec.to_builtins(self.failures)),
         }
         write_tensors(path, self._state() | good, text | steps)
 
@@ -193,9 +194,9 @@ class Trainer:
         prefix = "" if good_step == step else LAST_GOOD
         self._check(path, tensors, {"", prefix})
         try:
-            self.failures = from_fields(parse_json(metadata.get("failures", "")))
+            self.failures = as_record(parse_json(metadata.get("failures", "")), list[Failure], "failures")
         except ValueError as error:
-            raise FileError(f"{path}: its failures are {error}") from None
+            raise FileError(f"{path}: {error}") from None
         for name, tensor in self._state().items():
             tensor.copy_(tensors[name])
         for moments in self.optimizer.state.values():

@@ -294,7 +294,7 @@ def test_plugins_list(command: Command) -> None:
 REFUSED = [
     (2, ["run", "l1nrm"], "did you mean l1norm?"),
     (2, ["run", "l1norm", "--layers", "16,x,1"], "'16,x,1' is no network"),
-    (2, ["run", "l1norm", "--layers", "16,0,1"], "size 0 is not a positive whole number"),
+    (2, ["run", "l1norm", "--layers", "16,0,1"], "sizes[1] is 0: expected int >= 1"),
     (2, ["run", "l1norm", "--layers", "16,48,2"], "output"),
     (2, ["run", "l1norm", "--layers", "16,99999999,1"], "are free: at most"),
     (2, ["run", "l1norm", "--layers", "missing.toml"], "cannot read missing.toml: no such file"),

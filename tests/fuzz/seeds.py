@@ -97,14 +97,15 @@ def run(path: Path) -> RunDirectory:
 def layouts() -> list[bytes]:
     """The files of a run by their names, as JSON: texts, links to what a list holds, pipes for null, else folders."""
     rows = [_row(member, beta) for member in (0, 1) for beta in (1e-12, 1.0)]
+    failure = {"member": 0, "step": 5, "back_to": 4, "loss": 0.5, "kl": None, "retired": False}
     result = {
         **CONFIG.to_fields(),
+        "failures": [failure],
         "networks": rows,
         "solved_loss": 0.05,
         "algorithms": {"a": "#ff0000"},
         "figures": [],
     }
-    failure = {"member": 0, "step": 5, "back_to": 4, "loss": 0.5, "kl": None, "retired": False}
     texts = {
         "config.json": json.dumps(CONFIG.to_fields()),
         "result.json": json.dumps(result),

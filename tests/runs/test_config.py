@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from hypergraph import notebook
 from hypergraph.cli.run import make_config
@@ -43,20 +43,22 @@ OTHERS: list[tuple[str, Any]] = [
 @pytest.mark.parametrize(("name", "value"), [*NUMBERS, *OTHERS])
 def test_no_configuration_holds_an_absurd_value(name: str, value: Any) -> None:
     with pytest.raises(UsageError, match=f"^{name} "):
-        dataclasses.replace(CONFIG, **{name: value})
+        replace(CONFIG, **{name: value})
 
 
 @pytest.mark.parametrize(("name", "value"), RECIPES)
 def test_no_recipe_holds_an_absurd_value(name: str, value: Any) -> None:
     with pytest.raises(UsageError, match=f"^{name} is "):
-        dataclasses.replace(RECIPE, **{name: value})
+        replace(RECIPE, **{name: value})
 
 
 def test_networks_are_counted_and_have_weights() -> None:
-    with pytest.raises(UsageError, match="1,001 networks or more; at most 1,000"):
-        dataclasses.replace(CONFIG, specs=CONFIG.specs * 1001)
+    with pytest.raises(UsageError, match=r"specs is \(.*\): expected list of length <= 1000"):
+        replace(CONFIG, specs=CONFIG.specs * 1001)
+    with pytest.raises(UsageError, match="11 networks of 100,003 layers together; at most 100,000"):
+        replace(CONFIG, specs=(MLPSpec((1,) * 10_000),) * 10 + CONFIG.specs)
     with pytest.raises(UsageError, match="leave no weight"):
-        dataclasses.replace(CONFIG, specs=(MLPSpec((1, 1), masks=(Connection(0, 1, ("0",)),)),))
+        replace(CONFIG, specs=(MLPSpec((1, 1), masks=(Connection(0, 1, ("0",)),)),))
 
 
 @pytest.mark.parametrize(("name", "value"), [*NUMBERS, *RECIPES, *OTHERS])
@@ -69,7 +71,7 @@ def test_a_strangers_configuration_is_held_to_the_same(name: str, value: Any, tm
     else:
         fields["recipe"][name] = value
     (tmp_path / "config.json").write_text(json.dumps(fields))
-    with pytest.raises(FileError, match=rf"config\.json(: the configuration's {name} | is not JSON: )"):
+    with pytest.raises(FileError, match=rf"config\.json(: (recipe\.)?{name} | is not JSON: )"):
         RunDirectory.open(tmp_path)
 
 
@@ -90,8 +92,54 @@ def test_the_command_and_the_notebook_are_held_to_the_same(name: str, tmp_path: 
     assert (config.members, config.recipe.steps, config.recipe.wiring, config.seed) == (1, 1, 0.0, 2**63 - 1)
 
 
-def test_what_the_configuration_lacks_is_named() -> None:
+def test_what_a_configuration_lacks_and_what_it_should_not_have_is_named() -> None:
     fields = CONFIG.to_fields()
-    del fields["seed"], fields["recipe"]
-    with pytest.raises(FileError, match="the configuration lacks recipe, seed"):
-        RunConfig.from_fields(fields)
+    for name in ("seed", "recipe", "options", "chunk_count", "versions"):
+        lacking = {other: value for other, value in fields.items() if other != name}
+        with pytest.raises(UsageError, match=f"^{name} is missing$"):
+            RunConfig.from_fields(lacking)
+    with pytest.raises(UsageError, match=r"^recipe\.steps is missing$"):
+        RunConfig.from_fields({**fields, "recipe": {}})
+    with pytest.raises(UsageError, match=r"^recipe\.wiring is missing$"):
+        RunConfig.from_fields(
+            {**fields, "recipe": {"steps": 1, "batch": 1, "learning_rate": 1, "beta_warmup_steps": 1}}
+        )
+    with pytest.raises(UsageError, match=r"^recipe\.rate is unknown: expected one of steps, batch, learning_rate, "):
+        RunConfig.from_fields({**fields, "recipe": {**fields["recipe"], "rate": 0.1}})
+
+
+FORMAT_3 = """{
+  "format_version": 3,
+  "task": "l1norm",
+  "specs": [{"sizes": [16, 48, 1], "activation": "silu", "bias": true, "skips": [], "masks": []}],
+  "members": 4,
+  "seed": 0,
+  "device": "cpu",
+  "recipe": {"steps": 10000, "batch": 256, "rate": 0.002, "opening": 2000, "wiring": 1.0},
+  "options": {},
+  "chunks": 2,
+  "threads": 1,
+  "versions": {
+    "hypergraph-toolkit": "0.1.0",
+    "torch": "2.13.0+cpu",
+    "dgl": "1.1.3",
+    "python": "3.11.7",
+    "blocks": "compiled_avx2",
+    "processor": "AVX512"
+  }
+}"""
+
+
+def test_a_run_of_format_3_is_read_with_a_warning_of_one_line(caplog: pytest.LogCaptureFixture) -> None:
+    fields = json.loads(FORMAT_3)
+    config = RunConfig.from_fields(fields)
+    assert config.recipe == Recipe(10_000, 256, 2e-3, 2_000, 1.0)
+    assert (config.task, config.members, config.chunk_count, config.threads) == ("l1norm", 4, 2, 1)
+    assert config.specs == (MLPSpec((16, 48, 1)),)
+    assert config.versions["blocks"] == "compiled_avx2"
+    assert caplog.messages == ["read a run of format 3, as an earlier release wrote it"]
+    assert fields == json.loads(FORMAT_3)
+    assert RunConfig.from_fields(config.to_fields()) == config
+    for name, new in [("chunks", "chunk_count"), ("recipe", "recipe")]:
+        with pytest.raises(UsageError, match=f"^{new} is missing$"):
+            RunConfig.from_fields({other: value for other, value in fields.items() if other != name})

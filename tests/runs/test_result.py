@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from rich.console import Console
 
 from hypergraph.cli.pipeline import trained
@@ -19,7 +20,8 @@ from hypergraph.rng import stream
 from hypergraph.runs.config import RunConfig
 from hypergraph.runs.directory import RunDirectory
 from hypergraph.runs.members import load_members
-from hypergraph.runs.result import Row, read_result
+from hypergraph.runs.records import Provenance, Result, to_fields
+from hypergraph.runs.result import read_result, write_result
 from hypergraph.spec import MLPSpec
 from hypergraph.storage.atomic import make_folder
 from hypergraph.training.recipe import Recipe
@@ -27,7 +29,7 @@ from hypergraph.training.recipe import Recipe
 CONFIG = RunConfig("l1norm", (MLPSpec((2, 3, 1)),), 2, 0, "cpu", Recipe(steps=3))
 
 
-def row(member: int, beta: float) -> Row:
+def row(member: int, beta: float) -> dict[str, Any]:
     numbers = {
         "loss": 0.5,
         "kl": 2,
@@ -47,7 +49,8 @@ def finished(tmp_path: Path) -> RunDirectory:
 
 
 def write(run: RunDirectory, rows: object) -> None:
-    run.result.write_text(json.dumps({"networks": rows, "figures": []}))
+    others = {"failures": [], "solved_loss": 0.1, "algorithms": {}, "figures": []}
+    run.result.write_text(json.dumps({**run.config.to_fields(), **others, "networks": rows}))
 
 
 def assert_refused(run: RunDirectory, *named: str) -> None:
@@ -61,7 +64,14 @@ def assert_refused(run: RunDirectory, *named: str) -> None:
 
 def test_a_result_is_read_as_it_was_written(finished: RunDirectory) -> None:
     rows = [row(0, 1e-12), row(0, 1.0), row(1, 1)]
-    assert read_result(finished)["networks"] == rows
+    result = read_result(finished)
+    assert [to_fields(network) for network in result.networks] == rows
+    assert (result.provenance, result.analysis_seconds) == ((), None)
+    result = replace(result, provenance=(Provenance(members=(0, 1), step=3, versions={"torch": "2"}, threads=1),))
+    write_result(finished, result)
+    assert read_result(finished) == result
+    written = json.loads(finished.result.read_text())
+    assert list(written) == ["format_version", *RunConfig.__struct_fields__, *Result.__struct_fields__]
     assert Run(finished.path).rows[0]["a"] == 1.0
 
 
@@ -72,20 +82,26 @@ def test_a_result_is_read_as_it_was_written(finished: RunDirectory) -> None:
         *[({"beta": value}, "beta is") for value in (0, -1, 2, 10**400, "1e-9", None)],
         *[({name: value}, f"{name} is") for name in ("loss", "kl", "decoder_loss") for value in ("1", [], 1e308, True)],
         ({"confidence": "sure"}, "confidence is 'sure'"),
-        *[({"algorithm": value}, "algorithm is") for value in (3, ["a"], "a\x1b[2J", "a\nb", "\ud800")],
-        *[({"order_parameters": value}, "order_parameters are") for value in (None, [], "a", {"loss": 1.0})],
-        ({"order_parameters": {"a": "1", "b": 2}}, "a is '1'"),
+        *[({"algorithm": value}, "algorithm is") for value in (3, ["a"])],
+        *[({"algorithm": value}, "algorithm has") for value in ("a\x1b[2J", "a\nb", "\ud800")],
+        ({"depth": 3}, "networks[0].depth is unknown: expected one of member, beta, loss"),
+        *[({"order_parameters": value}, "order_parameters is") for value in (None, [], "a")],
+        ({"order_parameters": {"loss": 1.0}}, "networks[0]: order_parameters have 'loss', which is another field"),
+        (
+            {"order_parameters": {"a": "1", "b": 2}},
+            "order_parameters is {'a': '1', 'b': 2}: expected values: float | null",
+        ),
         ({"order_parameters": {"a": 1}}, "different order parameters"),
-        ({"order_parameters": {"a\x07": 1}}, "no printable text"),
+        ({"order_parameters": {"a\x07": 1}}, "order_parameters has 'a\\x07': expected printable text"),
         ({"file": None}, "file is None"),
-        ({"file": "networks/\0"}, "no printable text"),
-        *[({"file": value}, "outside of the run") for value in ("../x", "/etc/passwd", "networks/../../x")],
-        ({"beta": 1.0}, "a member and a price twice"),
+        ({"file": "networks/\0"}, "file has 'networks/\\x00': expected printable text"),
+        *[({"file": value}, "expected a file within the run") for value in ("../x", "/etc/passwd", "networks/../../x")],
+        ({"beta": 1.0}, "networks have a member and a price twice"),
     ],
 )
 def test_a_wrong_value_is_named(finished: RunDirectory, change: dict[str, Any], named: str) -> None:
     write(finished, [{**row(0, 1e-12), **change}, row(0, 1.0)])
-    assert_refused(finished, "is no result of a run", named)
+    assert_refused(finished, named)
 
 
 @pytest.mark.parametrize(
@@ -101,7 +117,7 @@ def test_a_run_that_is_not_finished_is_told(finished: RunDirectory, lacking: str
     """A pipe in the place of a file is none, and is not waited for."""
     (finished.path / lacking).unlink()
     for _ in range(2):
-        with pytest.raises(FileError, match="is not finished: go on with hypergraph run l1norm --resume"):
+        with pytest.raises(FileError, match="is not finished"):
             Run(finished.path)
         if not (finished.path / lacking).exists():
             os.mkfifo(finished.path / lacking)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -13,7 +12,7 @@ from torch import Tensor
 from hypergraph.errors import HypergraphError
 from hypergraph.spec import MLPSpec
 from hypergraph.training import objective
-from hypergraph.training.failures import MAX_FAILURES, Failure, from_fields
+from hypergraph.training.failures import MAX_FAILURES, Failure
 from hypergraph.training.recipe import Recipe
 from hypergraph.training.trainer import Trainer
 from hypergraph_l1norm.task import L1Norm
@@ -127,17 +126,3 @@ def test_a_member_that_diverges_before_a_state_was_kept_is_told() -> None:
     one.step()
     with pytest.raises(HypergraphError, match="member 4 diverged in step 2, before a state was kept"):
         one.step()
-
-
-@pytest.mark.parametrize("fields", [5, None, [5], [{}], [{"member": 1}], {"member": 1}, "text"])
-def test_failures_of_a_stranger_are_refused(fields: object) -> None:
-    with pytest.raises(ValueError, match="no list of failures"):
-        from_fields(fields)
-
-
-@pytest.mark.parametrize("change", [{"member": -1}, {"step": 1.0}, {"loss": "much"}, {"retired": 1}, {"back_to": True}])
-def test_failures_with_other_types_are_refused(change: dict[str, object]) -> None:
-    fields: dict[str, Any] = {"member": 1, "step": 3, "back_to": 2, "loss": None, "kl": 1.5, "retired": False}
-    assert from_fields([fields]) == [Failure(**fields)]
-    with pytest.raises(ValueError, match="other types"):
-        from_fields([{**fields, **change}])
