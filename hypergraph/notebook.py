@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hypergraph.cli.console import check_beta
+from hypergraph.analysis.measure import check_beta
 from hypergraph.cli.pipeline import complete
 from hypergraph.cli.run import make_config, start_run
 from hypergraph.errors import UsageError

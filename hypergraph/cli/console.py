@@ -114,12 +114,3 @@ def parse_device(text: str) -> str:
     if text != "cpu" and int(text[5:] or 0) >= torch.cuda.device_count():
         raise UsageError(f"device {text!r} is not here: torch sees {torch.cuda.device_count()} GPUs; use --device cpu")
     return text
-
-
-def check_beta(beta: float) -> float:
-    """A price that can be generated at. Raises UsageError."""
-    from hypergraph.errors import UsageError
-
-    if not 1e-12 <= beta <= 1:
-        raise UsageError(f"beta {beta} is no price: generators are trained from 1e-12 (free) to 1 (dear)")
-    return beta

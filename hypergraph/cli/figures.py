@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from hypergraph.cli.console import Json, err, out, print_json
+from hypergraph.cli.console import Json, out, print_json
 from hypergraph.figures import NAMES
 
 
@@ -27,16 +27,17 @@ def figures(
             raise UsageError(f"unknown figure {name!r}: there are {', '.join(NAMES)}")
     import torch
 
+    from hypergraph.analysis.finished import FinishedRun
     from hypergraph.figures.catalogue import draw
-    from hypergraph.figures.material import FinishedRun
     from hypergraph.runs.directory import RunDirectory
+    from hypergraph.runs.events import Drawn, NotDrawn
 
     directory = RunDirectory.open(run)
     torch.set_num_threads(directory.config.threads)
     with directory.lock():
-        drawn = dict(draw(FinishedRun(directory, err), only or NAMES))
-    files = {name: [str(path) for path in paths] for name, paths in drawn.items() if isinstance(paths, list)}
-    missing = {name: reason for name, reason in drawn.items() if isinstance(reason, str)}
+        events = list(draw(FinishedRun(directory), only or NAMES))
+    files = {event.figure: [str(path) for path in event.files] for event in events if isinstance(event, Drawn)}
+    missing = {event.figure: event.reason for event in events if isinstance(event, NotDrawn)}
     if missing and (only or not files):
         raise HypergraphError("; ".join(f"{name} not drawn: {reason}" for name, reason in missing.items()))
     if json:

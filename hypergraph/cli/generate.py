@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from hypergraph.cli.console import Layers, Seed, check_beta, err, parse_layers
+from hypergraph.cli.console import Layers, Seed, err, parse_layers
 from hypergraph.runs.pretrained import generator_file
 
 
@@ -25,7 +25,7 @@ def generate(
     ] = False,
 ) -> None:
     """Generate one network from SOURCE and write its weights as safetensors."""
-    check_beta(beta)
+    from hypergraph.analysis.measure import check_beta
     from hypergraph.analysis.measure import generate as make
     from hypergraph.errors import HypergraphError, UsageError
     from hypergraph.model.generator import Generator
@@ -33,6 +33,7 @@ def generate(
     from hypergraph.storage.atomic import make_folder
     from hypergraph.training.memory import GENERATION, check_memory
 
+    check_beta(beta)
     if out.suffix != ".safetensors":
         raise UsageError(f"--out {out} must end in .safetensors")
     generator, metadata = Generator.load(generator_file(source))

@@ -9,25 +9,24 @@ import time
 from typing import Any
 
 import torch
-from rich.progress import track
 
-from hypergraph.analysis.sweep import BETA_GRID, Row, sweep
+from hypergraph.analysis.finished import FinishedRun
+from hypergraph.analysis.sweep import sweep_members
 from hypergraph.cli.console import err
 from hypergraph.cli.progress import watch
 from hypergraph.engines.local import TrainingError, max_parallel_chunks, train
-from hypergraph.errors import FileError, UsageError
+from hypergraph.errors import FileError, MissingDataError, UsageError
 from hypergraph.extensions.registry import TASKS, classifier_for
 from hypergraph.figures import NAMES
 from hypergraph.figures.catalogue import draw
-from hypergraph.figures.material import FinishedRun
-from hypergraph.figures.output import MissingDataError
-from hypergraph.interfaces import Classifier, Task
 from hypergraph.model.generator import Generator
 from hypergraph.runs.config import RunConfig
 from hypergraph.runs.directory import RunDirectory
+from hypergraph.runs.events import NotDrawn
 from hypergraph.runs.members import load_members
 from hypergraph.runs.pretrained import shipped_ensemble
-from hypergraph.storage.atomic import finite, write_json
+from hypergraph.runs.records import NetworkRecord, to_fields
+from hypergraph.storage.atomic import write_json
 
 
 def complete(run: RunDirectory) -> dict[str, Any]:
@@ -92,7 +91,7 @@ def finish(run: RunDirectory, generator: Generator) -> dict[str, Any]:
         "failures": list(map(dataclasses.asdict, run.failures())),
         "solved_loss": task.solved_loss,
         "algorithms": dict(classifier.colours) if classifier else {},
-        "networks": [_save(run, row, generator.has_encoder) for row in _swept(run, generator, task, classifier)],
+        "networks": list(map(to_fields, _swept(run, generator))),
         "figures": [],
         "analysis_seconds": None,
     }
@@ -102,35 +101,24 @@ def finish(run: RunDirectory, generator: Generator) -> dict[str, Any]:
     return result
 
 
-def _swept(run: RunDirectory, generator: Generator, task: Task, classifier: Classifier | None) -> list[Row]:
-    """Rows by beta and then by member."""
-    config = run.config
-    found: list[Row] = []
-    for members in config.member_ranges:  # they fit in memory, and numbers are rounded as in training
+def _swept(run: RunDirectory, generator: Generator) -> list[NetworkRecord]:
+    """Networks by beta and then by member."""
+    found: list[NetworkRecord] = []
+    for members in run.config.member_ranges:  # they fit in memory, and numbers are rounded as in training
         part = Generator.join([generator.member(member) for member in members])
-        rows = sweep(part, task, classifier, seed=config.seed, spec=config.spec, members=members)
-        steps = track(rows, "sweeping beta", len(BETA_GRID), console=err, transient=True, disable=not err.is_terminal)
-        found += [row for step in steps for row in step]
-    return sorted(found, key=lambda row: (row.beta, row.member))
-
-
-def _save(run: RunDirectory, row: Row, encoder: bool) -> dict[str, Any]:
-    path = run.networks / f"member{row.member}-beta{row.beta:.1e}.safetensors"
-    metadata = {"task": run.config.task, "seed": run.config.seed, "member": row.member, "beta": row.beta}
-    row.network.save(path, {name: str(value) for name, value in {**metadata, "encoder": int(encoder)}.items()})
-    values = {field.name: getattr(row, field.name) for field in dataclasses.fields(row) if field.name != "network"}
-    return {**finite(values), "file": run.relative(path)}
+        found += sweep_members(run, part, members)
+    return sorted(found, key=lambda network: (network.beta, network.member))
 
 
 def _figures(run: RunDirectory) -> list[str]:
     """Every figure that the run's data allow; why others are missing is told."""
     files: list[str] = []
     try:
-        for name, paths in draw(FinishedRun(run, err), NAMES):
-            if isinstance(paths, str):
-                err.print(f"figure {name} not drawn: {paths}", soft_wrap=True)
+        for event in draw(FinishedRun(run), NAMES):
+            if isinstance(event, NotDrawn):
+                err.print(f"figure {event.figure} not drawn: {event.reason}", soft_wrap=True)
             else:
-                files += map(run.relative, paths)
+                files += map(run.relative, event.files)
     except MissingDataError as missing:
         err.print(f"no figures: {missing}", soft_wrap=True)
     return files
