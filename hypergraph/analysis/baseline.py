@@ -22,14 +22,7 @@ ADAM = "baseline/adam.safetensors"
 
 
 class BaselineRecord(Struct, frozen=True):
-    """What was measured on one of the two networks.
-
-    Attributes:
-        made_by: how it was made.
-        loss: the task's loss on fresh inputs.
-        algorithm: the classifier's label, null where no classifier knows such networks.
-        order_parameters: the classifier's, by name.
-    """
+    """How one of the two networks was made, and what was measured on it; see NetworkRecord."""
 
     made_by: str
     loss: Number

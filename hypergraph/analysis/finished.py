@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from hypergraph.analysis.ablation import ABLATION, AblationRecord
-from hypergraph.analysis.baseline import ADAM, BASELINE, BaselineRecord
+from hypergraph.analysis.baseline import BASELINE, BaselineRecord
+from hypergraph.analysis.interventions import ABLATION, SHUFFLE, AblationRecord, ShuffleRecord
 from hypergraph.analysis.kept import fresh_folder, kept, or_nan
 from hypergraph.analysis.measure import check_beta
 from hypergraph.analysis.phases import PHASES, PhaseRecord, checkpoint_parts, outcomes
-from hypergraph.analysis.shuffle import SHUFFLE, ShuffleRecord
 from hypergraph.analysis.sizes import (
     SIZES,
     SizeRecord,
@@ -175,17 +174,13 @@ class FinishedRun:
     def sizes(self) -> list[SizeRecord]:
         """Losses over the plane of sizes, of the best member without its encoder. Raises MissingDataError."""
         check_plane(self)
-        return kept(self, SIZES, size_parts([self._best_without_encoder], mapped_sizes(self.config.specs)))
+        return kept(self, SIZES, size_parts([best_without_encoder(self)], mapped_sizes(self.config.specs)))
 
     @cached_property
     def unseen(self) -> list[SizeRecord]:
         """The same at every input size between those trained on. Raises MissingDataError."""
         check_plane(self)
-        return kept(self, SIZES, size_parts([self._best_without_encoder], sizes_between(self.config.specs)))
-
-    @cached_property
-    def _best_without_encoder(self) -> NetworkRecord:
-        return best_without_encoder(self)
+        return kept(self, SIZES, size_parts([best_without_encoder(self)], sizes_between(self.config.specs)))
 
     @cached_property
     def best(self) -> NetworkRecord:
@@ -196,11 +191,6 @@ class FinishedRun:
     def baseline(self) -> list[BaselineRecord]:
         """The network trained by Adam, and then the generated one of lowest loss."""
         return kept(self, BASELINE, {"both": self.best})
-
-    @property
-    def baseline_network(self) -> MLPWeights:
-        """The network trained by Adam. Raises FileError."""
-        return MLPWeights.load(self.analysis_folder / ADAM)[0]
 
     @cached_property
     def shuffle(self) -> list[ShuffleRecord]:
@@ -213,7 +203,7 @@ class FinishedRun:
     def ablation(self) -> list[AblationRecord]:
         """The best network of each algorithm and member, its weights cut. Raises MissingDataError."""
         best = best_of(self.classified, lambda network: (str(network.algorithm), network.member))
-        return kept(self, ABLATION, {"all": [(key[0], best[key]) for key in sorted(best)]})
+        return kept(self, ABLATION, {"all": [best[key] for key in sorted(best)]})
 
 
 def by_loss(network: NetworkRecord) -> float:

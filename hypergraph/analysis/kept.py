@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import msgspec
 
@@ -72,9 +72,10 @@ def or_nan(number: float | None) -> float:
 
 
 def fresh_folder(run: FinishedRun) -> Path:
-    """RUN/analysis/, emptied where it was measured on other networks or by other versions. Raises FileError."""
+    """RUN/analysis/, emptied where what it holds belongs to another result or to other versions. Raises FileError."""
     folder = run.path / "analysis"
-    made_by = {"versions": _versions(run.config.task), "digest": _digest(run)}
+    about = msgspec.json.encode((run.config.to_fields(), run.result.networks))  # which numbers tell the generator
+    made_by = {"versions": _versions(run.config.task), "result": blake2b(about, digest_size=16).hexdigest()}
     with contextlib.suppress(FileError):
         if read_json(folder / "made_by.json") == made_by:
             return folder
@@ -93,15 +94,3 @@ def _versions(task: str) -> dict[str, str]:
     package = type(classifier_for(task)).__module__.partition(".")[0]
     plugins = [TASKS.find(task), *(p for p in CLASSIFIERS.plugins() if p.value.startswith(package))]
     return {"hypergraph-toolkit": version("hypergraph-toolkit")} | {p.distribution: p.version for p in plugins}
-
-
-def _digest(run: FinishedRun) -> str:
-    asked: tuple[Any, ...] = (run.config.to_fields(), run.result.networks)
-    digest = blake2b(msgspec.json.encode(asked), digest_size=16)
-    try:
-        with run.directory.generator.open("rb") as file:
-            while block := file.read(2**20):
-                digest.update(block)
-    except OSError as error:
-        raise FileError(f"cannot read {run.directory.generator}: {error.strerror or error}") from None
-    return digest.hexdigest()

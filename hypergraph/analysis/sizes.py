@@ -44,15 +44,7 @@ SAMPLES = 4
 
 
 class SizeRecord(Struct, frozen=True):
-    """What a member makes of one size, its encoder ignored.
-
-    Attributes:
-        member: number of the hypernetwork in its run.
-        beta: the price per nat.
-        inputs, hidden: the size.
-        trained: whether the generator was trained on it.
-        own, training, fitted: the loss under each of NORMALISATIONS.
-    """
+    """The losses of a member at one size under each of NORMALISATIONS, and whether it was trained on that size."""
 
     member: Count
     beta: Price

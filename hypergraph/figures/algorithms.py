@@ -8,6 +8,7 @@ from pathlib import Path
 
 import torch
 
+from hypergraph.analysis.baseline import ADAM
 from hypergraph.analysis.finished import FinishedRun, by_loss
 from hypergraph.analysis.kept import or_nan
 from hypergraph.errors import MissingDataError
@@ -48,7 +49,7 @@ def baseline(run: FinishedRun) -> FigureOutput:
         label = {"algorithm": record.algorithm} if record.algorithm else {}
         values = {name: or_nan(value) for name, value in record.order_parameters.items()}
         rows.append({"made by": record.made_by, "loss": or_nan(record.loss), **label, **values})
-    networks = [run.baseline_network, run.load_network(run.best)]
+    networks = [MLPWeights.load(run.analysis_folder / ADAM)[0], run.load_network(run.best)]
     return _drawn(run, rows, networks, [f"{row['made by']}\nloss {row['loss']:.2g}" for row in rows])
 
 

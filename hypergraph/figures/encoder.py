@@ -9,7 +9,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from hypergraph.analysis.finished import FinishedRun
-from hypergraph.analysis.kept import or_nan
 from hypergraph.figures.outcomes import outcome_colours
 from hypergraph.figures.output import FigureOutput, FigureRow, by_group, columns, plotted, tick_logarithmic
 
@@ -29,12 +28,7 @@ def shuffle(run: FinishedRun) -> FigureOutput:
 
     Every member is taken at the price at which its loss is lowest.
     """
-    names = ("member", "beta", "kl", "loss")
-    rows = [
-        {"outcome": run.outcomes[record.member], **columns(record, *names)}
-        | {"shuffled_loss": or_nan(record.shuffled_loss)}
-        for record in run.shuffle
-    ]
+    rows = [{"outcome": run.outcomes[record.member], **columns(record)} for record in run.shuffle]
     return _against(run, rows, "shuffled_loss", ("loss", "loss with the learned variables shuffled"))
 
 

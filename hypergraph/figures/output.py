@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import itertools
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -132,8 +133,9 @@ def coloured(groups: Iterable[str]) -> dict[str, str]:
 
 
 def columns(record: Struct, *names: str) -> FigureRow:
-    """Some fields of a record."""
-    return {name: getattr(record, name) for name in names}
+    """Fields of a record, all if none are named: NaN for a number that is missing, as only a label may be."""
+    values = {name: getattr(record, name) for name in names or record.__struct_fields__}
+    return {name: math.nan if value is None and name != "algorithm" else value for name, value in values.items()}
 
 
 def by_group(rows: Iterable[FigureRow], name: str) -> dict[Any, list[FigureRow]]:

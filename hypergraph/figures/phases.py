@@ -11,7 +11,6 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from hypergraph.analysis.finished import FinishedRun
-from hypergraph.analysis.kept import or_nan
 from hypergraph.analysis.phases import PhaseRecord
 from hypergraph.figures.output import FigureOutput, columns, edges, grid, plotted
 
@@ -19,12 +18,7 @@ from hypergraph.figures.output import FigureOutput, columns, edges, grid, plotte
 def phases(run: FinishedRun) -> FigureOutput:
     """Figure 3: one diagram per member, step by beta, coloured by algorithm; members sorted by outcome."""
     found, named = run.phases, run.outcomes
-    rows = [
-        columns(phase, "member", "step", "beta", "algorithm")
-        | {"loss": or_nan(phase.loss), "kl": or_nan(phase.kl)}
-        | {"outcome": named[phase.member], "wiring": run.wirings[phase.member]}
-        for phase in found
-    ]
+    rows = [{**columns(p), "outcome": named[p.member], "wiring": run.wirings[p.member]} for p in found]
     members = sorted(named, key=lambda member: (named[member], member))
     colours = run.classifier.colours
     across = min(6, len(members))

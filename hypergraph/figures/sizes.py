@@ -13,8 +13,7 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
 from hypergraph.analysis.finished import FinishedRun
-from hypergraph.analysis.kept import or_nan
-from hypergraph.analysis.sizes import NORMALISATIONS, SizeRecord
+from hypergraph.analysis.sizes import NORMALISATIONS
 from hypergraph.figures.output import FigureOutput, FigureRow, columns, edges, plotted
 
 CONTOURS = ("#d6303f", "#2f6bd8")
@@ -25,7 +24,7 @@ SHADES = 100.0
 
 def sizes(run: FinishedRun) -> FigureOutput:
     """Figure 5: the map for the member that solves the task best with its encoder ignored, at its best price."""
-    rows, specs = _rows(run.sizes), run.config.specs
+    rows, specs = list(map(columns, run.sizes)), run.config.specs
     shown = {name: text for name, text in NORMALISATIONS.items() if not (len(specs) > 1 and name == "training")}
     stars = sorted({(spec.sizes[1], spec.sizes[0]) for spec in specs})
 
@@ -45,7 +44,7 @@ def sizes(run: FinishedRun) -> FigureOutput:
 
 def unseen(run: FinishedRun) -> FigureOutput:
     """The loss at every input size between those of several networks that a generator was trained on."""
-    rows = _rows(run.unseen)
+    rows = list(map(columns, run.unseen))
 
     def plot(figure: Figure) -> None:
         axes = figure.subplots()
@@ -59,14 +58,6 @@ def unseen(run: FinishedRun) -> FigureOutput:
         axes.legend(loc="lower right")
 
     return plotted(rows, (6, 3.2), plot)
-
-
-def _rows(records: Sequence[SizeRecord]) -> list[FigureRow]:
-    return [
-        columns(record, "member", "beta", "inputs", "hidden", "trained")
-        | {name: or_nan(getattr(record, name)) for name in NORMALISATIONS}
-        for record in records
-    ]
 
 
 def _map(axes: Axes, rows: Sequence[FigureRow], name: str, contours: Sequence[float]) -> QuadMesh:
