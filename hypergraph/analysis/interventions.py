@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import torch
+from msgspec import Struct
 from torch import Tensor
 
+from hypergraph.analysis.kept import Analysis
+from hypergraph.analysis.measure import generate, measure_loss
 from hypergraph.interfaces import Task
 from hypergraph.model.blocks import HYPERDEPTH, LEARNED
 from hypergraph.model.generator import Generator
 from hypergraph.model.hypernetwork import SHARED_HYPERWEIGHTS
 from hypergraph.model.pareto import ParetoHyperhypernetwork
+from hypergraph.rng import stream
+from hypergraph.runs.records import Count, NetworkRecord, Number, Price
 from hypergraph.weights import MLPWeights
+
+if TYPE_CHECKING:
+    from hypergraph.analysis.finished import FinishedRun
 
 BINS = 20
 """Bins of an input's values within which errors are averaged."""
@@ -66,3 +76,46 @@ def error_by_input(network: MLPWeights, inputs: Tensor, targets: Tensor) -> Tens
     by_bin = errors[order[:kept]].unflatten(0, (BINS, -1)).mean(1)  # [bin, input, output]
     result: Tensor = by_bin.square().mean(0).sum(-1)
     return result
+
+
+class ShuffleRecord(Struct, frozen=True):
+    """A member's network of lowest loss, and the loss after the member's learned variables were dealt anew."""
+
+    member: Count
+    beta: Price
+    kl: Number
+    loss: Number
+    shuffled_loss: Number
+
+
+def _shuffle(run: FinishedRun, best: NetworkRecord) -> list[ShuffleRecord]:
+    member, seed = best.member, run.config.seed
+    dealt = shuffle_learned(run.generator.member(member), stream(seed, member, "shuffle"))
+    network = generate(dealt, best.beta, seed=seed, members=[member]).networks
+    loss = float(measure_loss(run.task, network, seed=seed))
+    return [ShuffleRecord(member, best.beta, best.kl, best.loss, loss)]
+
+
+SHUFFLE = Analysis("shuffle", "shuffling learned variables", list[ShuffleRecord], _shuffle)
+
+
+class AblationRecord(Struct, frozen=True):
+    """A member's network of lowest loss of an algorithm, and what :func:`ablate_strongest` gives for it as `growth`."""
+
+    algorithm: str
+    member: Count
+    beta: Price
+    loss: Number
+    growth: list[list[Number]]
+
+
+def _ablate(run: FinishedRun, best: Sequence[NetworkRecord]) -> list[AblationRecord]:
+    """All networks in one part: they draw their inputs from one stream, one after another."""
+    rng, found = stream(run.config.seed, "ablation"), []
+    for network in best:
+        growth = ablate_strongest(run.load_network(network), run.task, rng).tolist()
+        found.append(AblationRecord(str(network.algorithm), network.member, network.beta, network.loss, growth))
+    return found
+
+
+ABLATION = Analysis("ablation", "cutting weights", list[AblationRecord], _ablate)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from hypergraph.errors import UsageError
 from hypergraph.interfaces import Task
 from hypergraph.model.generator import Generator
 from hypergraph.rng import stream
@@ -16,6 +17,12 @@ from hypergraph.weights import MLPWeights
 
 TEST_INPUTS = 10_000
 """Inputs on which a loss is measured; its standard error is then about 2 percent of it."""
+
+
+def check_beta(beta: float) -> None:
+    """Raise UsageError where beta is no price that generators are trained for."""
+    if not 1e-12 <= beta <= 1:
+        raise UsageError(f"beta {beta} is no price: generators are trained from 1e-12 (free) to 1 (dear)")
 
 
 @dataclass(frozen=True)

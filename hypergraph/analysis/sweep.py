@@ -2,48 +2,28 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from hypergraph.analysis.classify import classify
 from hypergraph.analysis.measure import Sample, generate, measure_loss
+from hypergraph.errors import PluginError
+from hypergraph.extensions.registry import TASKS, classifier_for
 from hypergraph.interfaces import Classifier, Task
 from hypergraph.model.generator import Generator
 from hypergraph.model.pareto import LOG10_BETA_RANGE
+from hypergraph.runs.directory import RunDirectory
+from hypergraph.runs.events import Observer, ignore, tracked
+from hypergraph.runs.records import NetworkRecord, as_record
 from hypergraph.spec import MLPSpec
+from hypergraph.storage.atomic import finite
 from hypergraph.weights import MLPWeights
 
 _LOW, _HIGH = LOG10_BETA_RANGE
 BETA_GRID = tuple(10.0 ** (_LOW + (_HIGH - _LOW) * n / 30) for n in range(31))
 """From 1e-12 to 1 in 30 logarithmic increments, as in the paper's figures."""
-
-
-@dataclass(frozen=True)
-class Row:
-    """One generated network and what was measured on it.
-
-    Attributes:
-        member: number of the hypernetwork in its run.
-        beta: the price per nat.
-        loss: the task's loss on fresh inputs.
-        kl: information in the latents, in nats.
-        decoder_loss: the loss of the network generated with the encoder ignored.
-        algorithm: the classifier's label, None where no classifier knows such networks.
-        confidence: of that label, from 0 to 1.
-        order_parameters: the classifier's, by name.
-        network: the network itself.
-    """
-
-    member: int
-    beta: float
-    loss: float
-    kl: float
-    decoder_loss: float
-    algorithm: str | None
-    confidence: float | None
-    order_parameters: dict[str, float]
-    network: MLPWeights
 
 
 def sweep(
@@ -55,34 +35,62 @@ def sweep(
     spec: MLPSpec | None = None,
     members: Sequence[int] | None = None,
     betas: Sequence[float] = BETA_GRID,
-) -> Iterator[list[Row]]:
-    """For each beta, one row per member.
+    observe: Observer = ignore,
+) -> Iterator[list[tuple[NetworkRecord, MLPWeights]]]:
+    """For each beta, one network per member, and what was measured on it.
 
     `spec` is the network to generate, the generator's first if None; `members` are their numbers in the run, from 0 if
     None.
     """
     numbers = range(generator.members) if members is None else members
     make = partial(generate, generator, seed=seed, members=numbers, spec=spec)
-    for beta in betas:
+    for beta in tracked(betas, "sweeping beta", observe):
         samples = make(beta), make(beta, encoder=False), make(beta, sibling=True)
-        yield _rows(samples, task, classifier, beta, seed, numbers)
+        yield _measured(samples, task, classifier, beta, seed, numbers)
 
 
-def _rows(
+def _measured(
     samples: tuple[Sample, Sample, Sample],
     task: Task,
     classifier: Classifier | None,
     beta: float,
     seed: int,
     members: Sequence[int],
-) -> list[Row]:
+) -> list[tuple[NetworkRecord, MLPWeights]]:
     sample, ignored, sibling = samples
     losses = measure_loss(task, sample.networks, seed=seed).tolist()
     decoder_losses = measure_loss(task, ignored.networks, seed=seed).tolist()
     verdicts = classify(classifier, sample.networks, sibling.networks)
-    return [
-        Row(member, beta, loss, kl, decoder_loss, *verdict, sample.networks[index])
-        for index, (member, loss, kl, decoder_loss, verdict) in enumerate(
-            zip(members, losses, sample.kl.tolist(), decoder_losses, verdicts, strict=True)
+    fields = [
+        {"member": member, "beta": beta, "loss": loss, "kl": kl, "decoder_loss": decoder_loss, **verdict._asdict()}
+        for member, loss, kl, decoder_loss, verdict in zip(
+            members, losses, sample.kl.tolist(), decoder_losses, verdicts, strict=True
         )
     ]
+    return [(_record(values), sample.networks[index]) for index, values in enumerate(fields)]
+
+
+def _record(values: dict[str, Any]) -> NetworkRecord:
+    file = f"networks/member{values['member']}-beta{values['beta']:.1e}.safetensors"
+    try:
+        return as_record({**finite(values), "file": file}, NetworkRecord)
+    except ValueError as error:
+        raise PluginError(f"what the task and its classifier say of {file} cannot be recorded: {error}") from None
+
+
+def sweep_members(
+    directory: RunDirectory, generator: Generator, members: Sequence[int], observe: Observer = ignore
+) -> list[NetworkRecord]:
+    """Sweep some of a run's members, and write their networks into the run; records by price and then by member.
+
+    `generator` is that of these members alone. Raises FileError, PluginError.
+    """
+    config, found = directory.config, []
+    task, classifier = TASKS.load(config.task, config.options), classifier_for(config.task)
+    swept = sweep(generator, task, classifier, seed=config.seed, spec=config.spec, members=members, observe=observe)
+    for record, network in itertools.chain.from_iterable(swept):
+        metadata = {"task": config.task, "seed": config.seed, "member": record.member, "beta": record.beta}
+        metadata["encoder"] = int(generator.has_encoder)
+        network.save(directory.path / record.file, {name: str(value) for name, value in metadata.items()})
+        found.append(record)
+    return found

@@ -10,45 +10,38 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
-from hypergraph.analysis.interventions import ablate_strongest
-from hypergraph.figures.material import FinishedRun
-from hypergraph.figures.output import FigureOutput, Row, by_group, plotted
-from hypergraph.rng import stream
+from hypergraph.analysis.finished import FinishedRun
+from hypergraph.analysis.kept import or_nan
+from hypergraph.figures.output import FigureOutput, columns, plotted
 
 
-def ablation(material: FinishedRun) -> FigureOutput:
+def ablation(run: FinishedRun) -> FigureOutput:
     """Growth of the error due to each input when one input's strongest weight is cut.
 
     Of every member, the network of lowest loss of each algorithm; the picture shows means over members.
     """
-    best: dict[tuple[str, int], Row] = {}
-    for row in sorted(material.classified, key=lambda row: row["loss"]):
-        best.setdefault((row["algorithm"], row["member"]), row)
-    rng = stream(material.config.seed, "ablation")
-    growths = {
-        key: ablate_strongest(material.network(row), material.task, rng)
-        for key, row in material.track(sorted(best.items()), "cutting weights")
-    }
     rows = [
-        {"algorithm": key[0], **{name: best[key][name] for name in ("member", "beta", "loss")}}
-        | {"ablated_input": cut, "input": other, "growth": float(growth[cut, other])}
-        for key, growth in growths.items()
-        for cut in range(len(growth))
-        for other in range(len(growth))
+        columns(record, "algorithm", "member", "beta", "loss")
+        | {"ablated_input": cut, "input": other, "growth": or_nan(growth)}
+        for record in run.ablation
+        for cut, line in enumerate(record.growth)
+        for other, growth in enumerate(line)
     ]
-    labels = [label for label in material.classifier.colours if label in by_group(rows, "algorithm")]
-    by_label = {label: torch.stack([g for key, g in growths.items() if key[0] == label]) for label in labels}
+    growths: dict[str, list[Tensor]] = {label: [] for label in run.classifier.colours}
+    for record in run.ablation:
+        growths[record.algorithm].append(torch.tensor([list(map(or_nan, line)) for line in record.growth]))
+    labels = [label for label, found in growths.items() if found]
 
     def plot(figure: Figure) -> None:
         panels = figure.subplots(1, len(labels), squeeze=False, sharey=True)[0]
-        means = {label: stacked.mean(0) for label, stacked in by_label.items()}
+        means = {label: torch.stack(growths[label]).mean(0) for label in labels}
         largest = max(float(mean.abs().max()) for mean in means.values())
         norm = SymLogNorm(largest / 100, vmin=-largest, vmax=largest)
         for axes, label in zip(panels, labels, strict=True):
             image = axes.imshow(means[label].numpy(), cmap="RdBu_r", norm=norm)
             own, others = own_and_others(means[label])
             axes.set_title(
-                f"{label}, mean of {len(by_label[label])}\nown {own:.2g}, others {others:.1g} at most", fontsize=9
+                f"{label}, mean of {len(growths[label])}\nown {own:.2g}, others {others:.1g} at most", fontsize=9
             )
             axes.set_xlabel("input whose error grows")
             for axis in (axes.xaxis, axes.yaxis):

@@ -8,48 +8,33 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from hypergraph.analysis.interventions import shuffle_learned
-from hypergraph.analysis.measure import generate, measure_loss
-from hypergraph.figures.material import FinishedRun
-from hypergraph.figures.output import FigureOutput, Row, by_group, plotted, tick_logarithmic
-from hypergraph.rng import stream
+from hypergraph.analysis.finished import FinishedRun
+from hypergraph.figures.outcomes import outcome_colours
+from hypergraph.figures.output import FigureOutput, FigureRow, by_group, columns, plotted, tick_logarithmic
 
 LINE: dict[str, Any] = {"linewidth": 0.9, "markersize": 3, "alpha": 0.7}
 
 
-def encoder(material: FinishedRun) -> FigureOutput:
+def encoder(run: FinishedRun) -> FigureOutput:
     """Figure 4: the loss with the encoder ignored against the loss with it, one line per member over beta."""
-    material.need_encoder()
-    rows = [
-        {"outcome": material.outcomes[row["member"]]}
-        | {name: row[name] for name in ("member", "beta", "algorithm", "loss", "decoder_loss")}
-        for row in material.networks
-    ]
-    return _against(material, rows, "decoder_loss", ("loss with the encoder", "loss with the encoder ignored"))
+    run.need_encoder()
+    names = ("member", "beta", "algorithm", "loss", "decoder_loss")
+    rows = [{"outcome": run.outcomes[network.member], **columns(network, *names)} for network in run.networks]
+    return _against(run, rows, "decoder_loss", ("loss with the encoder", "loss with the encoder ignored"))
 
 
-def shuffle(material: FinishedRun) -> FigureOutput:
+def shuffle(run: FinishedRun) -> FigureOutput:
     """The loss after the learned variables were dealt anew among the weights, against the loss before.
 
     Every member is taken at the price at which its loss is lowest.
     """
-    material.need_encoder()
-    generator, seed = material.generator, material.config.seed
-    rows = []
-    for member, networks in by_group(material.networks, "member").items():
-        best = min(networks, key=lambda row: row["loss"])
-        dealt = shuffle_learned(generator.member(member), stream(seed, member, "shuffle"))
-        network = generate(dealt, best["beta"], seed=seed, members=[member]).networks
-        row = {"outcome": material.outcomes[member], "member": member, "beta": best["beta"], "kl": best["kl"]}
-        rows.append(
-            row | {"loss": best["loss"], "shuffled_loss": float(measure_loss(material.task, network, seed=seed))}
-        )
-    return _against(material, rows, "shuffled_loss", ("loss", "loss with the learned variables shuffled"))
+    rows = [{"outcome": run.outcomes[record.member], **columns(record)} for record in run.shuffle]
+    return _against(run, rows, "shuffled_loss", ("loss", "loss with the learned variables shuffled"))
 
 
-def _against(material: FinishedRun, rows: Sequence[Row], other: str, labels: tuple[str, str]) -> FigureOutput:
+def _against(run: FinishedRun, rows: Sequence[FigureRow], other: str, labels: tuple[str, str]) -> FigureOutput:
     """Another loss against the loss, one line per member in the colour of its outcome."""
-    groups, colours = by_group(rows, "outcome"), material.outcome_colours
+    groups, colours = by_group(rows, "outcome"), outcome_colours(run)
 
     def plot(figure: Figure) -> None:
         axes = figure.subplots()

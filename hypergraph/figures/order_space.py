@@ -11,23 +11,23 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FormatStrFormatter, LogLocator, NullFormatter
 
-from hypergraph.figures.material import FinishedRun
-from hypergraph.figures.output import FigureOutput, MissingDataError, Row, by_group, coloured, grid, plotted
+from hypergraph.analysis.finished import FinishedRun
+from hypergraph.errors import MissingDataError
+from hypergraph.figures.output import FigureOutput, FigureRow, by_group, coloured, columns, grid, plotted
 
 SPREAD = 10.0
 """Largest over smallest value from which an axis is logarithmic."""
 
 
-def order_space(material: FinishedRun) -> FigureOutput:
+def order_space(run: FinishedRun) -> FigureOutput:
     """One line per member over beta in each plane of the classifier, coloured by the phases it starts and ends in."""
-    planes = material.classifier.planes
+    planes = run.classifier.planes
     if not planes:
-        raise MissingDataError(f"the classifier of {material.classifier.task} names no planes of order parameters")
+        raise MissingDataError(f"the classifier of {run.classifier.task} names no planes of order parameters")
     names = list(dict.fromkeys(name for plane in planes for name in plane))
     rows = [
-        {key: row[key] for key in ("member", "beta", "algorithm")}
-        | {name: row["order_parameters"][name] for name in names}
-        for row in material.classified
+        columns(network, "member", "beta", "algorithm") | {name: network.order_parameters[name] for name in names}
+        for network in run.classified
     ]
     lines = by_group(rows, "member")
     kinds = {member: f"{line[0]['algorithm']} to {line[-1]['algorithm']}" for member, line in lines.items()}
@@ -36,11 +36,11 @@ def order_space(material: FinishedRun) -> FigureOutput:
     def plot(figure: Figure) -> None:
         for axes, plane in zip(grid(figure, len(planes), 3), planes, strict=True):
             for member, line in lines.items():
-                _line(axes, plane, line, colours[kinds[member]], material.classifier.colours)
-            _frame(axes, plane, rows, material.classifier.boundaries)
+                _line(axes, plane, line, colours[kinds[member]], run.classifier.colours)
+            _frame(axes, plane, rows, run.classifier.boundaries)
         counts = Counter(kinds.values())
         handles = [Line2D([], [], color=colours[kind], label=f"{kind} ({counts[kind]})") for kind in colours]
-        seen = {label: material.classifier.colours[label] for label in dict.fromkeys(row["algorithm"] for row in rows)}
+        seen = {label: run.classifier.colours[label] for label in dict.fromkeys(row["algorithm"] for row in rows)}
         dots: dict[str, Any] = {"marker": "o", "linestyle": "none", "markersize": 4}
         handles += [Line2D([], [], color=colour, label=label, **dots) for label, colour in seen.items()]
         figure.legend(
@@ -50,13 +50,15 @@ def order_space(material: FinishedRun) -> FigureOutput:
     return plotted(rows, (4.2 * min(len(planes), 3), 4.4 * -(-len(planes) // 3)), plot)
 
 
-def _line(axes: Axes, plane: tuple[str, str], line: Sequence[Row], colour: str, algorithms: Mapping[str, str]) -> None:
+def _line(
+    axes: Axes, plane: tuple[str, str], line: Sequence[FigureRow], colour: str, algorithms: Mapping[str, str]
+) -> None:
     x, y = ([row[name] for row in line] for name in plane)
     axes.plot(x, y, color=colour, linewidth=0.8, alpha=0.6)
     axes.scatter(x, y, s=7, c=[algorithms[row["algorithm"]] for row in line], linewidths=0, zorder=2)
 
 
-def _frame(axes: Axes, plane: tuple[str, str], rows: Sequence[Row], boundaries: Mapping[str, float]) -> None:
+def _frame(axes: Axes, plane: tuple[str, str], rows: Sequence[FigureRow], boundaries: Mapping[str, float]) -> None:
     """Labels, scales and boundaries; logarithmic where values are positive and spread over decades."""
     for name, axis, set_scale, line in (
         (plane[0], axes.xaxis, axes.set_xscale, axes.axvline),

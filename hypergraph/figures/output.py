@@ -5,10 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import itertools
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import matplotlib.style
 import numpy as np
@@ -24,8 +25,9 @@ from matplotlib.ticker import (
     NullLocator,
     ScalarFormatter,
 )
+from msgspec import Struct
 
-from hypergraph.errors import HypergraphError, printable
+from hypergraph.errors import printable
 from hypergraph.storage.atomic import make_folder, write_bytes
 
 SUFFIXES = (".svg", ".png")
@@ -42,11 +44,8 @@ PALETTE = ("#d95f02", "#1b9e77", "#7570b3", "#2166ac", "#e7298a", "#8c8c8c", "#a
 NARROW, WIDE = 4, 300
 """Ends of a logarithmic axis less than the one apart: even ticks; less than the other: 1, 2, 5, 10 and so on."""
 
-Row = dict[str, Any]
-
-
-class MissingDataError(HypergraphError):
-    """A run that lacks what a figure shows."""
+FigureRow: TypeAlias = dict[str, Any]
+"""A line of a figure's table, by the names of its columns."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +57,7 @@ class FigureOutput:
         draw: writes the picture into a file whose suffix says the format.
     """
 
-    rows: Sequence[Row]
+    rows: Sequence[FigureRow]
     draw: Callable[[Path], None]
 
     def write(self, folder: Path, name: str) -> list[Path]:
@@ -75,7 +74,7 @@ class FigureOutput:
         return paths
 
 
-def plotted(rows: Sequence[Row], size: tuple[float, float], plot: Callable[[Figure], None]) -> FigureOutput:
+def plotted(rows: Sequence[FigureRow], size: tuple[float, float], plot: Callable[[Figure], None]) -> FigureOutput:
     """A sheet whose picture `plot` draws on a figure of `size` in inches, whatever the user's matplotlibrc says."""
 
     def draw(path: Path) -> None:
@@ -133,9 +132,15 @@ def coloured(groups: Iterable[str]) -> dict[str, str]:
     return dict(zip(sorted(set(groups)), itertools.cycle(PALETTE), strict=False))
 
 
-def by_group(rows: Iterable[Row], name: str) -> dict[Any, list[Row]]:
+def columns(record: Struct, *names: str) -> FigureRow:
+    """Fields of a record, all if none are named: NaN for a number that is missing, as only a label may be."""
+    values = {name: getattr(record, name) for name in names or record.__struct_fields__}
+    return {name: math.nan if value is None and name != "algorithm" else value for name, value in values.items()}
+
+
+def by_group(rows: Iterable[FigureRow], name: str) -> dict[Any, list[FigureRow]]:
     """Rows by their value of `name`, in order of the first of each."""
-    groups: dict[Any, list[Row]] = {}
+    groups: dict[Any, list[FigureRow]] = {}
     for row in rows:
         groups.setdefault(row[name], []).append(row)
     return groups

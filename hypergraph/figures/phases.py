@@ -10,21 +10,21 @@ from matplotlib.colors import BoundaryNorm, ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from hypergraph.analysis.phases import Phase
-from hypergraph.figures.material import FinishedRun
-from hypergraph.figures.output import FigureOutput, edges, grid, plotted
+from hypergraph.analysis.finished import FinishedRun
+from hypergraph.analysis.phases import PhaseRecord
+from hypergraph.figures.output import FigureOutput, columns, edges, grid, plotted
 
 
-def phases(material: FinishedRun) -> FigureOutput:
+def phases(run: FinishedRun) -> FigureOutput:
     """Figure 3: one diagram per member, step by beta, coloured by algorithm; members sorted by outcome."""
-    found, named = material.phases, material.outcomes
-    rows = [{**vars(p), "outcome": named[p.member], "wiring": material.wirings[p.member]} for p in found]
+    found, named = run.phases, run.outcomes
+    rows = [{**columns(p), "outcome": named[p.member], "wiring": run.wirings[p.member]} for p in found]
     members = sorted(named, key=lambda member: (named[member], member))
-    colours = material.classifier.colours
-    columns = min(6, len(members))
+    colours = run.classifier.colours
+    across = min(6, len(members))
 
     def plot(figure: Figure) -> None:
-        panels = grid(figure, len(members), columns, sharex=True, sharey=True)
+        panels = grid(figure, len(members), across, sharex=True, sharey=True)
         for axes, member in zip(panels, members, strict=True):
             _diagram(axes, [phase for phase in found if phase.member == member], list(colours.items()))
             axes.set_title(f"({named[member]}) member {member}", fontsize=8)
@@ -34,10 +34,10 @@ def phases(material: FinishedRun) -> FigureOutput:
         figure.supylabel("log10 beta", fontsize=9)
         figure.legend(handles=handles, loc="outside upper center", ncols=len(handles))
 
-    return plotted(rows, (1.2 + 1.6 * columns, 1.0 + 1.5 * -(-len(members) // columns)), plot)
+    return plotted(rows, (1.2 + 1.6 * across, 1.0 + 1.5 * -(-len(members) // across)), plot)
 
 
-def _diagram(axes: Axes, found: list[Phase], colours: list[tuple[str, str]]) -> None:
+def _diagram(axes: Axes, found: list[PhaseRecord], colours: list[tuple[str, str]]) -> None:
     steps, betas = sorted({phase.step for phase in found}), sorted({phase.beta for phase in found})
     labels = [label for label, _ in colours]
     cells = np.zeros((len(betas), len(steps)))

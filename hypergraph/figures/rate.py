@@ -7,8 +7,9 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from hypergraph.figures.material import FinishedRun
-from hypergraph.figures.output import FigureOutput, MissingDataError, by_group, plotted, tick_logarithmic
+from hypergraph.analysis.finished import FinishedRun
+from hypergraph.errors import MissingDataError
+from hypergraph.figures.output import FigureOutput, by_group, columns, plotted, tick_logarithmic
 
 UNCLASSIFIED = "#404040"
 """The colour of networks that no classifier knows."""
@@ -16,14 +17,13 @@ LEAST = 0.01
 """A KL below this, in nats, is drawn as this; it is noise of the sampled estimate of nothing."""
 
 
-def rate(material: FinishedRun) -> FigureOutput:
+def rate(run: FinishedRun) -> FigureOutput:
     """Loss against KL, one line per member over beta, each point in the colour of its algorithm."""
-    material.need_encoder()
-    names = ("member", "beta", "kl", "loss", "algorithm")
-    rows = [{name: row[name] for name in names} for row in material.networks]
+    run.need_encoder()
+    rows = [columns(network, "member", "beta", "kl", "loss", "algorithm") for network in run.networks]
     colours: dict[Any, str] = {row["algorithm"]: UNCLASSIFIED for row in rows}
     with contextlib.suppress(MissingDataError):
-        colours = {**colours, **material.classifier.colours}
+        colours = {**colours, **run.classifier.colours}
 
     def plot(figure: Figure) -> None:
         axes = figure.subplots()

@@ -6,6 +6,7 @@ training/0-1/           members 0 and 1, trained together: state, metrics.jsonl,
 generator.safetensors   all members, trained
 networks/               a network per member and beta, as plain safetensors
 figures/                drawings
+analysis/               what figures show beside the result, measured once; where it is deleted, it is measured again
 result.json             what was found
 lock                    held while the run works; training/0-1/lock while a worker does
 """
@@ -145,7 +146,7 @@ class RunDirectory:
             trained = self.chunks if self.config.recipe else []
             for folder in (self.networks, self.figures, *(chunk.checkpoints for chunk in trained)):
                 make_folder(folder)
-            for folder in (self.path, self.networks, self.figures):
+            for folder in (self.path, self.networks, self.figures, *(self.path / "analysis").glob("**")):
                 remove_partial(folder)
             yield
 

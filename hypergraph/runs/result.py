@@ -19,7 +19,7 @@ def read_result(run: RunDirectory) -> Result:
         FileError: the file is no result of this run; one line says what is wrong, and where.
     """
     if not run.result.is_file() or not run.generator.is_file():
-        raise NotFinishedError(f"{run.path} is not finished")
+        raise NotFinishedError(run.path, run.config.task)
     result = read_record(run.result, Result)
     root = os.path.realpath(run.path)
     for number, network in enumerate(result.networks):

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from hashlib import blake2b
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from hypergraph.errors import HypergraphError, UsageError
 from hypergraph.interfaces import Visualizer
@@ -22,6 +24,9 @@ MAX_NEURONS = 5_000
 
 class ForceLayout(Visualizer):
     """The paper's force-directed drawing (Appendix B.1), and a drawing by layers."""
+
+    def __init__(self) -> None:
+        self._last: tuple[bytes, Tensor] | None = None
 
     @property
     def layouts(self) -> Sequence[str]:
@@ -49,11 +54,18 @@ class ForceLayout(Visualizer):
         matrices = adjacency(weights)
         if not bool(torch.isfinite(matrices).all()):
             raise HypergraphError("a network with weights that are NaN or infinite cannot be drawn")
-        positions = force_layout(matrices, seed) if layout == "force" else layered_layout(matrices, weights.spec)
+        positions = self._forced(matrices, seed) if layout == "force" else layered_layout(matrices, weights.spec)
         panels = list(map(Panel, matrices, positions, titles or [""] * len(matrices)))
         pages = [panels] if len(paths) == 1 else [[panel] for panel in panels]
         for path, page in zip(paths, pages, strict=True):
             write_bytes(path, picture(page, weights.spec, path.suffix.lower()))
+
+    def _forced(self, matrices: Tensor, seed: int) -> Tensor:
+        """The force layout, which the other formats of a picture share: computed anew for other networks only."""
+        key = blake2b(matrices.numpy().tobytes() + repr((matrices.shape, seed)).encode()).digest()
+        if self._last is None or self._last[0] != key:
+            self._last = key, force_layout(matrices, seed)
+        return self._last[1]
 
     def _check(self, weights: MLPWeights, paths: Sequence[Path], layout: str, titles: Sequence[str]) -> None:
         if layout not in self.layouts:
