@@ -25,7 +25,7 @@ from hypergraph.extensions.attribution import attribute_error
 from hypergraph.extensions.registry import TASKS, classifier_for
 from hypergraph.runs.directory import Chunk, RunDirectory
 from hypergraph.training.memory import needs_recompute
-from hypergraph.training.trainer import Trainer
+from hypergraph.training.step import Trainer
 
 STOPPED = 3
 """Exit status of a worker that was asked to stop and saved."""

@@ -29,7 +29,7 @@ from hypergraph.runs.config import RunConfig
 from hypergraph.runs.directory import RunDirectory, read_config
 from hypergraph.spec import MAX_NETWORKS, MAX_WEIGHTS, MLPSpec
 from hypergraph.storage.tensors import read_tensors
-from hypergraph.training.trainer import Trainer
+from hypergraph.training.step import Trainer
 from hypergraph.weights import MLPWeights
 from hypergraph_l1norm.classifier import L1NormClassifier
 
