@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import shlex
 import time
@@ -14,7 +13,8 @@ from rich.progress import track
 from hypergraph.analysis.sweep import BETA_GRID, Row, sweep
 from hypergraph.cli.console import err
 from hypergraph.cli.progress import watch
-from hypergraph.engines.local import TrainingError, max_parallel_chunks, train
+from hypergraph.engines.base import TrainingError
+from hypergraph.engines.local import LocalEngine
 from hypergraph.errors import FileError, UsageError
 from hypergraph.extensions.registry import TASKS, classifier_for
 from hypergraph.figures import NAMES
@@ -66,13 +66,9 @@ def trained(run: RunDirectory) -> Generator:
 
 def _train(run: RunDirectory) -> Generator:
     chunks = run.chunks
-    with contextlib.closing(train(run, max_parallel_chunks(run.config), _tell_stopping)) as events:
-        watch(run.config, chunks, events)
+    with watch(run.config, chunks) as observe:
+        LocalEngine().train(run, observe)
     return Generator.join([load_members(chunk.trained, run.config, len(chunk.members)) for chunk in chunks])
-
-
-def _tell_stopping() -> None:
-    err.print("Stopping after this step; interrupt again to stop at once.", soft_wrap=True)
 
 
 def _shipped(config: RunConfig) -> Generator:

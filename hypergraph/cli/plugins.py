@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from hypergraph.cli.console import Json, complain, contained, err, out, print_json
-from hypergraph.extensions.registry import CLASSIFIERS, TASKS, VISUALIZERS, Plugin, PluginLoadError, Registry
+from hypergraph.extensions.registry import REGISTRIES, TASKS, Plugin, PluginLoadError, Registry
 
 app = typer.Typer(no_args_is_help=True)
 new = typer.Typer(no_args_is_help=True)
@@ -54,10 +54,10 @@ def list_plugins(
     json: Json = False,
     check: Annotated[bool, typer.Option("--check", help="Load every plugin; exit 1 unless all are ok.")] = False,
 ) -> None:
-    """List tasks, classifiers and visualizers."""
+    """List tasks, classifiers, visualizers and engines."""
     rows = [
         dataclasses.asdict(plugin) | (_check(registry, plugin) if check else {})
-        for registry in (TASKS, CLASSIFIERS, VISUALIZERS)
+        for registry in REGISTRIES
         for plugin in registry.plugins()
     ]
     if json:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from statistics import median
 
 from rich.console import Group
@@ -12,36 +14,38 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from hypergraph.cli.console import err
-from hypergraph.engines.local import Event
 from hypergraph.interfaces import UNKNOWN
 from hypergraph.runs.config import RunConfig
 from hypergraph.runs.directory import Chunk
+from hypergraph.runs.events import Diverged, Event, Observer, Stopping, Trained, Watched
+from hypergraph.runs.records import Metrics
 
 PLAIN_LINES = 10
 """How many lines report a training where there is no terminal."""
 
 
-def watch(config: RunConfig, chunks: list[Chunk], events: Iterator[tuple[Chunk, Event]]) -> None:
-    """Show `events` until the training ends."""
+@contextmanager
+def watch(config: RunConfig, chunks: list[Chunk]) -> Iterator[Observer]:
+    """An observer that shows a training."""
     view = _View(config, chunks)
-    if not err.is_terminal:
-        for chunk, event in events:
-            if view.update(chunk, event):
-                err.print(view.line(), soft_wrap=True)
-        return
-    with Live(console=err, get_renderable=view.table, refresh_per_second=4, transient=True):
-        for chunk, event in events:
-            view.update(chunk, event)
+
+    def observe(event: Event) -> None:
+        if view.update(event) and not err.is_terminal:
+            err.print(view.line(), soft_wrap=True)
+
+    live = Live(console=err, get_renderable=view.table, refresh_per_second=4, transient=True)
+    with live if err.is_terminal else nullcontext():
+        yield observe
 
 
 class _View:
     def __init__(self, config: RunConfig, chunks: list[Chunk]) -> None:
         self.config = config
         self.total = config.recipe.steps if config.recipe else 0
-        self.steps = {chunk: self.total if chunk.trained.exists() else 0 for chunk in chunks}
+        self.steps = {chunk.members: self.total if chunk.trained.exists() else 0 for chunk in chunks}
         self.cells: dict[tuple[float, int], tuple[float, float, str]] = {}
         self.found: set[str] = set()
-        self.heard: set[Chunk] = set()
+        self.heard: set[range] = set()
         self.reported = -1
         self.progress = Progress(
             TextColumn("training {task.description}"),
@@ -59,27 +63,38 @@ class _View:
     @property
     def step(self) -> int:
         """Steps that members have behind them, on average."""
-        return sum(len(chunk.members) * steps for chunk, steps in self.steps.items()) // self.config.members
+        return sum(len(members) * steps for members, steps in self.steps.items()) // self.config.members
 
-    def update(self, chunk: Chunk, event: Event) -> bool:
+    def update(self, event: Event) -> bool:
         """Take in an event. Returns whether it is time for the next plain line."""
-        if "failure" in event:
-            err.print(event["failure"], soft_wrap=True)
-        self.steps[chunk] = event["step"]
-        if chunk in self.heard:
+        if isinstance(event, Stopping):
+            err.print("Stopping after this step; interrupt again to stop at once.", soft_wrap=True)
+        elif isinstance(event, Diverged):
+            err.print(str(event.failure), soft_wrap=True)
+        if not isinstance(event, (Trained, Watched)):
+            return False
+        members = range(event.members[0], event.members[1] + 1)
+        self.steps[members] = event.step if isinstance(event, Trained) else event.metrics.step
+        if members in self.heard:
             self.progress.update(self.bar, completed=self.step)
         else:  # what a resumed training has behind it says nothing of the time that is left
-            self.heard.add(chunk)
+            self.heard.add(members)
             self.progress.reset(self.bar, completed=self.step)
-        for row, beta in enumerate(event.get("beta", [])):
-            labels = [label or "" for label in event["algorithm"][row]]
-            for column, member in enumerate(chunk.members):
-                self.cells[beta, member] = event["loss"][row][column], event["kl"][row][column], labels[column]
-            self.found |= set(labels) - {UNKNOWN, ""}
+        if isinstance(event, Watched):
+            self._take(members, event.metrics)
         tenth = self.step * PLAIN_LINES // self.total
         due = tenth > self.reported and bool(self.cells)
         self.reported = tenth if due else self.reported
         return due
+
+    def _take(self, members: range, metrics: Metrics) -> None:
+        for row, beta in enumerate(metrics.beta):
+            labels = [label or "" for label in metrics.algorithm[row]]
+            for column, member in enumerate(members):
+                numbers = metrics.loss[row][column], metrics.kl[row][column]
+                loss, kl = (math.nan if value is None else value for value in numbers)
+                self.cells[beta, member] = loss, kl, labels[column]
+            self.found |= set(labels) - {UNKNOWN, ""}
 
     def line(self) -> str:
         """Where the training stands, in one line."""

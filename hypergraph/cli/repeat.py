@@ -30,9 +30,10 @@ def check_here(config: RunConfig, path: Path) -> None:
     Raises UsageError where its largest chunk does not fit in memory, PluginError.
     """
     from hypergraph.runs.config import current_versions
-    from hypergraph.training.memory import RECOMPUTED, check_memory
+    from hypergraph.training.memory import RECOMPUTED, check_memory, free_memory
 
-    check_memory(config.largest, max(map(len, config.member_ranges)), RECOMPUTED, parse_device(config.device))
+    free = free_memory(parse_device(config.device))
+    check_memory(config.largest, max(map(len, config.member_ranges)), RECOMPUTED, free)
 
     here = current_versions(config.task, config.device)
     changed = [

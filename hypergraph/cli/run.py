@@ -116,10 +116,10 @@ def make_config(
     """What :func:`run` was asked for, checked. Raises HypergraphError."""
     from dataclasses import replace
 
-    from hypergraph.engines.local import plan_chunks
+    from hypergraph.engines.base import plan_chunks
+    from hypergraph.engines.local import LocalEngine
     from hypergraph.extensions.options import read_options
     from hypergraph.runs.config import RunConfig, current_versions
-    from hypergraph.training.memory import RECOMPUTED, check_memory
     from hypergraph.training.recipe import PRESETS
 
     if preset not in PRESETS:
@@ -134,8 +134,8 @@ def make_config(
     recipe = replace(chosen.recipe, **{name: value for name, value in given.items() if value is not None})
     count = chosen.members if members is None else members
     config = RunConfig(task, specs, count, seed, parse_device(device), recipe, fields)
-    check_memory(config.largest, 1, RECOMPUTED, config.device)
-    return replace(plan_chunks(config), versions=current_versions(task, config.device))
+    planned = plan_chunks(config, LocalEngine().resources(config.device))
+    return replace(planned, versions=current_versions(task, config.device))
 
 
 def _shipped_config(task: str, seed: int) -> RunConfig:

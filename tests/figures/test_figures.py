@@ -22,7 +22,7 @@ from hypergraph.analysis import sizes as sizes_analysis
 from hypergraph.analysis.sizes import losses_at_size
 from hypergraph.analysis.sweep import BETA_GRID
 from hypergraph.cli import figures as command_module
-from hypergraph.engines.worker import checkpoint_steps
+from hypergraph.engines.chunk import checkpoint_steps
 from hypergraph.errors import FileError
 from hypergraph.figures import NAMES
 from hypergraph.figures import sizes as sizes_module
