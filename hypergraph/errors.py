@@ -62,7 +62,3 @@ class BusyError(FileError):
 
 class PluginError(HypergraphError):
     """A plugin that is unknown, broken, incompatible or ambiguous."""
-
-
-class MissingDataError(HypergraphError):
-    """A run that lacks what an analysis or a figure of it needs."""

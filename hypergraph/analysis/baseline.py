@@ -10,7 +10,8 @@ from hypergraph.analysis.classify import Verdict, classify_strict
 from hypergraph.analysis.kept import Analysis
 from hypergraph.analysis.measure import measure_loss
 from hypergraph.errors import MissingDataError
-from hypergraph.runs.records import NetworkRecord, Number
+from hypergraph.runs.records import NetworkRecord
+from hypergraph.storage.schema import Number
 from hypergraph.training.baseline import train_directly
 from hypergraph.weights import MLPWeights
 

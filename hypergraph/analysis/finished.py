@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import importlib.util
 from collections.abc import Callable, Iterable
 from functools import cached_property
@@ -15,6 +16,7 @@ from hypergraph.analysis.interventions import ABLATION, SHUFFLE, AblationRecord,
 from hypergraph.analysis.kept import fresh_folder, kept, or_nan
 from hypergraph.analysis.measure import check_beta
 from hypergraph.analysis.phases import PHASES, PhaseRecord, checkpoint_parts, outcomes
+from hypergraph.analysis.report import as_html, report
 from hypergraph.analysis.sizes import (
     SIZES,
     SizeRecord,
@@ -24,14 +26,14 @@ from hypergraph.analysis.sizes import (
     size_parts,
     sizes_between,
 )
-from hypergraph.errors import FileError, MissingDataError, UsageError
+from hypergraph.errors import MissingDataError, UsageError
 from hypergraph.extensions.registry import TASKS, classifier_for
 from hypergraph.interfaces import UNKNOWN, Classifier, Task
 from hypergraph.model.generator import Generator
 from hypergraph.runs.directory import RunDirectory
 from hypergraph.runs.events import Observer, ignore
 from hypergraph.runs.members import load_members
-from hypergraph.runs.records import NetworkRecord, Result, as_record, to_fields
+from hypergraph.runs.records import NetworkRecord, to_fields
 from hypergraph.runs.result import read_result
 from hypergraph.training.schedule import draw_wiring
 from hypergraph.weights import MLPWeights
@@ -108,6 +110,13 @@ class FinishedRun:
             names = sorted(figure.stem for figure in self.directory.figures.glob("*.png"))
             raise UsageError(f"{self.path} has no figure {name!r}; there are {', '.join(names) or 'none'}")
         return path
+
+    def _repr_html_(self) -> str:
+        """Show the table of the run in a notebook, and its figure of the algorithms where there is one."""
+        path = self.directory.figures / "algorithms.png"
+        picture = base64.b64encode(path.read_bytes()).decode() if path.is_file() else ""
+        shown = f'<img style="max-width:100%" src="data:image/png;base64,{picture}">' if picture else ""
+        return as_html(report(self.config, self.result)) + shown
 
     @cached_property
     def task(self) -> Task:

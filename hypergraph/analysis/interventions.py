@@ -18,7 +18,8 @@ from hypergraph.model.generator import Generator
 from hypergraph.model.hypernetwork import SHARED_HYPERWEIGHTS
 from hypergraph.model.pareto import ParetoHyperhypernetwork
 from hypergraph.rng import stream
-from hypergraph.runs.records import Count, NetworkRecord, Number, Price
+from hypergraph.runs.records import NetworkRecord, Price
+from hypergraph.storage.schema import Count, Number
 from hypergraph.weights import MLPWeights
 
 if TYPE_CHECKING:

@@ -16,8 +16,9 @@ from hypergraph.interfaces import UNKNOWN, Classifier, Task
 from hypergraph.model.generator import Generator
 from hypergraph.runs.directory import RunDirectory
 from hypergraph.runs.members import load_members
-from hypergraph.runs.records import Count, Number, Price
+from hypergraph.runs.records import Price
 from hypergraph.spec import MLPSpec
+from hypergraph.storage.schema import Count, Number
 
 if TYPE_CHECKING:
     from hypergraph.analysis.finished import FinishedRun

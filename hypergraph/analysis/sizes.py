@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 from collections.abc import Iterable, Sequence
 from statistics import mean
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 from msgspec import Struct
+from msgspec.structs import replace
 from torch import Tensor
 
 from hypergraph.analysis.kept import Analysis, kept, or_nan
@@ -19,8 +19,9 @@ from hypergraph.errors import MissingDataError, UsageError
 from hypergraph.interfaces import Task
 from hypergraph.model.generator import Generator
 from hypergraph.rng import stream
-from hypergraph.runs.records import Count, NetworkRecord, Number, Price
+from hypergraph.runs.records import NetworkRecord, Price
 from hypergraph.spec import MLPSpec
+from hypergraph.storage.schema import Count, Number
 from hypergraph.training.memory import GENERATION, check_memory
 from hypergraph.weights import MLPWeights
 
@@ -101,7 +102,7 @@ def unexplained(outputs: Tensor, targets: Tensor) -> Tensor:
 def _measure(run: FinishedRun, part: tuple[NetworkRecord, int, int]) -> list[SizeRecord]:
     """One size; nothing where the task or the memory does not allow it."""
     (network, inputs, hidden), config = part, run.config
-    spec = dataclasses.replace(config.spec, sizes=(inputs, hidden, config.spec.sizes[-1]))
+    spec = replace(config.spec, sizes=(inputs, hidden, config.spec.sizes[-1]))
     try:
         check_memory(spec, 1, GENERATION)
         one = run.generator.member(network.member)

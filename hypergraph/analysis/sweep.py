@@ -16,9 +16,10 @@ from hypergraph.model.generator import Generator
 from hypergraph.model.pareto import LOG10_BETA_RANGE
 from hypergraph.runs.directory import RunDirectory
 from hypergraph.runs.events import Observer, ignore, tracked
-from hypergraph.runs.records import NetworkRecord, as_record
+from hypergraph.runs.records import NetworkRecord
 from hypergraph.spec import MLPSpec
 from hypergraph.storage.atomic import finite
+from hypergraph.storage.schema import as_record
 from hypergraph.weights import MLPWeights
 
 _LOW, _HIGH = LOG10_BETA_RANGE

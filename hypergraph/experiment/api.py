@@ -109,10 +109,10 @@ def classify(network: MLPWeights | Path | str, task: str | None = None) -> Verdi
         FileError: the file holds no network.
     """
     if isinstance(network, MLPWeights):
-        found, metadata = network, {}
+        found, name = network, task
     else:
         found, metadata = MLPWeights.load(Path(network))
-    name = task or metadata.get("task")
+        name = task or metadata.get("task")
     if name is None:
         raise UsageError("the network does not say its task: name it")
     return classify_network(found, name)

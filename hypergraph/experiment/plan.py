@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
+from msgspec.structs import replace
 
 from hypergraph.engines.base import Engine, plan_chunks
 from hypergraph.errors import UsageError
@@ -17,7 +18,6 @@ from hypergraph.runs.directory import RunDirectory, new_folder
 from hypergraph.runs.pretrained import shipped_ensemble
 from hypergraph.runs.provenance import current_versions
 from hypergraph.spec import MLPSpec
-from hypergraph.training.memory import RECOMPUTED, check_memory
 from hypergraph.training.recipe import PRESETS, Recipe
 
 RUNS = Path("runs")
@@ -65,7 +65,6 @@ def plan(request: Request, engine: Engine) -> RunConfig:
     members, recipe = _chosen(request)
     device, options = resolve_device(request.device), dict(request.options)
     config = RunConfig(request.task, specs, members, request.seed, device, recipe, options)
-    check_memory(config.largest, 1, RECOMPUTED, device)
     config = plan_chunks(config, engine.resources(device))
     return replace(config, versions=current_versions(config.task, device))
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from hypergraph.experiment.plan import resolve_device
 from hypergraph.runs.config import RunConfig
 from hypergraph.runs.directory import RunDirectory, read_config
 from hypergraph.runs.provenance import changed_versions, current_versions
 from hypergraph.storage.untrusted import read_json
-from hypergraph.training.memory import RECOMPUTED, check_memory
+from hypergraph.training.memory import RECOMPUTED, check_memory, free_memory
 
 
 def plan_repeat(source: Path, device: str | None = None) -> tuple[RunConfig, list[str]]:
@@ -36,7 +37,7 @@ def check_here(config: RunConfig) -> list[str]:
     Raises UsageError where its largest chunk does not fit in memory, PluginError.
     """
     device = resolve_device(config.device)
-    check_memory(config.largest, max(map(len, config.member_ranges)), RECOMPUTED, device)
+    check_memory(config.largest, max(map(len, config.member_ranges)), RECOMPUTED, free_memory(device))
     return changed_versions(config.versions, current_versions(config.task, device))
 
 

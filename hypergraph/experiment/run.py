@@ -79,7 +79,7 @@ def sweep(run: RunDirectory, generator: Generator, observe: Observer = ignore) -
     found: list[NetworkRecord] = []
     for members in run.config.member_ranges:  # they fit in memory, and numbers are rounded as in training
         part = Generator.join([generator.member(member) for member in members])
-        found += sweep_members(run, part, members, task, classifier, observe)
+        found += sweep_members(run, part, members, observe)
     return Result(
         failures=tuple(run.failures()),
         solved_loss=task.solved_loss,

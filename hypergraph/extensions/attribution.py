@@ -5,7 +5,7 @@ from __future__ import annotations
 from traceback import walk_tb
 
 from hypergraph.errors import PluginError
-from hypergraph.extensions.registry import CLASSIFIERS, TASKS, VISUALIZERS, Plugin, reason
+from hypergraph.extensions.registry import REGISTRIES, Plugin, reason
 
 
 def attribute_error(error: BaseException) -> PluginError | None:
@@ -15,7 +15,7 @@ def attribute_error(error: BaseException) -> PluginError | None:
     """
     frames = list(walk_tb(error.__traceback__))
     callers = {type(frame.f_locals.get("self")).__qualname__ for frame, _ in frames}
-    plugins = [plugin for registry in (TASKS, CLASSIFIERS, VISUALIZERS) for plugin in registry.plugins()]
+    plugins = [plugin for registry in REGISTRIES for plugin in registry.plugins() if not plugin.is_own]
     for frame, line in reversed(frames):
         package = _package(frame.f_globals.get("__name__", ""))
         owners = [plugin for plugin in plugins if _package(plugin.value) == package]

@@ -2,7 +2,8 @@
 
 Listing reads the metadata of installed distributions; it imports no plugin and, like this module, no torch. Where two
 distributions offer one name, `distribution/name` says which is meant. The environment variable `HYPERGRAPH_PLUGINS`
-(`a,b`) hides every plugin that it does not name; set but empty, it hides all.
+(`a,b`) hides every plugin that it does not name; set but empty, it hides all. What `hypergraph` itself offers in the
+same way, such as its engine, is never hidden.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ ALLOWED = "HYPERGRAPH_PLUGINS"
 LOAD_TIMEOUT_S = 60
 """Seconds that a plugin has to be imported, and again to be made; what it imports may lie on a slow network drive."""
 
-P = TypeVar("P", bound="Task | Classifier | Visualizer")
+P = TypeVar("P")
 _log = logging.getLogger(__name__)
 
 
@@ -60,6 +61,11 @@ class Plugin:
     value: str
 
     @property
+    def is_own(self) -> bool:
+        """Whether it is a part of hypergraph itself."""
+        return self.value.startswith("hypergraph.")
+
+    @property
     def qualified(self) -> str:
         """A name that no plugin of another distribution shares."""
         return _normalise(f"{self.distribution}/{self.name}")
@@ -69,7 +75,7 @@ class Plugin:
 
 
 class Registry(Generic[P]):
-    """The plugins of one kind: subclasses of `hypergraph.interfaces.<base>` in the group `hypergraph.<kind>s`."""
+    """The plugins of one kind: subclasses of `base`, written `module:Class`, in the group `hypergraph.<kind>s`."""
 
     def __init__(self, kind: str, base: str) -> None:
         self.kind = kind
@@ -140,20 +146,23 @@ class Registry(Generic[P]):
             return cast(P, cls(*arguments))
 
     def _import(self, plugin: Plugin) -> type[P]:
-        interfaces = importlib.import_module("hypergraph.interfaces")
+        module, _, name = self._base.partition(":")
+        base = getattr(importlib.import_module(module), name)
         with _naming(plugin):
             cls: Any = EntryPoint(plugin.name, plugin.value, self._group).load()
-        if not isinstance(cls, type) or not issubclass(cls, getattr(interfaces, self._base)):
-            raise PluginLoadError("incompatible", f"{plugin} is not a subclass of hypergraph.interfaces.{self._base}")
+        if not isinstance(cls, type) or not issubclass(cls, base):
+            raise PluginLoadError("incompatible", f"{plugin} is not a subclass of {module}.{name}")
         api = getattr(cls, "api", None)
-        if api != interfaces.API:
-            raise PluginLoadError("incompatible", f"{plugin} has api {api!r}, this hypergraph has {interfaces.API}")
+        if api != base.api:
+            raise PluginLoadError("incompatible", f"{plugin} has api {api!r}, this hypergraph has {base.api}")
         return cast(type[P], cls)
 
 
-TASKS: Registry[Task] = Registry("task", "Task")
-CLASSIFIERS: Registry[Classifier] = Registry("classifier", "Classifier")
-VISUALIZERS: Registry[Visualizer] = Registry("visualizer", "Visualizer")
+TASKS: Registry[Task] = Registry("task", "hypergraph.interfaces:Task")
+CLASSIFIERS: Registry[Classifier] = Registry("classifier", "hypergraph.interfaces:Classifier")
+VISUALIZERS: Registry[Visualizer] = Registry("visualizer", "hypergraph.interfaces:Visualizer")
+ENGINES: Registry[Any] = Registry("engine", "hypergraph.engines.base:Engine")  # whose type is of a higher layer
+REGISTRIES: tuple[Registry[Any], ...] = (TASKS, CLASSIFIERS, VISUALIZERS, ENGINES)
 
 
 def classifier_for(task: str) -> Classifier | None:
@@ -233,7 +242,7 @@ def _normalise(qualified: str) -> str:
 
 def _is_allowed(plugin: Plugin) -> bool:
     allowed = os.environ.get(ALLOWED)
-    if allowed is None:
+    if allowed is None or plugin.is_own:
         return True
     names = [name.strip() for name in allowed.split(",")]
     return plugin.name in names or plugin.qualified in map(_normalise, names)

@@ -2,7 +2,7 @@
 
 config.json             what was asked, and the versions of what ran
 training/0-1/           members 0 and 1, trained together: state, metrics.jsonl, checkpoints through training, the
-                        generator at the end, log.txt, and failures.json where a member diverged
+                        generator at the end, provenance.json, log.txt, and failures.json where a member diverged
 generator.safetensors   all members, trained
 networks/               a network per member and beta, as plain safetensors
 figures/                drawings
@@ -23,7 +23,7 @@ from typing import Any
 
 from hypergraph.errors import FileError, RunExistsError, UsageError
 from hypergraph.runs.config import RunConfig
-from hypergraph.runs.records import read_record, to_fields
+from hypergraph.runs.records import Provenance, read_record, to_fields
 from hypergraph.storage.atomic import PARTIAL, finite, make_folder, remove_partial, sync_folder, write_bytes, write_json
 from hypergraph.storage.locks import file_lock
 from hypergraph.storage.untrusted import check_links, read_json, read_text
@@ -40,6 +40,7 @@ class Chunk:
         self.metrics = self.folder / "metrics.jsonl"
         self.failures = self.folder / "failures.json"
         self.trained = self.folder / "trained.safetensors"
+        self.provenance = self.folder / "provenance.json"
         self.checkpoints = self.folder / "checkpoints"
 
     def checkpoint(self, step: int) -> Path:
@@ -57,6 +58,20 @@ class Chunk:
     def read_failures(self) -> list[Failure]:
         """What :meth:`write_failures` wrote. Raises FileError."""
         return read_record(self.failures, list[Failure])
+
+    def add_provenance(self, entry: Provenance) -> None:
+        """Note where a training goes on, unless it is as before. Raises FileError.
+
+        What was computed elsewhere past the step of `entry` was lost, and so its provenance goes too.
+        """
+        entries = [each for each in self.read_provenance() if (each.step or 0) < (entry.step or 0)]
+        if not entries or (entries[-1].versions, entries[-1].threads) != (entry.versions, entry.threads):
+            entries.append(entry)
+        write_json(self.provenance, list(map(to_fields, entries)))
+
+    def read_provenance(self) -> list[Provenance]:
+        """Where the training went on, by step; empty where an earlier release trained. Raises FileError."""
+        return read_record(self.provenance, list[Provenance]) if self.provenance.exists() else []
 
     def rewind(self, step: int, failures: Sequence[Failure]) -> None:
         """Drop what was logged past `step`, which a resumed training logs again. Raises FileError."""
@@ -135,6 +150,10 @@ class RunDirectory:
     def failures(self) -> list[Failure]:
         """The members that diverged in training, and when. Raises FileError."""
         return [failure for chunk in self.chunks if chunk.failures.exists() for failure in chunk.read_failures()]
+
+    def provenance(self) -> list[Provenance]:
+        """Where the chunks were trained; empty where an earlier release trained them. Raises FileError."""
+        return [entry for chunk in self.chunks for entry in chunk.read_provenance()]
 
     @contextmanager
     def lock(self) -> Iterator[None]:

@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.race import CORES, PRODUCT, Entry, Figures, ask, race, ratio
-from hypergraph.engines.local import LARGE
+from hypergraph.engines.base import MIN_WEIGHTS_FOR_THREADS
 from hypergraph.model.compiled import available
 
 Row = dict[str, Any]
@@ -95,9 +95,9 @@ def generation(layers: str) -> Row:
 
 
 def scaling(layers: str) -> Row:
-    """One training step of one member, on all cores from LARGE weights on as in `hypergraph run`."""
+    """One training step of one member, on all cores from MIN_WEIGHTS_FOR_THREADS weights on as in `hypergraph run`."""
     weights, pairs, _ = shape(layers)
-    threads = CORES if weights >= LARGE else 1
+    threads = CORES if weights >= MIN_WEIGHTS_FOR_THREADS else 1
     kinds = ["compiled", *["eager"] * eager_fits(layers, "training"), *["oracle"] * oracle_fits(layers)]
     entries = {kind: Entry(kind, "training", layers, 1, 1, threads) for kind in kinds}
     entries["attention"] = Entry("compiled", "attention", layers, 1, 1, threads)
@@ -151,14 +151,16 @@ def show_scaling(console: Console, rows: list[Row]) -> None:
     for heading in columns:
         table.add_column(heading, justify="right")
     costs = [_costs(row) for row in rows]
-    reference = next(cost for cost, row in zip(costs, rows, strict=True) if row["weights"] >= LARGE)
+    reference = next(cost for cost, row in zip(costs, rows, strict=True) if row["weights"] >= MIN_WEIGHTS_FOR_THREADS)
     for row, cost in zip(rows, costs, strict=True):
         ways = [f"{row['ratio'][name]:.1f} x" if name in row["ratio"] else "-" for name in ("eager", "oracle")]
         relative = [f"{part / whole:.2f}" for part, whole in zip(cost, reference, strict=True)]
         peak = f"{row['peak_bytes']['compiled'] / 1e9:.2f} GB"
         table.add_row(f"{row['weights']:,}", f"{row['pairs'] / row['weights']:.0f}", *ways, *relative, peak)
     console.print(table)
-    console.print(f"time, attention and rest: relative to the first network of at least {LARGE:,} weights")
+    console.print(
+        f"time, attention and rest: relative to the first network of at least {MIN_WEIGHTS_FOR_THREADS:,} weights"
+    )
 
 
 def _costs(row: Row) -> tuple[float, float, float]:

@@ -27,7 +27,7 @@ from hypergraph.rng import stream
 from hypergraph.spec import MLPSpec
 from hypergraph.training.objective import objective
 from hypergraph.training.recipe import Recipe
-from hypergraph.training.trainer import Trainer
+from hypergraph.training.step import Trainer
 from hypergraph_l1norm.task import L1Norm
 
 RECIPE = Recipe(steps=1_000_000)

@@ -66,7 +66,7 @@ def test_list_json() -> None:
     result = run("--json")
     assert result.exit_code == 0
     rows = json.loads(result.stdout)
-    assert [row["name"] for row in rows] == ["bad", "fine", "twin", "twin", "wrong"]
+    assert [row["name"] for row in rows] == ["bad", "fine", "twin", "twin", "wrong", "local"]
     assert rows[1] == {
         "kind": "task",
         "name": "fine",

@@ -10,9 +10,10 @@ from pathlib import Path
 import psutil
 import torch
 
-from hypergraph.engines.worker import Worker
+from hypergraph.engines.chunk import train_chunk
 from hypergraph.runs.config import RunConfig
 from hypergraph.runs.directory import RunDirectory
+from hypergraph.runs.events import ignore
 from hypergraph.spec import MLPSpec
 from hypergraph.training.recipe import Recipe
 
@@ -27,19 +28,25 @@ def taken() -> tuple[int, int, int]:
     return tensors, process.num_fds(), process.num_threads()
 
 
+class Looking(threading.Event):
+    """Looks each time a training asks whether to stop."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.looks: list[tuple[int, int, int]] = []
+
+    def is_set(self) -> bool:
+        """No."""
+        self.looks.append(taken())
+        return False
+
+
 def test_nothing_grows(tmp_path: Path) -> None:
     specs = tuple(MLPSpec((size, 6, 1)) for size in (2, 3, 4))
     run = RunDirectory.create(tmp_path, RunConfig("l1norm", specs, 2, 0, "cpu", Recipe(steps=40, batch=16)))
     (chunk,) = run.chunks
+    stop = Looking()
     with run.lock():
-        worker = Worker(run, chunk, threading.Event())
-    looks = []
-
-    def look() -> bool:
-        looks.append(taken())
-        return False
-
-    worker.stop.is_set = look  # type: ignore[method-assign]
-    assert worker.run()
-    assert len(looks) == 40
-    assert len(set(looks[10:])) == 1
+        assert train_chunk(run, chunk, ignore, stop)
+    assert len(stop.looks) == 41
+    assert len(set(stop.looks[11:])) == 1

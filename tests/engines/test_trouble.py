@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import resource
 import subprocess
 import threading
@@ -15,10 +14,12 @@ import pytest
 import torch
 from crash.trial import damage
 
-from hypergraph.engines import worker
-from hypergraph.engines.local import TrainingError, train
+from hypergraph.engines.base import TrainingError
+from hypergraph.engines.chunk import train_chunk
+from hypergraph.engines.local import LocalEngine
 from hypergraph.runs.config import RunConfig
 from hypergraph.runs.directory import RunDirectory
+from hypergraph.runs.events import Event, ignore
 from hypergraph.spec import MLPSpec
 from hypergraph.storage.tensors import read_tensors
 from hypergraph.training.recipe import Recipe
@@ -32,9 +33,12 @@ def held(run: RunDirectory) -> RunDirectory:
         return run
 
 
+def interrupt(event: Event) -> None:
+    raise KeyboardInterrupt
+
+
 def trained(run: RunDirectory) -> dict[str, torch.Tensor]:
-    for _ in train(held(run), 1):
-        pass
+    LocalEngine().train(held(run), ignore)
     return read_tensors(run.chunks[0].trained)[0]
 
 
@@ -44,8 +48,8 @@ def test_a_disk_that_fills_is_told_and_what_was_saved_is_gone_on_with(
     """No file can grow past two million bytes: the generators of checkpoints fit below, a state does not."""
     expected = trained(RunDirectory.create(tmp_path / "whole", CONFIG))
     run = RunDirectory.create(tmp_path / "full", CONFIG)
-    with contextlib.closing(train(held(run), 1)) as events:
-        next(events)
+    with pytest.raises(KeyboardInterrupt):
+        LocalEngine().train(held(run), interrupt)
     state = run.chunks[0].state
     saved = state.read_bytes()
     limit = partial(resource.setrlimit, resource.RLIMIT_FSIZE, (2 * 10**6, 2 * 10**6))
@@ -53,7 +57,7 @@ def test_a_disk_that_fills_is_told_and_what_was_saved_is_gone_on_with(
     with pytest.raises(TrainingError) as error:
         trained(run)
     monkeypatch.undo()
-    assert str(error.value) == f"cannot write {state}: File too large"
+    assert str(error.value) == f"training of members 0-0 failed: cannot write {state}: File too large"
     assert state.read_bytes() == saved
     assert damage(run.path) == []
     assert not list(run.path.rglob("*.partial"))
@@ -63,11 +67,13 @@ def test_a_disk_that_fills_is_told_and_what_was_saved_is_gone_on_with(
 
 def test_a_folder_that_vanishes_is_told_and_not_made_again(tmp_path: Path) -> None:
     run = RunDirectory.create(tmp_path / "run", replace(CONFIG, members=2, chunk_count=2))
-    events = train(held(run), 1)
-    next(events)
-    run.path.rename(tmp_path / "elsewhere")
+
+    def rename(event: Event) -> None:
+        if run.path.exists():
+            run.path.rename(tmp_path / "elsewhere")
+
     with pytest.raises(TrainingError, match=r"cannot write .*training/0-0/.*: No such file or directory"):
-        list(events)
+        LocalEngine().train(held(run), rename)
     assert not run.path.exists()
 
 
@@ -78,7 +84,7 @@ def test_a_clock_that_jumps_changes_nothing_but_the_times_that_are_told(
     for name in ("steady", "jumping"):
         run = RunDirectory.create(tmp_path / name, CONFIG)
         (chunk,) = run.chunks
-        assert worker.Worker(held(run), chunk, threading.Event()).run()
+        assert train_chunk(held(run), chunk, ignore, threading.Event())
         ends.append(read_tensors(chunk.trained)[0])
         times = iter(range(10**9, 0, -(10**6)))
         monkeypatch.setattr(time, "time", lambda times=times: float(next(times)))

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 import torch
+from hypergraph.figures.material import FinishedRun
 from matplotlib.figure import Figure
 from rich.console import Console
 
@@ -22,13 +23,12 @@ from hypergraph.analysis import sizes as sizes_analysis
 from hypergraph.analysis.sizes import losses_at_size
 from hypergraph.analysis.sweep import BETA_GRID
 from hypergraph.cli import figures as command_module
-from hypergraph.engines.worker import checkpoint_steps
+from hypergraph.engines.chunk import checkpoint_steps
 from hypergraph.errors import FileError
 from hypergraph.figures import NAMES
 from hypergraph.figures import sizes as sizes_module
 from hypergraph.figures.ablation import own_and_others
 from hypergraph.figures.catalogue import FIGURES, draw
-from hypergraph.figures.material import FinishedRun
 from hypergraph.model.generator import Generator
 from hypergraph.runs.directory import RunDirectory
 from hypergraph.storage.atomic import write_json

@@ -16,7 +16,7 @@ from hypergraph.runs.config import RunConfig
 from hypergraph.runs.directory import RunDirectory
 from hypergraph.spec import Connection, MLPSpec
 from hypergraph.training.recipe import Recipe
-from hypergraph.training.trainer import Trainer
+from hypergraph.training.step import Trainer
 from hypergraph.weights import MLPWeights
 from hypergraph_l1norm.task import L1Norm
 

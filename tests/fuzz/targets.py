@@ -16,20 +16,20 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from hypergraph.cli.repeat import compared
+from hypergraph.figures.material import FinishedRun
+from hypergraph.notebook import Run
 from rich.console import Console
 
 from fuzz import seeds
 from hypergraph.analysis.classify import classify_strict
-from hypergraph.cli.repeat import compared
 from hypergraph.errors import HypergraphError
-from hypergraph.figures.material import FinishedRun
 from hypergraph.model.generator import Generator
-from hypergraph.notebook import Run
 from hypergraph.runs.config import RunConfig
 from hypergraph.runs.directory import RunDirectory, read_config
 from hypergraph.spec import MAX_NETWORKS, MAX_WEIGHTS, MLPSpec
 from hypergraph.storage.tensors import read_tensors
-from hypergraph.training.trainer import Trainer
+from hypergraph.training.step import Trainer
 from hypergraph.weights import MLPWeights
 from hypergraph_l1norm.classifier import L1NormClassifier
 

@@ -8,7 +8,7 @@ from hypergraph.model.generator import Generator
 from hypergraph.rng import stream
 from hypergraph.spec import MLPSpec
 from hypergraph.training.recipe import Recipe
-from hypergraph.training.trainer import Trainer
+from hypergraph.training.step import Trainer
 from hypergraph_l1norm.task import L1Norm
 
 RECIPE = Recipe(steps=40, batch=32, beta_warmup_steps=10)

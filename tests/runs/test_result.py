@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypergraph.cli.pipeline import trained
+from hypergraph.figures.material import FinishedRun
+from hypergraph.notebook import Run
 from msgspec.structs import replace
 from rich.console import Console
 
-from hypergraph.cli.pipeline import trained
 from hypergraph.errors import FileError
-from hypergraph.figures.material import FinishedRun
 from hypergraph.model.generator import Generator
-from hypergraph.notebook import Run
 from hypergraph.rng import stream
 from hypergraph.runs.config import RunConfig
 from hypergraph.runs.directory import RunDirectory

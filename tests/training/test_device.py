@@ -15,7 +15,8 @@ from hypergraph.model.generator import Generator
 from hypergraph.rng import stream
 from hypergraph.spec import MLPSpec
 from hypergraph.training.recipe import Recipe
-from hypergraph.training.trainer import ADAM_BETAS, Trainer
+from hypergraph.training.recovery import Recovery
+from hypergraph.training.step import ADAM_BETAS, Trainer
 from hypergraph_l1norm.task import L1Norm
 
 SPEC = MLPSpec((4, 6, 1))
@@ -54,7 +55,7 @@ class Elsewhere(TorchDispatchMode):
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[torch.Tensor]:
     """What the steps would have asked for at their ends: which members diverged."""
     flags: list[torch.Tensor] = []
-    monkeypatch.setattr(Trainer, "_recover", lambda self, bad, loss, kl: flags.append(bad))
+    monkeypatch.setattr(Recovery, "recover", lambda self, step, bad, loss, kl: flags.append(bad))
     return flags
 
 

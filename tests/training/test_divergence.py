@@ -14,7 +14,7 @@ from hypergraph.spec import MLPSpec
 from hypergraph.training import objective
 from hypergraph.training.failures import MAX_FAILURES, Failure
 from hypergraph.training.recipe import Recipe
-from hypergraph.training.trainer import Trainer
+from hypergraph.training.step import Trainer
 from hypergraph_l1norm.task import L1Norm
 
 SPEC = MLPSpec((4, 6, 1))
@@ -53,7 +53,7 @@ def train(one: Trainer, path: Path, until: int = STEPS) -> Trainer:
 
 def state(one: Trainer, place: int) -> list[Tensor]:
     """Parameters and moments of a member."""
-    return [tensor[place].clone() for tensor in one._state().values()]
+    return [tensor[place].clone() for tensor in one.state.values()]
 
 
 def same(first: list[Tensor], second: list[Tensor]) -> bool:

@@ -14,7 +14,7 @@ SPEC = MLPSpec((100, 100, 1))
 
 @pytest.fixture
 def free(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(memory, "_free", lambda _: 1_000_000_000)
+    monkeypatch.setattr(memory, "free_memory", lambda device="cpu": 1_000_000_000)
 
 
 @pytest.mark.usefixtures("free")

@@ -16,7 +16,7 @@ from hypergraph.spec import MLPSpec
 from hypergraph.storage.tensors import read_tensors, write_tensors
 from hypergraph.training.recipe import Recipe
 from hypergraph.training.schedule import draw_wiring
-from hypergraph.training.trainer import Trainer
+from hypergraph.training.step import Trainer
 from hypergraph_l1norm.task import L1Norm
 
 SPEC = MLPSpec((4, 6, 1))
@@ -196,6 +196,20 @@ def test_training_lowers_the_loss() -> None:
     one = Trainer(L1Norm(), [SPEC], recipe, 0, [0], torch.device("cpu"))
     losses = [float(one.step()[1]) for _ in range(300)]
     assert sorted(losses[-50:])[25] < 0.5 < sorted(losses[:10])[5]
+
+
+def test_a_state_has_the_names_that_earlier_releases_wrote(tmp_path: Path) -> None:
+    one = trainer([0])
+    one.keep(tmp_path / "kept.safetensors")
+    train(one, 2).save(tmp_path / "saved.safetensors")
+    kept, saved = (read_tensors(tmp_path / f"{name}.safetensors") for name in ("kept", "saved"))
+    names = {prefix + name for name in parameters(one) for prefix in ("", "mean.", "square.")}
+    assert set(kept[0]) == names
+    assert set(saved[0]) == names | {f"good.{name}" for name in names}
+    assert all(torch.equal(saved[0][f"good.{name}"], kept[0][name]) for name in names)
+    fixed = {"format": "hypergraph-training", "format_version": "2", "failures": "[]"}
+    assert kept[1] == {**fixed, "step": "0", "good_step": "0"}
+    assert saved[1] == {**fixed, "step": "2", "good_step": "0"}
 
 
 def test_a_state_that_no_training_leaves_is_refused(tmp_path: Path) -> None:

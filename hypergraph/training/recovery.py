@@ -1,0 +1,70 @@
+"""Members that diverge go back to the last good state, and are retired in the end; the others do not notice."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import Tensor
+
+from hypergraph.errors import HypergraphError
+from hypergraph.storage.atomic import finite
+from hypergraph.training.checkpoint import SavedTraining, Snapshot, State
+from hypergraph.training.failures import MAX_FAILURES, Failure
+
+
+class Recovery:
+    """What is known of members that diverged, and how to take them back.
+
+    Args:
+        state: of the training, whose tensors are written to.
+        members: their numbers in the run, in the order of the state.
+
+    Attributes:
+        failures: all so far.
+        good: where the last good state is, None before one was kept.
+    """
+
+    def __init__(self, state: State, members: Sequence[int]) -> None:
+        self._state, self._members = state, tuple(members)
+        self.failures: list[Failure] = []
+        self.good: Snapshot | None = None
+        self._retired: dict[int, State] = {}
+
+    def recover(self, step: int, bad: Tensor, loss: Tensor, kl: Tensor) -> None:
+        """Take members back that are bad in this step, or retired; bad, loss and KL are [member].
+
+        Raises HypergraphError where a member diverges before a state was kept.
+        """
+        if bool(bad.any()):
+            for place in range(len(self._members)):
+                if bool(bad[place]) and place not in self._retired:
+                    self._rollback(place, step, float(loss[place]), float(kl[place]))
+        for place, tensors in self._retired.items():
+            self._put(place, tensors)
+
+    def resume(self, saved: SavedTraining) -> None:
+        """Go on from a saved training: members retired there stay as they are there."""
+        self.failures, self.good = saved.failures, saved.good
+        retired = [failure.member for failure in saved.failures if failure.retired]
+        places = [self._members.index(member) for member in retired if member in self._members]
+        self._retired = {place: _member(saved.state, place) for place in places}
+
+    def _rollback(self, place: int, step: int, loss: float, kl: float) -> None:
+        member = self._members[place]
+        if self.good is None:
+            raise HypergraphError(f"member {member} diverged in step {step}, before a state was kept")
+        tensors = _member(self.good.read(), place)
+        self._put(place, tensors)
+        retire = sum(failure.member == member for failure in self.failures) + 1 == MAX_FAILURES
+        if retire:
+            self._retired[place] = tensors
+        self.failures.append(Failure(member, step, self.good.step, finite(loss), finite(kl), retire))
+
+    def _put(self, place: int, tensors: State) -> None:
+        for name, tensor in self._state.items():
+            tensor[place] = tensors[name]
+
+
+def _member(state: State, place: int) -> State:
+    """The tensors of one member."""
+    return {name: tensor[place].clone() for name, tensor in state.items()}

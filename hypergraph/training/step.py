@@ -1,0 +1,131 @@
+"""Trains the members of one generator together, step by step; no member influences another."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from hypergraph.interfaces import Task
+from hypergraph.model.generator import Generator
+from hypergraph.rng import restart, stream
+from hypergraph.spec import MLPSpec
+from hypergraph.training.checkpoint import read_checkpoint, write_checkpoint
+from hypergraph.training.failures import Failure
+from hypergraph.training.objective import clip_per_member, diverged, objective
+from hypergraph.training.recipe import Recipe
+from hypergraph.training.recovery import Recovery
+from hypergraph.training.schedule import decayed_learning_rate, draw_beta, draw_wiring
+
+ADAM_BETAS = (0.9, 0.99)
+CLIP = 1.0
+
+
+class Trainer:
+    """Adam on log(L + beta * KL), one price and one generated network per member and step.
+
+    A member that diverges is taken back to the state that :meth:`keep` last wrote and goes on from there with the
+    others; after MAX_FAILURES failures it is retired, and stays there.
+
+    Args:
+        task: what the networks should compute.
+        specs: the network to generate; or several, of which every step draws one, the same for all members. What an
+            encoder memorises belongs to one network, so a generator of several is trained without.
+        recipe: how to train.
+        seed: of the run. Member k draws from the streams (seed, k, ...), whichever other members train beside it.
+        members: which members to train here.
+        device: where.
+
+    Attributes:
+        generator: what is trained.
+        state: what changes, parameters and Adam's moments by name, each [member, ...].
+        steps_done: how many steps the training has behind it.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        specs: Sequence[MLPSpec],
+        recipe: Recipe,
+        seed: int,
+        members: Sequence[int],
+        device: torch.device,
+    ) -> None:
+        self.task, self.specs, self.recipe = task, tuple(specs), recipe
+        self.seed, self.members = seed, tuple(members)
+        rngs = [stream(seed, member, "initial") for member in members]
+        wirings = [draw_wiring(recipe, seed, member) for member in members]
+        self.generator = Generator.initial(specs, rngs, wirings, encoder=len(specs) == 1).to(device)
+        self.optimizer = torch.optim.Adam(self.generator.parameters(), betas=ADAM_BETAS, fused=True)
+        self.state: dict[str, Tensor] = {}
+        for name, parameter in self.generator.pareto.named_parameters():
+            means, squares = torch.zeros_like(parameter), torch.zeros_like(parameter)
+            steps = torch.zeros((), device=device)
+            self.optimizer.state[parameter] = {"step": steps, "exp_avg": means, "exp_avg_sq": squares}
+            self.state |= {name: parameter.data, f"mean.{name}": means, f"square.{name}": squares}
+        self.rngs = [torch.Generator(device) for _ in members]
+        self.steps_done = 0
+        self._recovery = Recovery(self.state, self.members)
+
+    @property
+    def failures(self) -> Sequence[Failure]:
+        """The members that diverged so far, and when."""
+        return self._recovery.failures
+
+    def step(self) -> tuple[Tensor, Tensor, Tensor]:
+        """One optimiser step. Returns the beta, loss and KL of this step, each [member].
+
+        Raises HypergraphError where a member diverges before a state was kept.
+        """
+        for rng, member in zip(self.rngs, self.members, strict=True):
+            restart(rng, self.seed, member, self.steps_done)
+        beta = torch.stack([draw_beta(rng, self.steps_done, self.recipe.beta_warmup_steps) for rng in self.rngs])
+        spec = self._draw_spec()
+        samples = [self.task.sample(spec, self.recipe.batch, rng) for rng in self.rngs]
+        inputs, targets = (torch.stack(part) for part in zip(*samples, strict=True))
+        draws = self.generator.draw(self.rngs, [spec])
+        (networks,), kl = self.generator(beta, draws, [spec], self.generator.has_encoder)
+        loss, kl = self.task.loss(networks(inputs), targets), kl.squeeze(1)
+        objectives = objective(loss, kl, beta)
+        norms = self._descend(objectives)
+        self.steps_done += 1
+        loss, kl = loss.detach(), kl.detach()
+        self._recovery.recover(self.steps_done, diverged(objectives, norms, kl, spec.weight_count), loss, kl)
+        return beta, loss, kl
+
+    def _draw_spec(self) -> MLPSpec:
+        if len(self.specs) == 1:
+            return self.specs[0]
+        rng = stream(self.seed, "network", self.steps_done)
+        return self.specs[int(torch.randint(len(self.specs), (), generator=rng))]
+
+    def _descend(self, objectives: Tensor) -> Tensor:
+        """Returns the norms of the gradients, [member]."""
+        objectives.sum().backward()
+        norms = clip_per_member([p.grad for p in self.generator.parameters() if p.grad is not None], CLIP)
+        for group in self.optimizer.param_groups:
+            group["lr"] = decayed_learning_rate(self.steps_done, self.recipe.steps, self.recipe.learning_rate)
+        self.optimizer.step()
+        self.optimizer.zero_grad()  # here, so that gradients are not kept through the next forward pass
+        return norms
+
+    def keep(self, path: Path) -> None:
+        """Save, and take this state as the good one. Raises FileError."""
+        self._recovery.good = write_checkpoint(path, self.state, self.steps_done, self.failures)
+
+    def save(self, path: Path) -> None:
+        """Write all that is needed to go on, the good state with it where it is another. Raises FileError."""
+        good = self._recovery.good
+        self._recovery.good = write_checkpoint(path, self.state, self.steps_done, self.failures, good)
+
+    def restore(self, path: Path) -> None:
+        """Go on from where :meth:`save` was called. Raises FileError where the file does not fit this training."""
+        saved = read_checkpoint(path, self.state)
+        for name, tensor in self.state.items():
+            tensor.copy_(saved.state[name])
+        for moments in self.optimizer.state.values():
+            moments["step"].fill_(saved.step)
+        self.steps_done = saved.step
+        self._recovery.resume(saved)
