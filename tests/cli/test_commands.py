@@ -196,7 +196,7 @@ def test_classify_tells_the_good_files_beside_a_bad_one(
 @pytest.fixture
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let an analysis try few prices and draw few figures."""
-    monkeypatch.setattr(pipeline, "sweep", partial(sweep, betas=BETA_GRID[::15]))
+    monkeypatch.setattr("hypergraph.analysis.sweep.sweep", partial(sweep, betas=BETA_GRID[::15]))
     monkeypatch.setattr(phases, "BETA_GRID", BETA_GRID[::15])
     monkeypatch.setattr(pipeline, "NAMES", ["phases", "rate", "encoder", "shuffle"])
 
@@ -436,7 +436,7 @@ def test_a_second_run_does_not_write_over_the_first(run: tuple[Path, str, str], 
 def test_deep_networks_with_skips_and_masks_run_unclassified(
     command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pipeline, "sweep", partial(sweep, betas=BETA_GRID[::15]))
+    monkeypatch.setattr("hypergraph.analysis.sweep.sweep", partial(sweep, betas=BETA_GRID[::15]))
     (tmp_path / "deep.toml").write_text(
         'sizes = [3, 4, 4, 1]\nactivation = "relu"\nbias = false\nskips = [[0, 2], [0, 3]]\n'
         '[[masks]]\nsource = 0\ntarget = 1\nrows = ["110", "011", "101", "111"]\n'

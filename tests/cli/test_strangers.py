@@ -64,7 +64,7 @@ def resumed(copied: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     config = json.loads((copied / "config.json").read_text())
     (copied / "config.json").unlink()
     (copied / "config.json").write_text(json.dumps({**config, "task": "fake"}))
-    monkeypatch.setattr(pipeline, "sweep", partial(sweep, betas=BETA_GRID[::15]))
+    monkeypatch.setattr("hypergraph.analysis.sweep.sweep", partial(sweep, betas=BETA_GRID[::15]))
     monkeypatch.setattr(pipeline, "NAMES", [])
     return copied
 
@@ -283,7 +283,7 @@ def test_a_stranger_that_hangs_stops_neither_the_list_nor_a_run(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     monkeypatch.setattr(registry, "LOAD_TIMEOUT_S", 0.5)
-    monkeypatch.setattr(pipeline, "sweep", partial(sweep, betas=BETA_GRID[::15]))
+    monkeypatch.setattr("hypergraph.analysis.sweep.sweep", partial(sweep, betas=BETA_GRID[::15]))
     monkeypatch.setattr(pipeline, "NAMES", ["algorithms"])
     hang = "import time; time.sleep(30)"
     install("slow-dist", hang, kind="classifier", name="aaa")

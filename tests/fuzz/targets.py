@@ -16,13 +16,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from rich.console import Console
 
 from fuzz import seeds
 from hypergraph.analysis.classify import classify_strict
+from hypergraph.analysis.finished import FinishedRun
 from hypergraph.cli.repeat import compared
 from hypergraph.errors import HypergraphError
-from hypergraph.figures.material import FinishedRun
 from hypergraph.model.generator import Generator
 from hypergraph.notebook import Run
 from hypergraph.runs.config import RunConfig
@@ -224,7 +223,7 @@ def read_run(path: Path) -> None:
         assert all(row[name] is None or math.isfinite(row[name]) for name in ("loss", "kl", "decoder_loss"))
         _refused(lambda row=row: _check_network(opened.network(row["member"], row["beta"])))
     assert all(len(column) == len(opened.rows) for column in opened.arrays().values())
-    material = FinishedRun(run, Console(stderr=True))
+    material = FinishedRun(run)
     for _, members, file in run.checkpoints():
         assert file.is_relative_to(folder)
         assert len(members) >= 1

@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from rich.console import Console
 
+from hypergraph.analysis.finished import FinishedRun
 from hypergraph.cli.pipeline import trained
 from hypergraph.errors import FileError
-from hypergraph.figures.material import FinishedRun
 from hypergraph.model.generator import Generator
 from hypergraph.notebook import Run
 from hypergraph.rng import stream
@@ -52,7 +51,7 @@ def write(run: RunDirectory, rows: object) -> None:
 
 def assert_refused(run: RunDirectory, *named: str) -> None:
     """By everything that reads results."""
-    for read in (lambda: read_result(run), lambda: Run(run.path), lambda: FinishedRun(run, Console(stderr=True))):
+    for read in (lambda: read_result(run), lambda: Run(run.path), lambda: FinishedRun(run)):
         with pytest.raises(FileError) as error:
             read()
         for part in (str(run.result), *named):
@@ -109,7 +108,7 @@ def test_a_run_that_is_not_finished_is_told(finished: RunDirectory, lacking: str
 
 def test_the_generator_of_a_run_is_that_of_its_members(finished: RunDirectory) -> None:
     assert load_members(finished.generator, CONFIG, 2).members == 2
-    material = FinishedRun(finished, Console(stderr=True))
+    material = FinishedRun(finished)
     Generator.initial(CONFIG.specs, [stream(0)]).save(finished.generator)
     with pytest.raises(FileError, match=r"holds 1 members; the run's config\.json asks for 2"):
         _ = material.generator
@@ -119,7 +118,7 @@ def test_the_generator_of_a_run_is_that_of_its_members(finished: RunDirectory) -
 
 
 def test_checkpoints_are_those_of_their_members(finished: RunDirectory) -> None:
-    material = FinishedRun(finished, Console(stderr=True))
+    material = FinishedRun(finished)
     material.classifier = None  # type: ignore[assignment]
     (chunk,) = finished.chunks
     make_folder(chunk.checkpoints)
