@@ -19,9 +19,9 @@ import pytest
 import torch
 from hypothesis import settings
 
+from hypergraph.analysis import baseline
 from hypergraph.cli import main
 from hypergraph.extensions import registry
-from hypergraph.figures import algorithms
 from hypergraph.training.baseline import train_directly
 
 sys.path.append(str(Path(__file__).parent))
@@ -120,4 +120,4 @@ def copied(run: tuple[Path, str, str], tmp_path: Path) -> Path:
 @pytest.fixture
 def brief_baseline(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the figure of the baseline train for a few steps only."""
-    monkeypatch.setattr(algorithms, "train_directly", partial(train_directly, steps=20))
+    monkeypatch.setattr(baseline, "train_directly", partial(train_directly, steps=20))

@@ -93,4 +93,4 @@ def _versions(task: str) -> dict[str, str]:
     """What decides an analysis; torch and the processor only round it."""
     package = type(classifier_for(task)).__module__.partition(".")[0]
     plugins = [TASKS.find(task), *(p for p in CLASSIFIERS.plugins() if p.value.startswith(package))]
-    return {"hypergraph-toolkit": version("hypergraph-toolkit")} | {p.distribution: p.version for p in plugins}
+    return {p.distribution: p.version for p in plugins} | {"hypergraph-toolkit": version("hypergraph-toolkit")}

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypergraph.analysis import phases as module
 from hypergraph.analysis.classify import classify
 from hypergraph.analysis.measure import generate, measure_loss
-from hypergraph.analysis.phases import PHASE_INPUTS, Phase, outcomes, phases_at
+from hypergraph.analysis.phases import PHASE_INPUTS, PhaseRecord, outcomes, phases_at
 from hypergraph.analysis.sweep import BETA_GRID
 from hypergraph.interfaces import UNKNOWN
 from hypergraph.model.generator import Generator
@@ -27,7 +27,7 @@ GENERATOR = Generator.initial([MLPSpec((4, 8, 1))], [stream(0, member, "initial"
 
 
 @cache
-def swept() -> list[Phase]:
+def swept() -> list[PhaseRecord]:
     return list(phases_at(GENERATOR, 7, L1Norm(), L1NormClassifier(), seed=0, members=MEMBERS))
 
 
@@ -89,7 +89,9 @@ KL: Mapping[int, tuple[float, ...]] = {2: (9.0, 5.0, 1.0), 7: (8.0, 4.0, 0.0)}
 def test_the_classifier_is_told_labels_by_step_and_beta_and_the_last_kl(seed: int) -> None:
     """In whatever order the phases come, and whichever members are told of beside."""
     found = [
-        Phase(member, step, beta, f"{member} at {step} for {beta}", 1.0, KL[member][place] if step == 300 else 77.0)
+        PhaseRecord(
+            member, step, beta, f"{member} at {step} for {beta}", 1.0, KL[member][place] if step == 300 else 77.0
+        )
         for member in KL
         for step in (5, 20, 300)
         for place, beta in enumerate((1e-12, 1e-3, 1.0))

@@ -1,12 +1,21 @@
 """The sweep over the price of information."""
 
+import shutil
+from pathlib import Path
+
+import pytest
 import torch
 
+from hypergraph.analysis.finished import FinishedRun
 from hypergraph.analysis.measure import generate, measure_loss
-from hypergraph.analysis.sweep import BETA_GRID, Row, sweep
+from hypergraph.analysis.sweep import BETA_GRID, sweep, sweep_members
+from hypergraph.errors import PluginError
 from hypergraph.model.generator import Generator
 from hypergraph.rng import stream
+from hypergraph.runs.directory import RunDirectory
+from hypergraph.runs.records import NetworkRecord
 from hypergraph.spec import MLPSpec
+from hypergraph.weights import MLPWeights
 from hypergraph_l1norm.classifier import L1NormClassifier
 from hypergraph_l1norm.task import L1Norm
 
@@ -14,9 +23,9 @@ SPEC = MLPSpec((4, 8, 1))
 GENERATOR = Generator.initial([SPEC], [stream(0, member, "initial") for member in range(3)])
 
 
-def swept() -> list[Row]:
+def swept() -> list[tuple[NetworkRecord, MLPWeights]]:
     steps = sweep(GENERATOR, L1Norm(), L1NormClassifier(), seed=0, betas=(1e-9, 1e-2))
-    return [row for step in steps for row in step]
+    return [measured for step in steps for measured in step]
 
 
 def test_betas_are_thirty_increments_from_almost_free_to_one() -> None:
@@ -25,13 +34,40 @@ def test_betas_are_thirty_increments_from_almost_free_to_one() -> None:
 
 
 def test_every_member_is_measured_at_every_beta() -> None:
-    rows = swept()
-    assert [(row.member, row.beta) for row in rows] == [(m, beta) for beta in (1e-9, 1e-2) for m in range(3)]
-    for row in rows:
+    found = swept()
+    assert [(row.member, row.beta) for row, _ in found] == [(m, beta) for beta in (1e-9, 1e-2) for m in range(3)]
+    for row, network in found:
+        assert row.kl is not None
         assert row.kl >= 0
-        assert abs(float(measure_loss(L1Norm(), row.network, seed=0)) - row.loss) <= 1e-4 * row.loss
+        assert float(measure_loss(L1Norm(), network, seed=0)) == pytest.approx(row.loss, rel=1e-4)
         assert {"double_sidedness", "strongest_connection", "seed_dependence"} <= set(row.order_parameters)
         assert row.algorithm in L1NormClassifier().colours
+
+
+def test_part_of_a_run_is_swept_as_the_whole_was(copied: Path, run: tuple[Path, str, str]) -> None:
+    directory = RunDirectory.open(copied)
+    expected = {(n.member, n.beta): n for n in FinishedRun(directory).result.networks}
+    generator, members = Generator.load(directory.generator)[0], directory.config.member_ranges[-1]
+    shutil.rmtree(directory.networks)
+    directory.networks.mkdir()
+    part = Generator.join([generator.member(member) for member in members])
+    found = sweep_members(directory, part, members)
+    assert [(n.beta, n.member) for n in found] == [(beta, member) for beta in BETA_GRID for member in members]
+    for record in found:
+        assert record == expected[record.member, record.beta]
+        assert (copied / record.file).read_bytes() == (run[0] / record.file).read_bytes()
+
+
+class Clashing(L1NormClassifier):
+    """An order parameter has the name of another column."""
+
+    def order_parameters(self, weights: MLPWeights, sibling: MLPWeights | None = None) -> dict[str, torch.Tensor]:
+        return {**super().order_parameters(weights, sibling), "loss": torch.zeros(weights.lead)}
+
+
+def test_what_cannot_be_recorded_is_told() -> None:
+    with pytest.raises(PluginError, match=r"cannot be recorded: .*'loss', which is another field"):
+        next(sweep(GENERATOR, L1Norm(), Clashing(), seed=0))
 
 
 def test_a_member_alone_generates_what_it_generates_among_others() -> None:

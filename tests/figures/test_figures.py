@@ -16,21 +16,21 @@ import pytest
 import torch
 from hypergraph.figures.material import FinishedRun
 from matplotlib.figure import Figure
-from rich.console import Console
 
 from hypergraph.analysis import phases as phases_module
 from hypergraph.analysis import sizes as sizes_analysis
+from hypergraph.analysis.finished import FinishedRun
 from hypergraph.analysis.sizes import losses_at_size
 from hypergraph.analysis.sweep import BETA_GRID
 from hypergraph.cli import figures as command_module
 from hypergraph.engines.chunk import checkpoint_steps
 from hypergraph.errors import FileError
 from hypergraph.figures import NAMES
-from hypergraph.figures import sizes as sizes_module
 from hypergraph.figures.ablation import own_and_others
 from hypergraph.figures.catalogue import FIGURES, draw
 from hypergraph.model.generator import Generator
 from hypergraph.runs.directory import RunDirectory
+from hypergraph.runs.events import Drawn
 from hypergraph.storage.atomic import write_json
 from hypergraph.storage.untrusted import read_json
 from hypergraph_l1norm.classifier import L1NormClassifier
@@ -58,7 +58,8 @@ def key(row: Row) -> tuple[int, float]:
 
 def drawn(folder: Path, *names: str) -> dict[str, list[Path] | str]:
     """Draw figures: of each, the files or the reason why there are none."""
-    return dict(draw(FinishedRun(RunDirectory.open(folder), Console(stderr=True)), names))
+    events = draw(FinishedRun(RunDirectory.open(folder)), names)
+    return {event.figure: list(event.files) if isinstance(event, Drawn) else event.reason for event in events}
 
 
 def test_every_figure_is_in_the_catalogue_in_the_order_of_their_names() -> None:
@@ -84,6 +85,35 @@ def test_all_that_the_data_allow_is_drawn_and_the_rest_is_explained(
             first = run[0] / path.relative_to(copied)
             assert path.read_bytes() == first.read_bytes() or name == "baseline", path
     assert len(list((copied / "figures").iterdir())) == 3 * len(told["figures"])
+
+
+def test_a_finished_run_is_drawn_without_being_measured(
+    run: tuple[Path, str, str], copied: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def measure(*_: object, **__: object) -> None:
+        raise AssertionError("a figure measures")
+
+    for name in ("forward", "draw"):
+        monkeypatch.setattr(Generator, name, measure)
+    for name in ("sample", "loss"):
+        monkeypatch.setattr(L1Norm, name, measure)
+    shutil.rmtree(copied / "figures")
+    assert [name for name, paths in drawn(copied, *NAMES).items() if isinstance(paths, str)] == ["sizes", "unseen"]
+    for path in (copied / "figures").iterdir():
+        assert path.read_bytes() == (run[0] / "figures" / path.name).read_bytes(), path.name
+
+
+@pytest.mark.usefixtures("brief_baseline")
+def test_a_run_of_an_earlier_release_is_measured_once(copied: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has no folder of analyses."""
+    monkeypatch.setattr(phases_module, "BETA_GRID", BETA_GRID[::10])
+    shutil.rmtree(copied / "analysis")
+    first = drawn(copied, "phases", "baseline", "shuffle", "ablation")
+    tables = {name: table(copied, name) for name in first}
+    monkeypatch.setattr(L1Norm, "sample", None)
+    assert drawn(copied, *first) == first
+    assert {name: table(copied, name) for name in first} == tables
+    assert all(isinstance(paths, list) for paths in first.values())
 
 
 def test_figures_are_told_in_a_line_each(copied: Path, command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -217,7 +247,7 @@ def test_what_is_shuffled_and_what_is_cut_are_the_best_networks(run: tuple[Path,
 
 def test_inputs_are_numbered_whole(run: tuple[Path, str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("hypergraph.figures.ablation.plotted", lambda rows, size, plot: plot)
-    plot: Any = FIGURES["ablation"](FinishedRun(RunDirectory.open(run[0]), Console(stderr=True)))
+    plot: Any = FIGURES["ablation"](FinishedRun(RunDirectory.open(run[0])))
     figure = Figure(figsize=(4.7, 4.4))
     plot(figure)
     for axis in (figure.axes[0].xaxis, figure.axes[0].yaxis):
@@ -234,7 +264,7 @@ def test_an_ablation_is_summed_up_by_the_median_of_its_own_and_the_worst_of_the_
 def solved(monkeypatch: pytest.MonkeyPatch) -> None:
     """Call any network a solution, and measure few sizes on few inputs."""
     monkeypatch.setattr(L1Norm, "solved_loss", 100.0)
-    monkeypatch.setattr(sizes_module, "FACTORS", (0.5, 1.0, 2.0))
+    monkeypatch.setattr(sizes_analysis, "FACTORS", (0.5, 1.0, 2.0))
     monkeypatch.setattr(sizes_analysis, "TEST_INPUTS", 1000)
 
 
@@ -256,11 +286,20 @@ def test_sizes_are_a_map_of_the_best_member_with_its_encoder_ignored(
 
 
 @pytest.mark.usefixtures("solved")
+def test_sizes_are_kept(copied: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert isinstance(drawn(copied, "sizes")["sizes"], list)
+    numbers = table(copied, "sizes")
+    monkeypatch.setattr(L1Norm, "sample", None)
+    assert isinstance(drawn(copied, "sizes")["sizes"], list)
+    assert table(copied, "sizes") == numbers
+
+
+@pytest.mark.usefixtures("solved")
 def test_no_size_is_measured_twice(copied: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Small networks come out the same by factors that are close."""
-    monkeypatch.setattr(sizes_module, "FACTORS", (0.375, 0.5, 1.0))
-    material = FinishedRun(RunDirectory.open(copied), Console(stderr=True))
-    sizes = [(row["inputs"], row["hidden"]) for row in sizes_module.sizes(material).rows]
+    monkeypatch.setattr(sizes_analysis, "FACTORS", (0.375, 0.5, 1.0))
+    finished = FinishedRun(RunDirectory.open(copied))
+    sizes = [(row["inputs"], row["hidden"]) for row in FIGURES["sizes"](finished).rows]
     assert sizes == [(inputs, hidden) for inputs in (2, 4) for hidden in (3, 4, 8)]
 
 
@@ -270,20 +309,20 @@ def several(copied: Path) -> FinishedRun:
     config = read_json(copied / "config.json")
     config["specs"] = [{**config["specs"][0], "sizes": sizes} for sizes in ([7, 14, 1], [4, 8, 1])]
     write_json(copied / "config.json", config)
-    material = FinishedRun(RunDirectory.open(copied), Console(stderr=True))
-    material.generator = Generator.load(copied / "generator.safetensors")[0]
-    return material
+    finished = FinishedRun(RunDirectory.open(copied))
+    finished.generator = Generator.load(copied / "generator.safetensors")[0]
+    return finished
 
 
 @pytest.mark.usefixtures("solved")
 def test_the_map_of_several_networks_spans_them_and_says_which_were_trained_on(
     several: FinishedRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sizes_module, "STEPS", 3)
-    rows = {(row["inputs"], row["hidden"]): row for row in sizes_module.sizes(several).rows}
+    monkeypatch.setattr(sizes_analysis, "STEPS", 3)
+    rows = {(row["inputs"], row["hidden"]): row for row in FIGURES["sizes"](several).rows}
     assert list(rows) == [(inputs, hidden) for inputs in (4, 6, 7) for hidden in (8, 12, 14)]
     assert [place for place, row in rows.items() if row["trained"]] == [(4, 8), (7, 14)]
-    unseen = sizes_module.unseen(several).rows
+    unseen = FIGURES["unseen"](several).rows
     assert [(row["inputs"], row["hidden"]) for row in unseen] == [(4, 8), (5, 10), (6, 12), (7, 14)]
     for row in unseen:
         assert row["trained"] == (row["inputs"] in (4, 7))
@@ -296,15 +335,16 @@ def test_of_several_networks_the_member_is_shown_that_is_best_on_average(several
     means = []
     for member in (0, 1):
         best = min(
-            (row for row in several.networks if row["member"] == member), key=lambda network: network["decoder_loss"]
+            (network for network in several.networks if network.member == member),
+            key=lambda network: network.decoder_loss or 0.0,
         )
         one = several.generator.member(member)
         losses = [
-            losses_at_size(one, best["beta"], several.task, spec, spec, seed=3, member=member)["own"]
+            losses_at_size(one, best.beta, several.task, spec, spec, seed=3, member=member)["own"]
             for spec in several.config.specs
         ]
         means.append(sum(losses) / 2)
-    shown = [row["own"] for row in sizes_module.unseen(several).rows if row["trained"]]
+    shown = [row["own"] for row in FIGURES["unseen"](several).rows if row["trained"]]
     assert means[0] != pytest.approx(means[1])
     assert sum(shown) / 2 == pytest.approx(min(means))
 
@@ -315,9 +355,9 @@ def test_networks_that_diverged_are_left_out(copied: Path, lost: str) -> None:
     result = read_json(copied / "result.json")
     result["networks"][3][lost] = None
     write_json(copied / "result.json", result)
-    material = FinishedRun(RunDirectory.open(copied), Console(stderr=True))
+    finished = FinishedRun(RunDirectory.open(copied))
     left = set(networks(copied)) - {key(result["networks"][3])}
-    assert [key(row) for row in FIGURES["rate"](material).rows] == sorted(left)
+    assert [key(row) for row in FIGURES["rate"](finished).rows] == sorted(left)
 
 
 def test_order_parameters_that_are_not_finite_are_left_out(copied: Path) -> None:

@@ -10,14 +10,14 @@ from xml.etree import ElementTree
 import pytest
 import torch
 from matplotlib.figure import Figure
-from rich.console import Console
 
+from hypergraph.analysis.finished import FinishedRun
 from hypergraph.extensions.registry import VISUALIZERS
 from hypergraph.figures.catalogue import draw
-from hypergraph.figures.material import FinishedRun
 from hypergraph.figures.output import plotted
 from hypergraph.interfaces import Visualizer
 from hypergraph.runs.directory import RunDirectory
+from hypergraph.runs.events import Drawn
 from hypergraph.spec import MLPSpec
 from hypergraph.weights import MLPWeights
 
@@ -83,6 +83,6 @@ def test_labels_of_a_strangers_result_are_drawn(label: str, copied: Path) -> Non
         row["algorithm"] = label
     (copied / "result.json").unlink()
     (copied / "result.json").write_text(json.dumps(result))
-    ((_, paths),) = draw(FinishedRun(RunDirectory.open(copied), Console(stderr=True)), ["rate"])
-    assert isinstance(paths, list), paths
+    (event,) = draw(FinishedRun(RunDirectory.open(copied)), ["rate"])
+    assert isinstance(event, Drawn), event
     check(copied / "figures" / "rate.svg")

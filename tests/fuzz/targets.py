@@ -16,14 +16,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from hypergraph.cli.repeat import compared
-from hypergraph.figures.material import FinishedRun
-from hypergraph.notebook import Run
-from rich.console import Console
 
 from fuzz import seeds
 from hypergraph.analysis.classify import classify_strict
+from hypergraph.analysis.finished import FinishedRun
 from hypergraph.errors import HypergraphError
+from hypergraph.experiment.repeat import same_networks
 from hypergraph.model.generator import Generator
 from hypergraph.runs.config import RunConfig
 from hypergraph.runs.directory import RunDirectory, read_config
@@ -216,20 +214,19 @@ def read_run(path: Path) -> None:
     failures = [] if _refused(run.failures) else run.failures()
     for chunk in run.chunks:
         _refused(lambda chunk=chunk: chunk.rewind(5, failures))
-    _refused(lambda: compared({"networks": []}, folder))
-    opened = Run(folder)
+    _refused(lambda: same_networks(run, folder))
+    opened = FinishedRun(run)
     for row in opened.rows:
         assert (folder / row["file"]).resolve().is_relative_to(folder.resolve())
         assert 0 <= row["member"] < run.config.members
         assert all(row[name] is None or math.isfinite(row[name]) for name in ("loss", "kl", "decoder_loss"))
         _refused(lambda row=row: _check_network(opened.network(row["member"], row["beta"])))
     assert all(len(column) == len(opened.rows) for column in opened.arrays().values())
-    material = FinishedRun(run, Console(stderr=True))
     for _, members, file in run.checkpoints():
         assert file.is_relative_to(folder)
         assert len(members) >= 1
-    assert material.generator.specs == run.config.specs
-    assert material.generator.members == run.config.members
+    assert opened.generator.specs == run.config.specs
+    assert opened.generator.members == run.config.members
 
 
 def _refused(read: Callable[[], Any]) -> bool:

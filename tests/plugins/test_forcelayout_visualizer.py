@@ -12,7 +12,7 @@ from torch import Tensor
 from hypergraph.errors import FileError, HypergraphError, UsageError
 from hypergraph.spec import Connection, MLPSpec
 from hypergraph.weights import MLPWeights
-from hypergraph_forcelayout import layout
+from hypergraph_forcelayout import layout, visualizer
 from hypergraph_forcelayout.drawing import HIDDEN, INPUT, OUTPUT
 from hypergraph_forcelayout.visualizer import ForceLayout
 
@@ -78,6 +78,24 @@ def test_one_path_gets_all_networks_as_they_are_drawn_alone(tmp_path: Path) -> N
     assert beside[0][0, 0] < beside[1][0, 0]
     for drawn, expected in zip(beside, by_itself, strict=True):
         torch.testing.assert_close(drawn - drawn[0], expected - expected[0], rtol=0, atol=1e-5)
+
+
+def test_formats_of_a_picture_share_its_layout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    laid_out: list[int] = []
+
+    def count(matrices: Tensor, seed: int) -> Tensor:
+        laid_out.append(seed)
+        return layout.force_layout(matrices, seed)
+
+    monkeypatch.setattr(visualizer, "force_layout", count)
+    weights, drawing = _weights(MLPSpec((3, 5, 1)), networks=2), ForceLayout()
+    for name in ("a.svg", "a.png", "a.pdf"):
+        drawing.draw(weights, [tmp_path / name], layout="force", seed=7)
+    assert laid_out == [7]
+    for other, seed in ((weights, 8), (weights.map(lambda t: t * t), 8), (weights[:1], 8), (weights, 7)):
+        drawing.draw(other, [tmp_path / "b.svg"], layout="force", seed=seed)
+    assert laid_out == [7, 8, 8, 8, 7]
+    assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
 
 
 def test_no_networks_are_no_files() -> None:

@@ -1,4 +1,4 @@
-"""One set of limits for a run, whether it is asked for by the command, in a notebook or in a stranger's config.json."""
+"""One set of limits for a run, whether it is asked for by the command, from Python or in a stranger's config.json."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from hypergraph import notebook
+import hypergraph as hg
 from hypergraph.cli.run import make_config
 from hypergraph.errors import FileError, UsageError
 from hypergraph.runs.config import RunConfig
@@ -76,7 +76,7 @@ def test_a_strangers_configuration_is_held_to_the_same(name: str, value: Any, tm
 
 
 @pytest.mark.parametrize("name", ["members", "steps", "wiring", "seed"])
-def test_the_command_and_the_notebook_are_held_to_the_same(name: str, tmp_path: Path) -> None:
+def test_the_command_and_python_are_held_to_the_same(name: str, tmp_path: Path) -> None:
     """Nothing is left at its default because it is zero."""
     given: dict[str, Any] = {"members": None, "steps": None, "wiring": None, "seed": 0}
     for wrong in (value for field, value in [*NUMBERS, *RECIPES] if field == name and value is not None):
@@ -85,7 +85,7 @@ def test_the_command_and_the_notebook_are_held_to_the_same(name: str, tmp_path: 
                 task="l1norm", options=None, layers=None, preset="quick", device="cpu", **{**given, name: wrong}
             )
         with pytest.raises(UsageError, match=f"^{name} is "):
-            notebook.train("l1norm", out=tmp_path / "run", **{name: wrong})
+            hg.train("l1norm", out=tmp_path / "run", **{name: wrong})
     assert not (tmp_path / "run").exists()
     config = make_config("l1norm", None, 1, 1, None, "quick", 0.0, 2**63 - 1, "cpu")
     assert config.recipe is not None

@@ -8,13 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypergraph.cli.pipeline import trained
-from hypergraph.figures.material import FinishedRun
-from hypergraph.notebook import Run
-from msgspec.structs import replace
-from rich.console import Console
 
+from hypergraph.analysis.finished import FinishedRun
+from hypergraph.engines.local import LocalEngine
 from hypergraph.errors import FileError
+from hypergraph.experiment.run import train
 from hypergraph.model.generator import Generator
 from hypergraph.rng import stream
 from hypergraph.runs.config import RunConfig
@@ -55,7 +53,7 @@ def write(run: RunDirectory, rows: object) -> None:
 
 def assert_refused(run: RunDirectory, *named: str) -> None:
     """By everything that reads results."""
-    for read in (lambda: read_result(run), lambda: Run(run.path), lambda: FinishedRun(run, Console(stderr=True))):
+    for read in (lambda: read_result(run), lambda: FinishedRun(run)):
         with pytest.raises(FileError) as error:
             read()
         for part in (str(run.result), *named):
@@ -72,7 +70,7 @@ def test_a_result_is_read_as_it_was_written(finished: RunDirectory) -> None:
     assert read_result(finished) == result
     written = json.loads(finished.result.read_text())
     assert list(written) == ["format_version", *RunConfig.__struct_fields__, *Result.__struct_fields__]
-    assert Run(finished.path).rows[0]["a"] == 1.0
+    assert FinishedRun(finished).rows[0]["a"] == 1.0
 
 
 @pytest.mark.parametrize(
@@ -118,14 +116,14 @@ def test_a_run_that_is_not_finished_is_told(finished: RunDirectory, lacking: str
     (finished.path / lacking).unlink()
     for _ in range(2):
         with pytest.raises(FileError, match="is not finished"):
-            Run(finished.path)
+            FinishedRun(finished)
         if not (finished.path / lacking).exists():
             os.mkfifo(finished.path / lacking)
 
 
 def test_the_generator_of_a_run_is_that_of_its_members(finished: RunDirectory) -> None:
     assert load_members(finished.generator, CONFIG, 2).members == 2
-    material = FinishedRun(finished, Console(stderr=True))
+    material = FinishedRun(finished)
     Generator.initial(CONFIG.specs, [stream(0)]).save(finished.generator)
     with pytest.raises(FileError, match=r"holds 1 members; the run's config\.json asks for 2"):
         _ = material.generator
@@ -135,7 +133,7 @@ def test_the_generator_of_a_run_is_that_of_its_members(finished: RunDirectory) -
 
 
 def test_checkpoints_are_those_of_their_members(finished: RunDirectory) -> None:
-    material = FinishedRun(finished, Console(stderr=True))
+    material = FinishedRun(finished)
     material.classifier = None  # type: ignore[assignment]
     (chunk,) = finished.chunks
     make_folder(chunk.checkpoints)
@@ -145,13 +143,13 @@ def test_checkpoints_are_those_of_their_members(finished: RunDirectory) -> None:
 
 
 def test_a_run_is_not_gone_on_with_by_generators_of_others(finished: RunDirectory) -> None:
-    assert trained(finished).members == 2
+    assert train(finished, LocalEngine()).members == 2
     Generator.initial([MLPSpec((2, 4, 1))], [stream(0), stream(1)]).save(finished.generator)
     with pytest.raises(FileError, match="generates other networks than"):
-        trained(finished)
+        train(finished, LocalEngine())
     finished.generator.unlink()
     (chunk,) = finished.chunks
     make_folder(chunk.folder)
     Generator.initial(CONFIG.specs, [stream(0)]).save(chunk.trained)
     with pytest.raises(FileError, match=r"trained\.safetensors holds 1 members"):
-        trained(finished)
+        train(finished, LocalEngine())
