@@ -60,7 +60,7 @@ clean:
 # no GPU is found, the CPU build is tried before the default one, from the configured index and then from PyTorch's own.
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 CPU_INDEX := https://download.pytorch.org/whl/cpu
-.venv/installed: pyproject.toml $(wildcard hypergraph/model/*.c hypergraph/model/*.inc)
+.venv/installed: pyproject.toml $(wildcard hypergraph/model/kernel/*.c hypergraph/model/kernel/*.inc)
 	@test -n "$(PYTHON)" || { echo "no Python 3.10 or 3.11 found; name one with make PYTHON=..." >&2; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	{ ! command -v nvidia-smi >/dev/null && { $(PIP) torch==$(TORCH)+cpu 2>/dev/null \

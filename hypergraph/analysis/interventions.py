@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from hypergraph.interfaces import Task
-from hypergraph.model.blocks import HYPERDEPTH, LEARNED
+from hypergraph.model.dimensions import HYPERDEPTH, LEARNED
 from hypergraph.model.generator import Generator
 from hypergraph.model.hypernetwork import SHARED_HYPERWEIGHTS
 from hypergraph.model.pareto import ParetoHyperhypernetwork

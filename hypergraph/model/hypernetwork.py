@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from hypergraph.graph import ComputationGraph
-from hypergraph.model.blocks import (
+from hypergraph.model.dimensions import (
     HYPERDEPTH,
     HYPERWIDTH_IN,
     HYPERWIDTH_OUT,

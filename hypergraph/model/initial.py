@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from hypergraph.graph import ComputationGraph
-from hypergraph.model.blocks import ACTIVATION, ATTENTION_IN, ATTENTION_OUT, COMPUTED, LATENT
+from hypergraph.model.dimensions import ACTIVATION, ATTENTION_IN, ATTENTION_OUT, COMPUTED, LATENT
 from hypergraph.model.channel import SCALE_RANGE
 from hypergraph.model.hyperlayer import Linear
 from hypergraph.model.hypernetwork import hyperweight_count, unflatten_hyperweights

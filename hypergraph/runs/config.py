@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from hypergraph.errors import FileError, SpecError, UsageError
-from hypergraph.model.compiled import BLOCKS
+from hypergraph.model.kernel import BLOCKS
 from hypergraph.options import check_number
 from hypergraph.registry import TASKS
 from hypergraph.spec import MLPSpec, check_several
