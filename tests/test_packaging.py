@@ -13,12 +13,12 @@ ROOT = Path(__file__).parent.parent
 PROBE = """
 import importlib.util, json, pathlib, sys
 import hypergraph, hypergraph_l1norm, hypergraph_forcelayout
-from hypergraph.model import compiled
+from hypergraph.model.kernel import binding
 from hypergraph.runs.pretrained import shipped
 from hypergraph.extensions.registry import CLASSIFIERS, TASKS, VISUALIZERS
 here = pathlib.Path(sys.prefix)
 assert here in pathlib.Path(hypergraph.__file__).parents, hypergraph.__file__
-assert compiled._library is not None, "the compiled blocks are missing"
+assert binding._library is not None, "the compiled blocks are missing"
 assert shipped("l1norm/memorised").is_file()
 TASKS.load("l1norm"), CLASSIFIERS.load("l1norm"), VISUALIZERS.load("forcelayout")
 print(json.dumps([name for name in ("tasks", "plugins", "tests") if importlib.util.find_spec(name)]))

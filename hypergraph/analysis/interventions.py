@@ -13,10 +13,8 @@ from torch import Tensor
 from hypergraph.analysis.kept import Analysis
 from hypergraph.analysis.measure import generate, measure_loss
 from hypergraph.interfaces import Task
-from hypergraph.model.blocks import HYPERDEPTH, LEARNED
 from hypergraph.model.generator import Generator
-from hypergraph.model.hypernetwork import SHARED_HYPERWEIGHTS
-from hypergraph.model.pareto import ParetoHyperhypernetwork
+from hypergraph.model.hypernetwork import deal_learned
 from hypergraph.rng import stream
 from hypergraph.runs.records import NetworkRecord, Price
 from hypergraph.storage.schema import Count, Number
@@ -38,12 +36,7 @@ def shuffle_learned(generator: Generator, rng: torch.Generator) -> Generator:
     counts = [spec.count(connection) for spec in generator.specs for connection in spec.connections]
     firsts = [0, *itertools.accumulate(counts)]
     dealt = [first + torch.randperm(count, generator=rng) for first, count in zip(firsts[:-1], counts, strict=True)]
-    blocks = SHARED_HYPERWEIGHTS + torch.arange(HYPERDEPTH * LEARNED).unsqueeze(1) * firsts[-1]
-    columns = torch.cat([torch.arange(SHARED_HYPERWEIGHTS), (blocks + torch.cat(dealt)).flatten()])
-    columns = torch.cat([columns, columns + len(columns)])  # of a and of b
-    state = generator.pareto.state_dict()
-    heads = {name: state[name][:, :, columns] for name in ("weight3", "bias3")}
-    return Generator(generator.specs, ParetoHyperhypernetwork(**{**state, **heads}))
+    return Generator(generator.specs, generator.pareto.reordered(deal_learned(torch.cat(dealt))))
 
 
 @torch.no_grad()

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from hypergraph.graph import ComputationGraph
-from hypergraph.model.blocks import ENDS, HEAD
+from hypergraph.model.dimensions import ENDS, HEAD
 
 SCORES = 2**26
 """Scores of pairs of slots held at once, unless one neuron has more."""
@@ -32,15 +32,18 @@ def attention(projections: Tensor, graph: ComputationGraph) -> Tensor:
         [member, ATTENTION_OUT, side, weight], ordered [front, behind][HEAD].
     """
     members, _, sides, weights = projections.shape
-    by_slot = projections.unflatten(1, (3, ENDS, HEAD)).permute(0, 1, 4, 2, 5, 3).flatten(3, 4)
-    by_neuron = by_slot.index_select(3, graph.slots)
+    by_end = projections.unflatten(1, (3, ENDS, HEAD))  # [member, 3, end, HEAD, side, weight]
+    by_slot = by_end.permute(0, 1, 4, 2, 5, 3).flatten(3, 4)  # [member, 3, side, slot, HEAD]
+    by_neuron = by_slot.index_select(3, graph.slots)  # the same, slots neuron by neuron
     sizes = [neurons * degree for neurons, degree in graph.buckets]
     results = []
     for (neurons, degree), bucket in zip(graph.buckets, by_neuron.split(sizes, 3), strict=True):
-        chunks = bucket.unflatten(3, (neurons, degree)).split(max(1, SCORES // (members * sides * degree**2)), 3)
+        dense = bucket.unflatten(3, (neurons, degree))  # [member, 3, side, neuron, slot of it, HEAD]
+        chunks = dense.split(max(1, SCORES // (members * sides * degree**2)), 3)  # some of the neurons each
         results += [_attend(chunk) if len(chunks) == 1 else _attend_lightly(chunk) for chunk in chunks]
-    slots = torch.cat(results, 2).index_select(2, torch.argsort(graph.slots))
-    return slots.view(members, sides, ENDS, weights, HEAD).permute(0, 2, 4, 1, 3).flatten(1, 2)
+    slots = torch.cat(results, 2).index_select(2, torch.argsort(graph.slots))  # [member, side, slot, HEAD]
+    ends = slots.view(members, sides, ENDS, weights, HEAD).permute(0, 2, 4, 1, 3)  # [member, end, HEAD, side, weight]
+    return ends.flatten(1, 2)
 
 
 def _attend(projections: Tensor) -> Tensor:
@@ -52,7 +55,7 @@ def _attend(projections: Tensor) -> Tensor:
 _attend_lightly = partial(checkpoint, _attend, use_reentrant=False, preserve_rng_state=False)
 
 
-def attention_among_equals(projections: Tensor, graph: ComputationGraph) -> Tensor:
+def uniform_attention(projections: Tensor, graph: ComputationGraph) -> Tensor:
     """:func:`attention` where all weights have the same projections: a neuron knows its slots by their end only.
 
     Args:
@@ -62,8 +65,8 @@ def attention_among_equals(projections: Tensor, graph: ComputationGraph) -> Tens
     Returns:
         [member, ATTENTION_OUT, weight].
     """
-    keys, queries, values = projections.view(-1, 3, ENDS, HEAD).unbind(1)
-    fronts, backs = (queries @ keys.mT / HEAD**0.5).unbind(2)
-    share = torch.sigmoid((fronts - backs).unsqueeze(2) + graph.log_odds.to(keys))
-    front, back = values[:, :, None, :, None].unbind(1)
-    return (back + share.unsqueeze(2) * (front - back)).flatten(1, 2)
+    keys, queries, values = projections.view(-1, 3, ENDS, HEAD).unbind(1)  # [member, end, HEAD] each
+    fronts, backs = (queries @ keys.mT / HEAD**0.5).unbind(2)  # scores of every end's query: [member, end] each
+    front_share = torch.sigmoid((fronts - backs).unsqueeze(2) + graph.log_odds.to(keys))  # [member, end, weight]
+    front, back = values[:, :, None, :, None].unbind(1)  # [member, 1, HEAD, 1] each
+    return (back + front_share.unsqueeze(2) * (front - back)).flatten(1, 2)

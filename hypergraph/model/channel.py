@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from hypergraph.model.blocks import LATENT
+from hypergraph.model.dimensions import LATENT
 
 SCALE_RANGE = 5.0
 """log sigma stays within plus and minus this, so that no KL and no sample can overflow."""

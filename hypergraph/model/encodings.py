@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from hypergraph.graph import ComputationGraph
-from hypergraph.model.blocks import POSITION
+from hypergraph.model.dimensions import POSITION
 
 LONGEST_WAVE = 10_000.0
 

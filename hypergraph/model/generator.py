@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from hypergraph.errors import FileError, SpecError, UsageError
 from hypergraph.graph import ComputationGraph
-from hypergraph.model.blocks import DRAWS, HYPERDEPTH
+from hypergraph.model.dimensions import DRAWS, HYPERDEPTH
 from hypergraph.model.encodings import positional_encodings
 from hypergraph.model.hypernetwork import SHARED_HYPERWEIGHTS, Generated, hypernetwork, hyperweight_count
 from hypergraph.model.initial import initial_hyperweights

@@ -9,10 +9,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from hypergraph.graph import ComputationGraph
-from hypergraph.model.attention import attention, attention_among_equals
-from hypergraph.model.blocks import ACTIVATION, ATTENTION_IN, CHANNEL_IN, COMPUTED, LATENT, LEARNED, NOISE, POSITION
+from hypergraph.model.attention import attention, uniform_attention
 from hypergraph.model.channel import channel
-from hypergraph.model.compiled import available, compiled_blocks
+from hypergraph.model.dimensions import ACTIVATION, ATTENTION_IN, CHANNEL_IN, COMPUTED, LATENT, LEARNED, NOISE, POSITION
+from hypergraph.model.kernel import available, compiled_blocks
 
 
 class Hyperactivations(NamedTuple):
@@ -52,28 +52,29 @@ class _Product(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, weight: Tensor, bias: Tensor, computed: Tensor, learned: Tensor, encodings: Tensor) -> Tensor:
         ctx.save_for_backward(weight, computed, learned, encodings)
-        by_computed, by_learned, by_position = weight.split((COMPUTED, LEARNED, 3 * POSITION), 2)
+        for_computed, for_learned, for_position = weight.split((COMPUTED, LEARNED, 3 * POSITION), 2)
         result = computed.new_empty(*weight.shape[:2], *computed.shape[2:])
         encoder, decoder = result[:, :, 0], result[:, :, -1]
-        torch.baddbmm(bias, by_position, encodings.expand(len(weight), -1, -1), out=decoder)
+        torch.baddbmm(bias, for_position, encodings.expand(len(weight), -1, -1), out=decoder)
         if computed.shape[2] == 2:
-            torch.baddbmm(decoder, by_learned, learned, out=encoder)
-        result.flatten(2).baddbmm_(by_computed, computed.flatten(2))
+            torch.baddbmm(decoder, for_learned, learned, out=encoder)
+        result.flatten(2).baddbmm_(for_computed, computed.flatten(2))
         return result
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         weight, computed, learned, encodings = ctx.saved_tensors
-        by_computed, by_learned, _ = weight.split((COMPUTED, LEARNED, 3 * POSITION), 2)
+        for_computed, for_learned, _ = weight.split((COMPUTED, LEARNED, 3 * POSITION), 2)
         shared, encoder = grad.sum(2), grad[:, :, 0] if computed.shape[2] == 2 else None
         read = [
             computed.flatten(2) @ grad.flatten(2).mT,  # not its transpose: that takes 1.4 times as long
-            torch.zeros_like(by_learned.mT) if encoder is None else learned @ encoder.mT,
+            torch.zeros_like(for_learned.mT) if encoder is None else learned @ encoder.mT,
             encodings @ shared.mT,
         ]
-        by_weight, by_bias = torch.cat(read, 1).mT, shared.sum(2, keepdim=True)
-        back = (by_computed.mT @ grad.flatten(2)).view_as(computed)
-        return by_weight, by_bias, back, None if encoder is None else by_learned.mT @ encoder, None
+        grad_weight, grad_bias = torch.cat(read, 1).mT, shared.sum(2, keepdim=True)
+        grad_computed = (for_computed.mT @ grad.flatten(2)).view_as(computed)
+        grad_learned = None if encoder is None else for_learned.mT @ encoder
+        return grad_weight, grad_bias, grad_computed, grad_learned, None
 
 
 def hyperlayer(
@@ -100,7 +101,7 @@ def first_hyperlayer(bias: Tensor, draws: Tensor, graph: ComputationGraph, sides
     activated, projections, distributions = bias.split((ACTIVATION, ATTENTION_IN, CHANNEL_IN), 1)
     noise, epsilon = draws.split((2 * NOISE, LATENT), 1)
     latents, _ = channel(distributions.unsqueeze(3), epsilon, encoder=False)
-    shared = [F.silu(activated).expand(-1, -1, graph.weights), attention_among_equals(projections, graph), latents]
+    shared = [F.silu(activated).expand(-1, -1, graph.weights), uniform_attention(projections, graph), latents]
     on_each_side = torch.cat(shared, 1).unsqueeze(2).expand(-1, -1, sides, -1)
     return torch.cat([on_each_side, noise.unflatten(1, (NOISE, 2))[:, :, -sides:]], 1)
 

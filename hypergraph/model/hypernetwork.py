@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
+from itertools import chain
 from typing import NamedTuple
 
+import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from hypergraph.graph import ComputationGraph
-from hypergraph.model.blocks import (
-    HYPERDEPTH,
-    HYPERWIDTH_IN,
-    HYPERWIDTH_OUT,
-    LEARNED,
-)
+from hypergraph.model.dimensions import HYPERDEPTH, HYPERWIDTH_IN, HYPERWIDTH_OUT, LEARNED
 from hypergraph.model.hyperlayer import Hyperactivations, Linear, first_hyperlayer, hyperlayer
 
 WEIGHT_AND_BIAS = 2
-_SHAPES = [
+LINEAR_SHAPES = [
     (HYPERWIDTH_OUT, 0),  # the first hyperlayer starts from nothing: it has a bias only
     *[(HYPERWIDTH_OUT, HYPERWIDTH_IN)] * (HYPERDEPTH - 1),
     (WEIGHT_AND_BIAS, HYPERWIDTH_IN),
 ]
 """Hyperfeatures (out, in) of the linear maps: one per hyperlayer, and the read-out."""
 
-SHARED_HYPERWEIGHTS = sum(out * (width + 1) for out, width in _SHAPES)
+SHARED_HYPERWEIGHTS = sum(out * (width + 1) for out, width in LINEAR_SHAPES)
 """Hyperweights that any network shares; those after them are learned variables of one network."""
 
 
@@ -81,16 +79,27 @@ def unflatten_hyperweights(hyperweights: Tensor, graph: ComputationGraph, encode
     The learned variables are [member, HYPERDEPTH, LEARNED, weight]; zero where the encoder is ignored.
     """
     members = hyperweights.shape[0]
-    sizes = [size for out, width in _SHAPES for size in (out * width, out)]
+    sizes = [size for out, width in LINEAR_SHAPES for size in (out * width, out)]
     parts = hyperweights[:, :SHARED_HYPERWEIGHTS].split(sizes, 1)
     linears = [
         Linear(weight.view(members, out, width), bias.unsqueeze(2))
-        for (out, width), weight, bias in zip(_SHAPES, parts[::2], parts[1::2], strict=True)
+        for (out, width), weight, bias in zip(LINEAR_SHAPES, parts[::2], parts[1::2], strict=True)
     ]
     shape = members, HYPERDEPTH, LEARNED, graph.weights
     if not encoder:
         return linears, hyperweights.new_zeros(1).expand(shape)
     return linears, hyperweights[:, SHARED_HYPERWEIGHTS:].view(shape)
+
+
+def flatten_hyperweights(linears: Sequence[Linear], learned: Tensor) -> Tensor:
+    """The inverse of :func:`unflatten_hyperweights`: [member, hyperweight]."""
+    return torch.cat([part.flatten(1) for part in chain(*linears, [learned])], 1)
+
+
+def deal_learned(origins: Tensor) -> Tensor:
+    """The order of hyperweights, int64 [hyperweight], that gives weight n the learned variables of `origins[n]`."""
+    rows = SHARED_HYPERWEIGHTS + torch.arange(HYPERDEPTH * LEARNED).unsqueeze(1) * len(origins)
+    return torch.cat([torch.arange(SHARED_HYPERWEIGHTS), (rows + origins).flatten()])
 
 
 def _mean_over_inputs(values: Tensor, graph: ComputationGraph) -> Tensor:

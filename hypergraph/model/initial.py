@@ -16,10 +16,10 @@ import torch
 from torch import Tensor
 
 from hypergraph.graph import ComputationGraph
-from hypergraph.model.blocks import ACTIVATION, ATTENTION_IN, ATTENTION_OUT, COMPUTED, LATENT
 from hypergraph.model.channel import SCALE_RANGE
+from hypergraph.model.dimensions import ACTIVATION, ATTENTION_IN, ATTENTION_OUT, COMPUTED, HYPERDEPTH, LATENT, LEARNED
 from hypergraph.model.hyperlayer import Linear
-from hypergraph.model.hypernetwork import hyperweight_count, unflatten_hyperweights
+from hypergraph.model.hypernetwork import LINEAR_SHAPES, flatten_hyperweights
 
 LOG_SCALE = -2.5
 """Where log sigma of a wired channel starts. From 0, the noise teaches the decoder to ignore the channel."""
@@ -30,35 +30,39 @@ LEARNED_SCALE = 0.3
 
 
 def initial_hyperweights(graph: ComputationGraph, rng: torch.Generator, wiring: float = 1.0) -> tuple[Tensor, Tensor]:
-    """Hyperweights to start from, and the scale on which each of them may vary with beta; both [hyperweights].
+    """Hyperweights to start from, and the scale on which each of them may vary with beta; both [hyperweight].
 
     `wiring` goes linearly from 0, an unwired start of the same random numbers, to 1.
     """
-    values, scales = torch.zeros(2, 1, hyperweight_count(graph.weights))
-    linears, learned = unflatten_hyperweights(values, graph, encoder=True)
-    spreads, learned_spread = unflatten_hyperweights(scales, graph, encoder=True)
-    for linear, spread in zip(linears, spreads, strict=True):
-        std = 1 / math.sqrt(max(linear.weight.shape[2], 1))
-        linear.weight.copy_(torch.randn(linear.weight.shape, generator=rng) * std)
-        spread.weight.fill_(std)
-        spread.bias.fill_(std)
+    unwired, scales = _unwired(rng)
     signs = 1 - 2 * torch.randint(2, (LATENT,), generator=rng)
-    learned.copy_(torch.randn(learned.shape, generator=rng) * LEARNED_SCALE)
-    learned_spread.fill_(LEARNED_SCALE)
-    unwired = values.clone(), scales.clone()
-    _wire(linears, spreads, signs)
-    start, variation = (torch.lerp(*ends, wiring) for ends in zip(unwired, (values, scales), strict=True))
-    return start.squeeze(0), variation.squeeze(0)
+    learned = torch.randn(1, HYPERDEPTH, LEARNED, graph.weights, generator=rng) * LEARNED_SCALE
+    constant = torch.full_like(learned, LEARNED_SCALE)
+    narrowed = [*scales[:-1], Linear(*(READ_OUT * part for part in scales[-1]))]
+    wired = _wired(unwired, signs)
+    start = torch.lerp(flatten_hyperweights(unwired, learned), flatten_hyperweights(wired, learned), wiring)
+    spread = torch.lerp(flatten_hyperweights(scales, constant), flatten_hyperweights(narrowed, constant), wiring)
+    return start.squeeze(0), spread.squeeze(0)
 
 
-def _wire(linears: Sequence[Linear], spreads: Sequence[Linear], signs: Tensor) -> None:
+def _unwired(rng: torch.Generator) -> tuple[list[Linear], list[Linear]]:
+    """Random linear maps of one member, with biases of zero, and the scales of their numbers."""
+    linears, scales = [], []
+    for out, width in LINEAR_SHAPES:
+        std = 1 / math.sqrt(max(width, 1))
+        linears.append(Linear(torch.randn(1, out, width, generator=rng) * std, torch.zeros(1, out, 1)))
+        scales.append(Linear(torch.full((1, out, width), std), torch.full((1, out, 1), std)))
+    return linears, scales
+
+
+def _wired(unwired: Sequence[Linear], signs: Tensor) -> list[Linear]:
     """Let learned variable k feed the mean of latent k, and every latent the weight, with less of everything else."""
+    *layers, read_out = [Linear(weight.clone(), bias.clone()) for weight, bias in unwired]
     means = ACTIVATION + ATTENTION_IN
-    for linear in linears[:-1]:
+    for linear in layers:
         linear.bias[:, means + LATENT :] = SCALE_RANGE * math.atanh(LOG_SCALE / SCALE_RANGE)
-        if linear is not linears[0]:
-            linear.weight[:, means : means + LATENT, COMPUTED : COMPUTED + LATENT].diagonal(dim1=1, dim2=2).fill_(1)
-    for tensor in (linears[-1].weight, spreads[-1].weight, spreads[-1].bias):
-        tensor.mul_(READ_OUT)
+    for linear in layers[1:]:
+        linear.weight[:, means : means + LATENT, COMPUTED : COMPUTED + LATENT].diagonal(dim1=1, dim2=2).fill_(1)
     latents = slice(ACTIVATION + ATTENTION_OUT, ACTIVATION + ATTENTION_OUT + LATENT)
-    linears[-1].weight[:, 0, latents] = READ_OUT * signs
+    read_out.weight.mul_(READ_OUT)[:, 0, latents] = READ_OUT * signs
+    return [*layers, read_out]

@@ -80,6 +80,13 @@ class ParetoHyperhypernetwork(nn.Module):
                 raise ValueError(f"{name} must be finite float32 numbers")
         return cls(**tensors)
 
+    def reordered(self, order: Tensor) -> ParetoHyperhypernetwork:
+        """One that gives hyperweight `order[n]` in place n; `order` is int64 [hyperweight]."""
+        columns = torch.cat([order, order + len(order)])  # of a and of b
+        state = self.state_dict()
+        heads = {name: state[name][:, :, columns] for name in ("weight3", "bias3")}
+        return ParetoHyperhypernetwork(**{**state, **heads})
+
     def forward(self, beta: Tensor, count: int | None = None) -> Tensor:
         """beta [member] -> hyperweights [member, hyperweight], the first `count` of them if given."""
         low, high = LOG10_BETA_RANGE

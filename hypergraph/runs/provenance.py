@@ -9,7 +9,7 @@ from importlib.metadata import version
 import torch
 
 from hypergraph.extensions.registry import TASKS
-from hypergraph.model.compiled import BLOCKS
+from hypergraph.model.kernel import BLOCKS
 
 
 def current_versions(task: str, device: str) -> dict[str, str]:

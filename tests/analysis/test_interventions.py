@@ -10,7 +10,7 @@ from torch import Tensor
 
 from hypergraph.analysis.interventions import ablate_strongest, error_by_input, shuffle_learned
 from hypergraph.analysis.measure import generate
-from hypergraph.model.blocks import HYPERDEPTH, LEARNED
+from hypergraph.model.dimensions import HYPERDEPTH, LEARNED
 from hypergraph.model.generator import Generator
 from hypergraph.model.hypernetwork import SHARED_HYPERWEIGHTS
 from hypergraph.rng import stream

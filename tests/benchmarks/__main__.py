@@ -23,7 +23,7 @@ from rich.table import Table
 
 from benchmarks.race import CORES, PRODUCT, Entry, Figures, ask, race, ratio
 from hypergraph.engines.base import MIN_WEIGHTS_FOR_THREADS
-from hypergraph.model.compiled import available
+from hypergraph.model.kernel import available
 
 Row = dict[str, Any]
 LARGE_PRODUCT = Entry("any", "product", "1,1", threads=CORES)

@@ -21,7 +21,7 @@ from benchmarks.eager import Eager, EagerTrainer
 from benchmarks.race import PRODUCT
 from hypergraph.graph import ComputationGraph
 from hypergraph.model import hyperlayer
-from hypergraph.model.blocks import DRAWS, HYPERDEPTH, HYPERWIDTH_OUT
+from hypergraph.model.dimensions import DRAWS, HYPERDEPTH, HYPERWIDTH_OUT
 from hypergraph.model.generator import Generator
 from hypergraph.rng import stream
 from hypergraph.spec import MLPSpec

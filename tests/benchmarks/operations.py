@@ -12,7 +12,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode, bmm_flop
 
 from hypergraph.model import attention
-from hypergraph.model.blocks import DRAWS, HYPERDEPTH
+from hypergraph.model.dimensions import DRAWS, HYPERDEPTH
 from hypergraph.model.generator import Generator
 from hypergraph.spec import MLPSpec
 

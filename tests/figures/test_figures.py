@@ -14,7 +14,6 @@ from typing import Any
 
 import pytest
 import torch
-from hypergraph.figures.material import FinishedRun
 from matplotlib.figure import Figure
 
 from hypergraph.analysis import phases as phases_module

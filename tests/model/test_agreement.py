@@ -14,7 +14,7 @@ from torch import Tensor
 
 from hypergraph.graph import ComputationGraph
 from hypergraph.model import hyperlayer
-from hypergraph.model.blocks import DRAWS, HYPERDEPTH, LEARNED
+from hypergraph.model.dimensions import DRAWS, HYPERDEPTH, LEARNED
 from hypergraph.model.encodings import positional_encodings
 from hypergraph.model.generator import Generator
 from hypergraph.model.hypernetwork import SHARED_HYPERWEIGHTS, Generated, hypernetwork

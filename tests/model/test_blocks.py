@@ -17,10 +17,10 @@ from strategies import normal, seeds, specs
 from torch import Tensor
 
 from hypergraph.graph import ComputationGraph
-from hypergraph.model import attention, compiled
-from hypergraph.model.blocks import ACTIVATION, ATTENTION_IN, ATTENTION_OUT, DRAWS, HYPERWIDTH_OUT, LATENT, NOISE
-from hypergraph.model.compiled import available, compiled_blocks
+from hypergraph.model import attention
+from hypergraph.model.dimensions import ACTIVATION, ATTENTION_IN, ATTENTION_OUT, DRAWS, HYPERWIDTH_OUT, LATENT, NOISE
 from hypergraph.model.hyperlayer import torch_blocks
+from hypergraph.model.kernel import available, binding, compiled_blocks
 from hypergraph.spec import MLPSpec
 
 Blocks = Callable[[Tensor, Tensor, ComputationGraph], tuple[Tensor, Tensor]]
@@ -47,10 +47,10 @@ class Computed(NamedTuple):
     latents: Tensor
     noise: Tensor
     kl: Tensor
-    by_activations: Tensor
-    by_attention: Tensor
-    by_latents: Tensor
-    by_kl: Tensor
+    grad_activations: Tensor
+    grad_attention: Tensor
+    grad_latents: Tensor
+    grad_kl: Tensor
 
 
 def compute(blocks: Blocks, preactivations: Tensor, draws: Tensor, graph: ComputationGraph) -> Computed:
@@ -58,10 +58,10 @@ def compute(blocks: Blocks, preactivations: Tensor, draws: Tensor, graph: Comput
     computed, kl = blocks(leaf, draws, graph)
     activations, attention, latents, noise = computed.split((ACTIVATION, ATTENTION_OUT, LATENT, NOISE), 1)
     along = normal(0, *computed.shape).to(computed)
-    by_computed = torch.autograd.grad(computed, leaf, along, retain_graph=True)[0]
-    by_kl = torch.autograd.grad(kl, leaf, along[:, 0, 0])[0] if leaf.shape[2] == 2 else torch.zeros_like(leaf)
-    by_activations, by_attention, by_latents = by_computed.split((ACTIVATION, ATTENTION_IN, 2 * LATENT), 1)
-    return Computed(activations, attention, latents, noise, kl, by_activations, by_attention, by_latents, by_kl)
+    grad_computed = torch.autograd.grad(computed, leaf, along, retain_graph=True)[0]
+    grad_kl = torch.autograd.grad(kl, leaf, along[:, 0, 0])[0] if leaf.shape[2] == 2 else torch.zeros_like(leaf)
+    grad_activations, grad_attention, grad_latents = grad_computed.split((ACTIVATION, ATTENTION_IN, 2 * LATENT), 1)
+    return Computed(activations, attention, latents, noise, kl, grad_activations, grad_attention, grad_latents, grad_kl)
 
 
 @needs_compiler
@@ -254,13 +254,13 @@ def test_threads_do_not_change_a_bit(spec: MLPSpec, members: int, sides: int, th
     draws = random_draws(seed + 1, members, graph.weights)
     alone = compute(compiled_blocks, preactivations, draws, graph)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(compiled, "PAIRS_PER_THREAD", 1)
+        patch.setattr(binding, "PAIRS_PER_THREAD", 1)
         patch.setattr(torch, "get_num_threads", lambda: threads)
         for part, whole in zip(compute(compiled_blocks, preactivations, draws, graph), alone, strict=True):
             assert torch.equal(part, whole)
 
 
-SERIAL = next(Path(compiled.__file__).parent.glob("_blocks_serial*.so"), None)
+SERIAL = next(Path(binding.__file__).parent.glob("_blocks_serial*.so"), None)
 
 
 @pytest.mark.skipif(SERIAL is None, reason="the blocks were not compiled")
@@ -268,7 +268,7 @@ def test_the_library_without_threads_gives_the_same_bits(monkeypatch: pytest.Mon
     graph = ComputationGraph.of(MLPSpec((7, 9, 5)))
     inputs = normal(0, 2, HYPERWIDTH_OUT, 2, graph.weights), random_draws(1, 2, graph.weights), graph
     first = compute(compiled_blocks, *inputs)
-    monkeypatch.setattr(compiled, "_library", ctypes.CDLL(str(SERIAL)))
+    monkeypatch.setattr(binding, "_library", ctypes.CDLL(str(SERIAL)))
     for part, whole in zip(compute(compiled_blocks, *inputs), first, strict=True):
         assert torch.equal(part, whole)
 
@@ -305,8 +305,8 @@ def test_chunks_hold_few_scores_at_once(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 @given(spec=specs(), members=st.integers(1, 2), seed=seeds)
-def test_attention_among_equals_is_attention(spec: MLPSpec, members: int, seed: int) -> None:
+def test_uniform_attention_is_attention(spec: MLPSpec, members: int, seed: int) -> None:
     graph = ComputationGraph.of(spec)
     projections = normal(seed, members, ATTENTION_IN, 1)
     among_all = attention.attention(projections.unsqueeze(3).expand(-1, -1, -1, graph.weights), graph)
-    assert_close(attention.attention_among_equals(projections, graph), among_all.squeeze(2), 1e-14)
+    assert_close(attention.uniform_attention(projections, graph), among_all.squeeze(2), 1e-14)

@@ -16,8 +16,8 @@ from torch import Tensor
 from hypergraph.analysis.measure import generate
 from hypergraph.errors import FileError, UsageError
 from hypergraph.graph import ComputationGraph
-from hypergraph.model.blocks import HYPERDEPTH, HYPERWIDTH_IN, LATENT
 from hypergraph.model.channel import SCALE_RANGE
+from hypergraph.model.dimensions import HYPERDEPTH, HYPERWIDTH_IN, LATENT
 from hypergraph.model.generator import Generator
 from hypergraph.model.hypernetwork import SHARED_HYPERWEIGHTS
 from hypergraph.model.initial import LOG_SCALE, READ_OUT, initial_hyperweights

@@ -12,7 +12,7 @@ from strategies import normal, seeds, specs
 from torch import Tensor
 
 from hypergraph.graph import ComputationGraph
-from hypergraph.model.blocks import DRAWS, HYPERDEPTH, LATENT, LEARNED, NOISE
+from hypergraph.model.dimensions import DRAWS, HYPERDEPTH, LATENT, LEARNED, NOISE
 from hypergraph.model.encodings import positional_encodings
 from hypergraph.model.generator import Generator
 from hypergraph.model.hypernetwork import SHARED_HYPERWEIGHTS, Generated, hypernetwork, hyperweight_count

@@ -7,14 +7,14 @@ from jaxtyping import Float, Int, TypeCheckError, jaxtyped
 from torch import Tensor
 
 from hypergraph.graph import ComputationGraph
-from hypergraph.model.attention import attention, attention_among_equals
+from hypergraph.model.attention import attention, uniform_attention
 from hypergraph.model.channel import channel
-from hypergraph.model.compiled import available, compiled_blocks
 from hypergraph.model.encodings import positional_encodings, sinusoids
 from hypergraph.model.generator import Generator
 from hypergraph.model.hyperlayer import first_hyperlayer, torch_blocks
 from hypergraph.model.hypernetwork import hypernetwork
 from hypergraph.model.initial import initial_hyperweights
+from hypergraph.model.kernel import available, compiled_blocks
 from hypergraph.model.pareto import ParetoHyperhypernetwork
 from hypergraph.rng import stream
 from hypergraph.spec import Connection, MLPSpec
@@ -53,8 +53,8 @@ def attend(projections: Projections, graph: ComputationGraph) -> Attended:
 
 
 @checked
-def attend_among_equals(projections: SameProjections, graph: ComputationGraph) -> AttendedOnce:
-    return attention_among_equals(projections, graph)
+def attend_uniformly(projections: SameProjections, graph: ComputationGraph) -> AttendedOnce:
+    return uniform_attention(projections, graph)
 
 
 @checked
@@ -131,7 +131,7 @@ def test_shapes(spec: MLPSpec, members: int, encoder: bool) -> None:
     fed = torch.randn(members, 58, sides, weights, generator=NUMBERS)
     layer_draws = torch.randn(members, 14, weights, generator=NUMBERS)
     attend(fed[:, 20:50], graph)
-    attend_among_equals(fed[:, 20:50, 0, :1], graph)
+    attend_uniformly(fed[:, 20:50, 0, :1], graph)
     assert run_first_hyperlayer(fed[:, :, 0, :1], layer_draws, graph, sides).shape[2:] == (sides, weights)
     pass_channel(fed[:, 50:], layer_draws[:, 10:], encoder)
     run_torch_blocks(fed, layer_draws, graph)

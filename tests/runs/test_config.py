@@ -10,8 +10,9 @@ import pytest
 from msgspec.structs import replace
 
 import hypergraph as hg
-from hypergraph.cli.run import make_config
+from hypergraph.engines.local import LocalEngine
 from hypergraph.errors import FileError, UsageError
+from hypergraph.experiment.plan import Request, plan
 from hypergraph.runs.config import RunConfig
 from hypergraph.runs.directory import RunDirectory
 from hypergraph.spec import Connection, MLPSpec
@@ -81,13 +82,12 @@ def test_the_command_and_python_are_held_to_the_same(name: str, tmp_path: Path) 
     given: dict[str, Any] = {"members": None, "steps": None, "wiring": None, "seed": 0}
     for wrong in (value for field, value in [*NUMBERS, *RECIPES] if field == name and value is not None):
         with pytest.raises(UsageError, match=f"^{name} is "):
-            make_config(
-                task="l1norm", options=None, layers=None, preset="quick", device="cpu", **{**given, name: wrong}
-            )
+            plan(Request("l1norm", device="cpu", **{**given, name: wrong}), LocalEngine())
         with pytest.raises(UsageError, match=f"^{name} is "):
             hg.train("l1norm", out=tmp_path / "run", **{name: wrong})
     assert not (tmp_path / "run").exists()
-    config = make_config("l1norm", None, 1, 1, None, "quick", 0.0, 2**63 - 1, "cpu")
+    request = Request("l1norm", members=1, steps=1, wiring=0.0, seed=2**63 - 1, device="cpu")
+    config = plan(request, LocalEngine())
     assert config.recipe is not None
     assert (config.members, config.recipe.steps, config.recipe.wiring, config.seed) == (1, 1, 0.0, 2**63 - 1)
 

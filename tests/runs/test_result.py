@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from hypergraph.analysis.finished import FinishedRun
 from hypergraph.engines.local import LocalEngine
