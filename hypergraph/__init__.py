@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from hypergraph.analysis.finished import FinishedRun
     from hypergraph.engines.base import Engine
     from hypergraph.errors import HypergraphError
-    from hypergraph.experiment.api import classify, draw, generate, load_network, open_run, resume, train
+    from hypergraph.experiment.api import load_network, open_run, resume, train
+    from hypergraph.experiment.networks import classify, draw, generate
     from hypergraph.interfaces import Classifier, Task, Visualizer
     from hypergraph.model.generator import Generator
     from hypergraph.spec import MLPSpec
@@ -49,6 +50,7 @@ _HOMES = {
     "Engine": "engines.base",
     "HypergraphError": "errors",
     **dict.fromkeys(("Classifier", "Task", "Visualizer"), "interfaces"),
+    **dict.fromkeys(("classify", "draw", "generate"), "experiment.networks"),
     "Generator": "model.generator",
     "MLPSpec": "spec",
     "MLPWeights": "weights",

@@ -55,7 +55,7 @@ def _shown(confidence: float | None) -> str:
 
 def _classify(file: Path, task: str | None) -> dict[str, Any]:
     from hypergraph.errors import UsageError
-    from hypergraph.experiment.networks import classify_network
+    from hypergraph.experiment import networks
     from hypergraph.storage.atomic import finite
     from hypergraph.weights import MLPWeights
 
@@ -63,5 +63,5 @@ def _classify(file: Path, task: str | None) -> dict[str, Any]:
     name = task or metadata.get("task")
     if name is None:
         raise UsageError(f"{file} does not say its task: name it with --task")
-    verdict = classify_network(network, name)
+    verdict = networks.classify(network, name)
     return {"file": str(file), "task": name, **verdict._asdict(), "confidence": finite(verdict.confidence)}

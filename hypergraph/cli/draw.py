@@ -18,8 +18,8 @@ def draw(
     seed: Seed = 0,
 ) -> None:
     """Draw a network: inputs green, output magenta, positive weights red, negative blue."""
-    from hypergraph.experiment.networks import draw_network
+    from hypergraph.experiment import networks
     from hypergraph.weights import MLPWeights
 
-    draw_network(MLPWeights.load(file)[0], [out], layout=layout, seed=seed)
+    networks.draw(MLPWeights.load(file)[0], out, layout=layout, seed=seed)
     notify(f"drew {out}")

@@ -32,7 +32,7 @@ def generate(
     if out.suffix != ".safetensors":
         raise UsageError(f"--out {out} must end in .safetensors")
     spec = parse_layers(layers)
-    made = generate_network(source, beta, spec=spec, seed=seed, member=member, encoder=not decoder_only)
+    made = generate_network(source, beta, spec, seed, member, encoder=not decoder_only)
     make_folder(out.parent)
     made.network.save(out, made.metadata)
     notify(f"wrote {out}: {made.network.spec}, {made.kl:.1f} nats")

@@ -1,4 +1,4 @@
-"""The functions of `import hypergraph as hg`."""
+"""Experiments from Python: train, go on, open."""
 
 from __future__ import annotations
 
@@ -8,11 +8,8 @@ from typing import Any
 
 from rich.console import Console
 
-from hypergraph.analysis.classify import Verdict
 from hypergraph.analysis.finished import FinishedRun
-from hypergraph.errors import UsageError
 from hypergraph.experiment.display import Display
-from hypergraph.experiment.networks import classify_network, draw_network, generate_network
 from hypergraph.experiment.plan import Request, plan, start
 from hypergraph.experiment.run import run_experiment
 from hypergraph.extensions.registry import ENGINES
@@ -84,40 +81,3 @@ def open_run(path: Path | str) -> FinishedRun:
 def load_network(path: Path | str) -> MLPWeights:
     """One network from its safetensors file. Raises FileError."""
     return MLPWeights.load(Path(path))[0]
-
-
-def generate(
-    source: Path | str,
-    beta: float,
-    *,
-    layers: str | MLPSpec | None = None,
-    seed: int = 0,
-    member: int = 0,
-    encoder: bool = True,
-) -> MLPWeights:
-    """One network from a trained generator; arguments and errors as of `generate_network` in networks.py."""
-    spec = MLPSpec.parse(layers) if isinstance(layers, str) else layers
-    return generate_network(source, beta, spec=spec, seed=seed, member=member, encoder=encoder).network
-
-
-def classify(network: MLPWeights | Path | str, task: str | None = None) -> Verdict:
-    """Which algorithm a network, or the one in a file, runs.
-
-    Raises:
-        UsageError: the task is not named, neither here nor in the file, or has no classifier.
-        SpecError: the classifier does not know such networks.
-        FileError: the file holds no network.
-    """
-    if isinstance(network, MLPWeights):
-        found, name = network, task
-    else:
-        found, metadata = MLPWeights.load(Path(network))
-        name = task or metadata.get("task")
-    if name is None:
-        raise UsageError("the network does not say its task: name it")
-    return classify_network(found, name)
-
-
-def draw(network: MLPWeights, *paths: Path | str, layout: str | None = None, seed: int = 0) -> None:
-    """Draw a network into files, whose suffixes (.svg, .png, .pdf) say the format. Raises UsageError, FileError."""
-    draw_network(network, list(map(Path, paths)), layout=layout, seed=seed)
