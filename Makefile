@@ -6,7 +6,7 @@ RUNS := runs/results/paper runs/results/sizes
 
 TASKS := $(addprefix runs/tasks/,maximum maximum-deep maximum-shallow multiplication parity parity-deep parity-shallow)
 
-.PHONY: run test lint bench soak docs results tasks clean $(RUNS) $(TASKS)
+.PHONY: run test lint sanitize bench soak docs results tasks clean $(RUNS) $(TASKS)
 
 run: .venv/installed
 	$(BIN)/hypergraph run l1norm
@@ -18,6 +18,16 @@ lint: .venv/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# The tests of the compiled blocks, on a build that stops at any access out of bounds and any undefined behaviour.
+# libstdc++ is loaded early because AddressSanitizer must find it before the first C++ exception.
+SANITIZED := build/sanitized
+sanitize: .venv/installed
+	mkdir -p $(SANITIZED)
+	gcc -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -Wall -Wextra -Wno-psabi -fopenmp -fPIC -shared \
+		hypergraph/model/kernel/blocks.c -o $(SANITIZED)/_blocks.so
+	LD_PRELOAD="$$(gcc -print-file-name=libasan.so) libstdc++.so.6" ASAN_OPTIONS=detect_leaks=0 SANITIZED_BLOCKS=$(SANITIZED) \
+		$(BIN)/python -m pytest -k "not without_threads" tests/model/test_blocks.py tests/model/test_kernel.py
 
 bench: .venv/installed
 	PYTHONPATH=tests $(BIN)/python -m benchmarks build/benchmarks.json
