@@ -194,9 +194,9 @@ class Trainer:
         prefix = "" if good_step == step else LAST_GOOD
         self._check(path, tensors, {"", prefix})
         try:
-            self.failures = as_record(parse_json(metadata.get("failures", "")), list[Failure], "failures")
+            self.failures = as_record(parse_json(metadata.get("failures", "")), list[Failure])
         except ValueError as error:
-            raise FileError(f"{path}: {error}") from None
+            raise FileError(f"{path}: its failures are refused: {error}") from None
         for name, tensor in self._state().items():
             tensor.copy_(tensors[name])
         for moments in self.optimizer.state.values():

@@ -5,7 +5,6 @@ import os
 import subprocess
 import sys
 import threading
-from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from hypergraph.engines.local import TrainingError, max_parallel_chunks, plan_chunks, train
 from hypergraph.engines.worker import CHECKPOINTS, STOPPED, Worker, checkpoint_steps

@@ -7,13 +7,13 @@ import resource
 import subprocess
 import threading
 import time
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
 from crash.trial import damage
+from msgspec.structs import replace
 
 from hypergraph.engines import worker
 from hypergraph.engines.local import TrainingError, train
