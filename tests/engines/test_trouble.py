@@ -6,13 +6,13 @@ import resource
 import subprocess
 import threading
 import time
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
 from crash.trial import damage
+from msgspec.structs import replace
 
 from hypergraph.engines.base import TrainingError
 from hypergraph.engines.chunk import train_chunk

@@ -1,12 +1,12 @@
 """The trainer: members are independent, seeds decide every bit, a restored training goes on where it was saved."""
 
-import dataclasses
 from pathlib import Path
 
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from torch import Tensor
 
 from hypergraph.errors import FileError
@@ -171,7 +171,7 @@ def test_a_member_of_several_networks_equals_that_member_alone() -> None:
 
 @given(seed=st.integers(0, 2**32), wiring=st.floats(0, 1))
 def test_a_wiring_is_that_of_the_recipe_or_the_members_own(seed: int, wiring: float) -> None:
-    told, untold = (dataclasses.replace(RECIPE, wiring=each) for each in (wiring, None))
+    told, untold = (replace(RECIPE, wiring=each) for each in (wiring, None))
     drawn = [draw_wiring(untold, seed, member) for member in range(30)]
     assert all(0 <= each <= 1 for each in drawn)
     assert len(set(drawn)) == 30
@@ -181,7 +181,7 @@ def test_a_wiring_is_that_of_the_recipe_or_the_members_own(seed: int, wiring: fl
 
 @pytest.mark.parametrize("wiring", [0.0, 0.4, None])
 def test_members_start_from_their_wiring_whichever_others_are_beside_them(wiring: float | None) -> None:
-    recipe = dataclasses.replace(RECIPE, wiring=wiring)
+    recipe = replace(RECIPE, wiring=wiring)
     together = parameters(trainer([0, 5, 2], recipe=recipe))
     for place, member in enumerate([0, 5, 2]):
         own = draw_wiring(recipe, 0, member)
