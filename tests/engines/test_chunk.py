@@ -2,13 +2,13 @@
 
 import threading
 from collections.abc import Iterator
-from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from hypergraph.engines import chunk as chunk_module
 from hypergraph.engines.chunk import CHECKPOINTS, checkpoint_steps, evenly_spread, train_chunk

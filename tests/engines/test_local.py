@@ -2,12 +2,12 @@
 
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import psutil
 import pytest
 import torch
+from msgspec.structs import replace
 
 from hypergraph.engines.base import Resources, TrainingError
 from hypergraph.engines.local import LocalEngine
