@@ -111,6 +111,9 @@ class FinishedRun:
             raise UsageError(f"{self.path} has no figure {name!r}; there are {', '.join(names) or 'none'}")
         return path
 
+    def __repr__(self) -> str:
+        return f"FinishedRun({str(self.path)!r})"
+
     def _repr_html_(self) -> str:
         """Show the table of the run in a notebook, and its figure of the algorithms where there is one."""
         path = self.directory.figures / "algorithms.png"

@@ -28,8 +28,10 @@ def report(config: RunConfig, result: Result) -> list[RenderableType]:
 
 
 def as_html(parts: Iterable[RenderableType]) -> str:
-    """The parts of a report for a notebook."""
-    console = Console(file=io.StringIO(), record=True, width=120, force_terminal=True, highlight=False, markup=False)
+    """What rich would print, for a notebook."""
+    console = Console(
+        file=io.StringIO(), record=True, width=120, color_system="truecolor", force_jupyter=False, highlight=False
+    )
     for part in parts:
         console.print(part, soft_wrap=isinstance(part, Text))
     return console.export_html(inline_styles=True, code_format='<pre style="line-height:1.2">{code}</pre>')

@@ -69,7 +69,7 @@ def resume(run: Path | str, *, engine: str = "local", observe: Observer | None =
 def _work(directory: RunDirectory, engine: str, observe: Observer | None) -> FinishedRun:
     if observe is not None:
         return run_experiment(directory, ENGINES.load(engine), observe)
-    with Display(directory, Console(stderr=True, highlight=False, markup=False)) as display:
+    with Display(directory, Console(stderr=True, force_jupyter=False, highlight=False, markup=False)) as display:
         return run_experiment(directory, ENGINES.load(engine), display)
 
 

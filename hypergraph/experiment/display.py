@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from statistics import median
 from types import TracebackType
+from typing import Any
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -19,6 +21,7 @@ from rich.progress import (
 )
 from rich.table import Table
 
+from hypergraph.analysis.report import as_html
 from hypergraph.interfaces import UNKNOWN
 from hypergraph.runs.directory import RunDirectory
 from hypergraph.runs.events import Diverged, Event, Members, NotDrawn, Noticed, Progressed, Stopping, Trained, Watched
@@ -41,8 +44,9 @@ class Display:
         self.training = TrainingView(run, console)
         self.stages = _progress(console, "{task.description}")
         self._shown: RenderableType = self.training.progress
-        live = console.is_terminal or console.is_jupyter
-        self._live = Live(console=console, get_renderable=lambda: self._shown, transient=True) if live else None
+        live = Live(console=console, get_renderable=lambda: self._shown, transient=True)
+        self._live = live if console.is_terminal else None
+        self._cell = _notebook_cell()
 
     def __enter__(self) -> Display:
         return self
@@ -58,7 +62,7 @@ class Display:
             case Trained() | Watched():
                 due = self.training.update(event)
                 self._show(self.training.table())
-                if due and not self._live:
+                if due and not (self._live or self._cell):
                     self._say(self.training.line())
             case Progressed():
                 self._progressed(event)
@@ -81,11 +85,15 @@ class Display:
 
     def _show(self, shown: RenderableType) -> None:
         self._shown = shown
-        if self._live and not self._live.is_started:
+        if self._cell:
+            self._cell.update({"text/html": as_html([shown])}, raw=True)
+        elif self._live and not self._live.is_started:
             self._live.start()
 
     def _hide(self) -> None:
-        if self._live and self._live.is_started:
+        if self._cell:
+            self._cell.update({"text/html": ""}, raw=True)
+        elif self._live and self._live.is_started:
             self._live.stop()
 
     def _say(self, text: str) -> None:
@@ -169,6 +177,15 @@ def _progress(console: Console, text: str, *columns: ProgressColumn) -> Progress
     described = TextColumn(text), BarColumn(), *columns
     times = TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn()
     return Progress(*described, MofNCompleteColumn(), *times, console=console)
+
+
+def _notebook_cell() -> Any:
+    """A place in the output of a notebook's cell that can be shown anew; None outside of a notebook."""
+    if "ipykernel" not in sys.modules:
+        return None
+    from IPython.display import display
+
+    return display({"text/html": ""}, raw=True, display_id=True)
 
 
 def _or_nan(value: float | None) -> float:

@@ -2,10 +2,12 @@
 
 import io
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
 
+from hypergraph.experiment import display as display_module
 from hypergraph.experiment.display import Display, TrainingView
 from hypergraph.runs.config import RunConfig
 from hypergraph.runs.directory import RunDirectory
@@ -79,3 +81,17 @@ def test_every_event_is_shown(tmp_path: Path, terminal: bool) -> None:
         assert text in shown
     assert ("sweeping beta" in shown) == terminal
     assert ("beta 1e-09: loss 0.100-0.300" in shown) != terminal
+
+
+def test_a_notebook_shows_one_cell_that_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[str] = []
+    cell = SimpleNamespace(update=lambda data, raw: shown.append(data["text/html"]))
+    monkeypatch.setattr(display_module, "_notebook_cell", lambda: cell)
+    run, buffer = directory(tmp_path), io.StringIO()
+    with Display(run, Console(file=buffer)) as display:
+        for event in watched(run):
+            display(event)
+    assert "366/1000" in shown[1]
+    assert "2 one, 1 two" in shown[1]
+    assert shown[-1] == ""
+    assert buffer.getvalue() == ""
