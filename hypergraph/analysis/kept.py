@@ -48,7 +48,7 @@ class Analysis(Generic[P, R]):
 def kept(run: FinishedRun, analysis: Analysis[P, R], parts: Mapping[str, P]) -> list[R]:
     """The records of some parts, by the names of their files; what is not kept yet is measured and kept.
 
-    A file that cannot be read is measured again. A part without records is not kept: it takes no time.
+    A part whose file cannot be read is measured again. One without records is not kept, as asking again costs nothing.
     Raises FileError, and what measuring raises.
     """
     folder = run.analysis_folder / analysis.name
@@ -74,7 +74,7 @@ def or_nan(number: float | None) -> float:
 def fresh_folder(run: FinishedRun) -> Path:
     """RUN/analysis/, emptied where what it holds belongs to another result or to other versions. Raises FileError."""
     folder = run.path / "analysis"
-    about = msgspec.json.encode((run.config.to_fields(), run.result.networks))  # which numbers tell the generator
+    about = msgspec.json.encode((run.config.to_fields(), run.result.networks))  # their numbers identify the generator
     made_by = {"versions": _versions(run.config.task), "result": blake2b(about, digest_size=16).hexdigest()}
     with contextlib.suppress(FileError):
         if read_json(folder / "made_by.json") == made_by:
