@@ -19,12 +19,12 @@ LAYERS = [
     ["graph", "weights"],
     ["model", "export"],
     ["interfaces"],
-    ["extensions", "testing"],
+    ["extensions"],
     ["training"],
     ["runs"],
     ["analysis"],
     ["engines", "figures"],
-    ["cli"],
+    ["cli", "testing"],
     ["__main__", "notebook"],
 ]
 """Imports run downward only: from a later row to an earlier one, or within a row."""

@@ -262,7 +262,9 @@ def test_a_task_that_fails_in_a_worker_is_named(install: Install, tmp_path: Path
         options = ("--layers", "3,4,1", "--members", 1, "--steps", 2, "--out", tmp_path / f"run{number}")
         done = real(tmp_path, "run", f"fake{number}", *options)
         assert done.returncode == 1
-        assert f"error: training of members 0-0 failed: task 'fake{number}' of strange{number}-dist 1.0 (" in done.stderr
+        assert (
+            f"error: training of members 0-0 failed: task 'fake{number}' of strange{number}-dist 1.0 (" in done.stderr
+        )
         assert f" raised {what} at {tmp_path}" in done.stderr
         assert "Traceback" not in done.stderr
 
