@@ -81,7 +81,7 @@ def test_check_json_says_how_each_plugin_is() -> None:
     result = run("--check", "--json")
     assert result.exit_code == 1
     rows = json.loads(result.stdout)
-    assert [row["status"] for row in rows] == ["broken", "ok", "ambiguous", "ambiguous", "incompatible"]
+    assert [row["status"] for row in rows] == ["broken", "ok", "ambiguous", "ambiguous", "incompatible", "ok"]
     assert "OSError: no disk" in rows[0]["message"]
     assert rows[1]["message"] == ""
 
@@ -100,7 +100,7 @@ def test_check_succeeds_where_all_are_ok(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_nothing_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HYPERGRAPH_PLUGINS", "")
-    assert json.loads(run("--json").stdout) == []
+    assert [row["name"] for row in json.loads(run("--json").stdout)] == ["local"]
     assert run("--check").exit_code == 0
 
 

@@ -19,7 +19,7 @@ from hypergraph.training.recipe import Recipe
 
 FIRST = {"beta": (1e-9,), "loss": [[0.1, 0.3]], "kl": [[10.0, 30.0]], "algorithm": [["one", "two"]]}
 SECOND = {"beta": (1e-9,), "loss": [[0.2]], "kl": [[20.0]], "algorithm": [["one"]]}
-METRICS = Metrics(step=400, time=0.0, **FIRST), Metrics(step=300, time=1.0, **SECOND)
+METRICS = Metrics(step=300, time=0.0, **SECOND), Metrics(step=400, time=1.0, **FIRST)
 
 
 def directory(folder: Path) -> RunDirectory:

@@ -1,0 +1,167 @@
+"""Checks of a classifier: its order parameters and its labels, on random networks."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from itertools import product
+
+import torch
+from matplotlib.colors import is_color_like
+from torch import Tensor
+
+from hypergraph.interfaces import UNKNOWN, Classifier
+from hypergraph.rng import stream
+from hypergraph.spec import MLPSpec
+from hypergraph.testing.networks import equal, random_networks
+from hypergraph.weights import MLPWeights
+
+NETWORKS = 4
+"""How many random networks a classifier gets: a square number, for they are also given as a square."""
+BETAS = 31
+"""How many betas the phases have that a classifier has to name."""
+
+
+def check_classifier(classifier: Classifier, spec: MLPSpec) -> None:
+    """Check the order parameters and labels of a classifier on random networks of `spec`."""
+    _check_declarations(classifier)
+    networks, sibling = (random_networks(spec, NETWORKS, seed) for seed in (0, 1))
+    parameters = _check_order_parameters(classifier, networks, sibling)
+    _check_labels(classifier, parameters)
+    _check_neighbours(classifier, networks, sibling)
+    _check_leading_axes(classifier, networks, sibling)
+    _check_without_sibling(classifier, networks)
+    _check_neuron_order(classifier, networks, sibling)
+    _check_named(classifier, parameters)
+    _check_nan(classifier, networks)
+    _check_outcomes(classifier)
+
+
+def _check_declarations(classifier: Classifier) -> None:
+    task: object = classifier.task
+    assert isinstance(task, str), f"task must be the name of a task, not {task!r}"
+    assert task.strip(), "task must be the name of a task, not empty"
+    assert UNKNOWN in classifier.colours, f"colours must hold the label {UNKNOWN!r}"
+    for label, colour in classifier.colours.items():
+        assert is_color_like(colour), f"the colour of {label!r} is {colour!r}, which matplotlib does not know"
+    for name, boundary in classifier.boundaries.items():
+        assert math.isfinite(boundary), f"the boundary of {name} must be finite, not {boundary}"
+
+
+def _check_order_parameters(classifier: Classifier, networks: MLPWeights, sibling: MLPWeights) -> dict[str, Tensor]:
+    given = [weights.map(torch.clone) for weights in (networks, sibling)]
+    parameters = classifier.order_parameters(networks, sibling)
+    untouched = equal(networks, given[0]) and equal(sibling, given[1])
+    assert untouched, "order_parameters must not change the weights it is given"
+    assert parameters, "there must be an order parameter"
+    for name, values in parameters.items():
+        shape = list(values.shape)
+        assert shape == [NETWORKS], f"{name} must be one number per network, [{NETWORKS}], not {shape}"
+    _check_close(classifier.order_parameters(networks, sibling), parameters, "must be the same when computed again")
+    return parameters
+
+
+def _check_labels(classifier: Classifier, parameters: Mapping[str, Tensor]) -> None:
+    labels = classifier.classify(parameters)
+    count = len(labels)
+    assert count == NETWORKS, f"classify must give one label per network, {NETWORKS}, not {count}"
+    uncoloured = sorted(set(labels) - set(classifier.colours))
+    assert not uncoloured, f"labels {uncoloured} have no colour"
+    assert classifier.classify(parameters) == labels, "classify must give the same labels again"
+    assert len(classifier.varieties(parameters)) == NETWORKS, "varieties must give one name per network"
+    confidence = classifier.confidence(parameters)
+    assert len(confidence) == NETWORKS, "confidence must give one number per network"
+    sure = all(math.isnan(number) or 0 <= number <= 1 for number in confidence)
+    assert sure, f"confidence must be from 0 to 1, or NaN, not {confidence}"
+
+
+def _check_neighbours(classifier: Classifier, networks: MLPWeights, sibling: MLPWeights) -> None:
+    together = classifier.order_parameters(networks, sibling)
+    labels = classifier.classify(together)
+    for index, label in enumerate(labels):
+        alone = classifier.order_parameters(networks[index], sibling[index])
+        _check_close(alone, {name: values[index] for name, values in together.items()}, "depends on other networks")
+        assert classifier.classify(alone) == [label], "a label must not depend on the networks beside it"
+
+
+def _check_leading_axes(classifier: Classifier, networks: MLPWeights, sibling: MLPWeights) -> None:
+    row = classifier.order_parameters(networks, sibling)
+    square = classifier.order_parameters(*(weights.map(_square) for weights in (networks, sibling)))
+    for name, values in square.items():
+        shape, right = list(values.shape), list(_square(row[name]).shape)
+        assert shape == right, f"{name} must have the leading axes of the weights, {right}, not {shape}"
+    flat = {name: values.flatten() for name, values in square.items()}
+    _check_close(flat, row, "depends on how the leading axes are arranged")
+    same = classifier.classify(square) == classifier.classify(row)
+    assert same, "classify must give one label per network, over the flattened axes"
+
+
+def _square(tensor: Tensor) -> Tensor:
+    return tensor.reshape(2, NETWORKS // 2, *tensor.shape[1:])
+
+
+def _check_without_sibling(classifier: Classifier, networks: MLPWeights) -> None:
+    parameters = classifier.order_parameters(networks)
+    for method in (classifier.classify, classifier.varieties, classifier.confidence):
+        try:
+            method(parameters)
+        except KeyError as error:
+            message = f"{method.__name__} must do without {error}, which is left out where there is no sibling"
+            raise AssertionError(message) from error
+
+
+def _check_neuron_order(classifier: Classifier, networks: MLPWeights, sibling: MLPWeights) -> None:
+    if networks.spec.masks:  # they tell neurons apart
+        return
+    parameters = classifier.order_parameters(networks, sibling)
+    labels = classifier.classify(parameters)
+    for layer in range(1, len(networks.spec.sizes) - 1):
+        complaint = f"depends on the order of the neurons of layer {layer}"
+        shuffled = classifier.order_parameters(_shuffled(networks, layer), _shuffled(sibling, layer))
+        _check_close(shuffled, parameters, complaint)
+        assert classifier.classify(shuffled) == labels, f"a label {complaint}"
+
+
+def _shuffled(networks: MLPWeights, layer: int) -> MLPWeights:
+    """The same functions, with the neurons of a hidden layer in another order."""
+    order = torch.randperm(networks.spec.sizes[layer], generator=stream("check", layer))
+    weights = list(networks.weights)
+    for index, connection in enumerate(networks.spec.connections):
+        if connection.target == layer:
+            weights[index] = weights[index][..., order, :]
+        if connection.source == layer:
+            weights[index] = weights[index][..., order]
+    biases = (bias[..., order] if number == layer else bias for number, bias in enumerate(networks.biases, 1))
+    return MLPWeights(networks.spec, tuple(weights), tuple(biases))
+
+
+def _check_named(classifier: Classifier, parameters: Mapping[str, Tensor]) -> None:
+    for where, names in (
+        ("boundaries", set(classifier.boundaries)),
+        ("planes", {name for plane in classifier.planes for name in plane}),
+    ):
+        unknown = sorted(names - set(parameters))
+        assert not unknown, f"{where}: {unknown} are no order parameters"
+
+
+def _check_nan(classifier: Classifier, networks: MLPWeights) -> None:
+    broken = networks.map(lambda tensor: torch.full_like(tensor, torch.nan))
+    assert set(classifier.classify(classifier.order_parameters(broken))) == {UNKNOWN}, f"NaN must be {UNKNOWN!r}"
+
+
+def _check_outcomes(classifier: Classifier) -> None:
+    """Check the names of developments in which one label gives way to another at low prices."""
+    if not classifier.outcomes:
+        return
+    cheap = BETAS // 2
+    for early, late, kl in product(classifier.colours, classifier.colours, (0.0, 100.0)):
+        phases = [[early] * BETAS, [late] * cheap + [early] * (BETAS - cheap)]
+        name = classifier.outcome(phases, [kl] * BETAS)
+        assert name in classifier.outcomes, f"outcome gives {name!r}, which is not among the outcomes"
+
+
+def _check_close(found: Mapping[str, Tensor], right: Mapping[str, Tensor], complaint: str) -> None:
+    assert found.keys() == right.keys(), f"which order parameters there are {complaint}"
+    for name, values in right.items():
+        close = torch.allclose(found[name], values, rtol=1e-4, atol=1e-5, equal_nan=True)  # sums round as they please
+        assert close, f"{name} {complaint}"

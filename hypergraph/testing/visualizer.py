@@ -1,0 +1,108 @@
+"""Checks of a visualizer: every layout draws into every format, the same for the same seed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from xml.etree import ElementTree
+
+import matplotlib.pyplot as plt
+import torch
+
+from hypergraph.errors import FileError, UsageError
+from hypergraph.interfaces import Visualizer
+from hypergraph.spec import MLPSpec
+from hypergraph.testing.networks import equal, own_stream, random_networks
+from hypergraph.weights import MLPWeights
+
+TITLES = ("$\\frac$ <b>", "ü & β")
+"""What breaks a drawing that takes titles for formulas, for markup or for ASCII."""
+SIGNATURES = {".svg": b"<", ".png": b"\x89PNG\r\n\x1a\n", ".pdf": b"%PDF"}
+"""The formats, and how their files begin."""
+
+Draw = Callable[[MLPWeights, Sequence[Path], Sequence[str]], list[bytes]]
+"""Draws networks into paths, under titles; gives what is in the files."""
+
+
+def check_visualizer(visualizer: Visualizer, spec: MLPSpec, folder: Path) -> None:
+    """Check that every layout of a visualizer draws networks of `spec` into `folder`, the same for the same seed.
+
+    They are drawn into a file each, alone, and into one file together.
+    """
+    layouts = list(visualizer.layouts)
+    assert layouts, "there must be a layout"
+    assert len(set(layouts)) == len(layouts), f"a layout is named twice in {layouts}"
+    networks = random_networks(spec, 2)
+    _check_refusals(visualizer, networks[:1], folder)
+    for layout in layouts:
+        draw = partial(_drawn, visualizer, layout)
+        one, other = draw(networks, [folder / f"{layout}-untitled-{index}.svg" for index in range(2)], ())
+        assert one != other, f"{layout}: different networks must be drawn differently"
+        for suffix in SIGNATURES:
+            _check_drawings(draw, networks, folder / f"{layout}{suffix}")
+
+
+def _check_refusals(visualizer: Visualizer, network: MLPWeights, folder: Path) -> None:
+    layout = visualizer.layouts[0]
+    blocking = folder / "file"
+    blocking.write_bytes(b"")
+    _check_refusal(visualizer, network, folder / "refused.svg", "no such layout", UsageError)
+    _check_refusal(visualizer, network, folder / "refused.nonsense", layout, UsageError)
+    _check_refusal(visualizer, network, blocking / "folder" / "refused.svg", layout, FileError)
+
+
+def _check_refusal(
+    visualizer: Visualizer, network: MLPWeights, path: Path, layout: str, right: type[Exception]
+) -> None:
+    wrong = f"layout {layout!r} and the file {path} must raise {right.__name__}"
+    try:
+        visualizer.draw(network, [path], layout=layout, titles=["network"])
+    except right:
+        return
+    except Exception as error:
+        raise AssertionError(f"{wrong}, not {error!r}") from error
+    raise AssertionError(wrong)
+
+
+def _check_drawings(draw: Draw, networks: MLPWeights, path: Path) -> None:
+    """Check drawings of two networks in a format, into files beside `path`."""
+    paths = [path.with_stem(f"{path.stem}-{name}") for name in ("first", "second", "alone", "together")]
+    first, second = draw(networks, paths[:2], TITLES)
+    alone, again = (draw(networks[:1], paths[2:3], TITLES[:1]) for _ in range(2))
+    assert alone == again, f"{path.name}: the same seed must give the same file"
+    assert alone == [first], f"{path.name}: a network must be drawn alone as beside others"
+    (page,) = draw(networks, paths[3:], TITLES)
+    assert page not in (first, second), f"{path.name}: one path must get all networks"
+
+
+def _drawn(
+    visualizer: Visualizer, layout: str, networks: MLPWeights, paths: Sequence[Path], titles: Sequence[str]
+) -> list[bytes]:
+    """Draw, and check what this leaves behind; gives what is in the files."""
+    given, figures = networks.map(torch.clone), plt.get_fignums()
+    for path in paths:
+        path.unlink(missing_ok=True)
+    with own_stream("draw", "seed"):
+        try:
+            visualizer.draw(networks, paths, layout=layout, seed=1, titles=titles)
+        except Exception as error:
+            names = [path.name for path in paths]
+            raise AssertionError(f"drawing {names} with titles {list(titles)} raises {error!r}") from error
+    assert equal(networks, given), "draw must not change the weights it is given"
+    assert plt.get_fignums() == figures, "draw leaves figures of pyplot open: close them, or use Figure"
+    return [_read(path) for path in paths]
+
+
+def _read(path: Path) -> bytes:
+    assert path.exists(), f"{path.name} must be written"
+    data = path.read_bytes()
+    wrong = f"{path.name} holds another format"
+    assert data.startswith(SIGNATURES[path.suffix]), wrong
+    if path.suffix == ".svg":
+        try:
+            tag = ElementTree.fromstring(data).tag
+        except ElementTree.ParseError as error:
+            raise AssertionError(f"{path.name} is no well-formed XML: {error}") from error
+        assert tag.rpartition("}")[2] == "svg", wrong
+    return data
