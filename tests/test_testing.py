@@ -1,8 +1,8 @@
 """The checks for plugin authors pass on the first-party plugins and catch what an author may get wrong."""
 
 import random
-import time
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import count
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -540,8 +540,10 @@ class Retitled(Layered):
 
 
 class Dated(Retitled):
+    date = count()
+
     def retitle(self, titles: Sequence[str]) -> list[str]:
-        return [f"{title} {time.time_ns()}" for title in titles]
+        return [f"{title} {next(self.date)}" for title in titles]
 
 
 class Numbered(Retitled):
