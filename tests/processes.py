@@ -30,7 +30,7 @@ class Running:
     """
 
     def __init__(self, *words: object, cwd: Path | None = None, env: Mapping[str, str] | None = None) -> None:
-        self._files = tempfile.TemporaryFile(), tempfile.TemporaryFile()
+        self._files = tempfile.TemporaryFile(), tempfile.TemporaryFile()  # noqa: SIM115 - closed at the end
         listen = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # jobs in the background start without
         command, (out, err) = [*map(str, words)], self._files
         self.process = subprocess.Popen(command, cwd=cwd, env=env, stdout=out, stderr=err, preexec_fn=listen)
@@ -62,7 +62,9 @@ class Running:
             self.kill()
 
     def kill(self) -> None:
-        """End it now."""
+        """End it and its workers now."""
+        for worker in self.workers if self.process.poll() is None else []:
+            worker.kill()
         self.process.kill()
         self.process.wait()
         for file in self._files:

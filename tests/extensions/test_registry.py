@@ -150,7 +150,9 @@ def test_a_plugin_that_hung_is_not_waited_for_again(install: Install, tmp_path: 
 
 def test_a_plugin_that_loads_one_that_hangs_has_its_own_time(install: Install) -> None:
     install("inner-dist", HANGING, name="inner")
-    load = "from hypergraph.extensions.registry import TASKS\ntry: TASKS.load('inner')\nexcept Exception: loaded = False\n"
+    load = (
+        "from hypergraph.extensions.registry import TASKS\ntry: TASKS.load('inner')\nexcept Exception: loaded = False\n"
+    )
     install("outer-dist", f"{load}assert not loaded\n{HANGING}", name="outer")
     install("good-dist", load + TASK, name="good")
     assert "outer_dist_module:Good) is broken: loading it did not end" in str(failure("outer"))
