@@ -10,6 +10,7 @@ import shlex
 import signal
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -72,6 +73,10 @@ def _open(command: Running) -> list[str]:
     return [os.readlink(path) for name in os.listdir(folder) if os.path.islink(path := f"{folder}/{name}")]
 
 
+def stops(command: Running) -> bool:
+    return "Stopping after this step; interrupt again to stop at once." in command.stderr
+
+
 def saved_step(folder: Path) -> int:
     return int(read_tensors(folder / "training/0-0/state.safetensors")[1]["step"])
 
@@ -87,7 +92,7 @@ def test_the_first_interrupt_saves_and_tells_how_to_go_on(
         command = started("run", held, *words)
         worker = suspended_worker(command)
         command.process.send_signal(number)
-        command.wait_for(lambda command=command: "Stopping after this step; interrupt again" in command.stderr)
+        command.wait_for(partial(stops, command))
         worker.resume()
         done = command.end()
         assert done.returncode == 130

@@ -7,10 +7,10 @@ import math
 import os
 import shutil
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -227,14 +227,14 @@ def read_run(path: Path) -> None:
     _check_config(run.config)
     failures = [] if _refused(run.failures) else run.failures()
     for chunk in run.chunks:
-        _refused(lambda chunk=chunk: chunk.rewind(5, failures))
+        _refused(partial(chunk.rewind, 5, failures))
     _refused(lambda: compared({"networks": []}, folder))
     opened = Run(folder)
     for row in opened.rows:
         assert (folder / row["file"]).resolve().is_relative_to(folder.resolve())
         assert 0 <= row["member"] < run.config.members
         assert all(row[name] is None or math.isfinite(row[name]) for name in ("loss", "kl", "decoder_loss"))
-        _refused(lambda row=row: _check_network(opened.network(row["member"], row["beta"])))
+        _refused(partial(_check_row, opened, row))
     assert all(len(column) == len(opened.rows) for column in opened.arrays().values())
     material = FinishedRun(run, Console(stderr=True))
     for _, members, file in run.checkpoints():
@@ -242,6 +242,10 @@ def read_run(path: Path) -> None:
         assert len(members) >= 1
     assert material.generator.specs == run.config.specs
     assert material.generator.members == run.config.members
+
+
+def _check_row(run: Run, row: Mapping[str, Any]) -> None:
+    _check_network(run.network(row["member"], row["beta"]))
 
 
 def _refused(read: Callable[[], Any]) -> bool:
