@@ -6,7 +6,6 @@ And for those that go through the command line: a command in this process, and a
 import contextlib
 import dataclasses
 import fcntl
-import importlib
 import json
 import os
 import shutil
@@ -17,7 +16,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from hypergraph.analysis import baseline
 from hypergraph.cli import main
@@ -26,14 +25,23 @@ from hypergraph.training.baseline import train_directly
 
 sys.path.append(str(Path(__file__).parent))
 from crash.trial import Reference, reference
+from distributions import Install, distribute
+from processes import HYPERGRAPH, Command, Running
 
 torch.set_num_threads(1)
-settings.register_profile("reproducible", deadline=None, derandomize=True, print_blob=True, max_examples=25)
+settings.register_profile(
+    "reproducible",
+    deadline=None,  # no test depends on the clock
+    suppress_health_check=[HealthCheck.too_slow],
+    derandomize=True,
+    print_blob=True,
+    max_examples=25,
+)
 settings.load_profile("reproducible")
 
 
 @pytest.fixture
-def command(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+def command(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Command:
     """Run `hypergraph ...` in this process: exit status, stdout, stderr."""
 
     def call(*words: object) -> tuple[int, str, str]:
@@ -44,6 +52,20 @@ def command(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) 
         return int(end.value.code or 0), printed.out, printed.err
 
     return call
+
+
+@pytest.fixture
+def started() -> Iterator[Callable[..., Running]]:
+    """Start `hypergraph ...` in a process of its own; what still runs at the end of the test is killed."""
+    commands: list[Running] = []
+
+    def start(*words: object) -> Running:
+        commands.append(Running(*HYPERGRAPH, *words))
+        return commands[-1]
+
+    yield start
+    for command in commands:
+        command.kill()
 
 
 @contextlib.contextmanager
@@ -58,9 +80,10 @@ def _descriptor(number: int) -> Iterator[None]:
 
 
 @pytest.fixture
-def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
-    """A function that installs a distribution of one plugin, the class Good of a module of that source."""
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install]:
+    """Install distributions of one plugin each, for this process and those that it starts."""
     monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     monkeypatch.setattr(registry, "_hung", set())
     registry.warn_skipped.cache_clear()
 
@@ -69,13 +92,8 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callabl
     ) -> None:
         module = dist.lower().replace("-", "_") + "_module"
         (tmp_path / f"{module}.py").write_text(source)
-        info = tmp_path / f"{dist.replace('-', '_')}-1.0.dist-info"
-        info.mkdir()
         entry = f"[hypergraph.{kind}s]\n{name} = {value.format(module=module)}\n"
-        metadata = f"Metadata-Version: 2.1\nName: {dist}\nVersion: 1.0\nSummary: About {dist}\n"
-        (info / "entry_points.txt").write_text(files.get("entry_points", entry))
-        (info / "METADATA").write_text(files.get("metadata", metadata))
-        importlib.invalidate_caches()
+        distribute(tmp_path, dist, files.get("entry_points", entry), metadata=files.get("metadata"))
 
     yield install
     for name, module in list(sys.modules.items()):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 import tempfile
 import time
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import psutil
+from processes import HYPERGRAPH, Running
 
 ALLOWED = 8 * 2**20
 """Bytes by which a process may grow between the first tenth of its training and the last."""
@@ -29,15 +29,14 @@ def main(steps: int) -> int:
     """Train, print what the processes took at every tenth of the steps, and return the exit status."""
     folder = Path(tempfile.mkdtemp(prefix="endurance.")) / "run"
     words = ["l1norm", "--layers", "4,8,1", "--members", "1", "--steps", str(steps), "--out", str(folder)]
-    process = subprocess.Popen([sys.executable, "-m", "hypergraph", "run", *words], stdout=subprocess.DEVNULL)
+    command = Running(*HYPERGRAPH, "run", *words)
     chunk = folder / "training/0-0"
     seen: dict[str, list[Watched]] = {"run": [], "worker": []}
-    while not (chunk / "trained.safetensors").exists() and process.poll() is None:
+    while not (chunk / "trained.safetensors").exists() and command.process.poll() is None:
         time.sleep(0.2)
-        main_process = psutil.Process(process.pid)
-        for role, each in zip(seen, [main_process, *main_process.children()], strict=False):
+        for role, each in zip(seen, [psutil.Process(command.process.pid), *command.workers], strict=False):
             _look(seen[role], each, _step(chunk / "metrics.jsonl"))
-    assert process.wait() == 0
+    assert command.end().returncode == 0
     return max(_report(role, looks, steps) for role, looks in seen.items())
 
 

@@ -9,8 +9,9 @@ from oracle import Weight, list_weights
 from strategies import specs
 
 from hypergraph.errors import SpecError
-from hypergraph.graph import ComputationGraph, computation_graph, kept_weights
+from hypergraph.graph import ComputationGraph, computation_graph
 from hypergraph.spec import Connection, MLPSpec
+from hypergraph.weights import kept_weights
 
 MASKED = MLPSpec((2, 3, 1), skips=((0, 2),), masks=(Connection(0, 1, ("10", "00", "11")),))
 

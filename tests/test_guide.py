@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from processes import finished
 
 GUIDE = (Path(__file__).parents[1] / "docs" / "writing-a-task.md").read_text()
 FILES = re.findall(r"```(?:toml|python)\n# ([\w./-]+)\n(.*?)```", GUIDE, re.S)
@@ -25,7 +26,7 @@ def shell(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "PYTHONPATH": str(site), "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     # the environment of these tests stays as it is: the project goes into a folder beside it
     command = command.replace("pip install .", f"pip install --quiet --no-deps --no-build-isolation --target {site} .")
-    return subprocess.run(command, shell=True, cwd=folder, env=environment, capture_output=True, text=True)
+    return finished("sh", "-c", command, cwd=folder, env=environment)
 
 
 @pytest.fixture(scope="module")

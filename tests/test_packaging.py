@@ -2,11 +2,12 @@
 
 import os
 import shutil
-import subprocess
 import sys
 import sysconfig
 import venv
 from pathlib import Path
+
+from processes import finished
 
 ROOT = Path(__file__).parent.parent
 
@@ -27,7 +28,7 @@ print(json.dumps([name for name in ("tasks", "plugins", "tests") if importlib.ut
 
 def run(*words: object, cwd: Path) -> str:
     env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    done = subprocess.run([*map(str, words)], cwd=cwd, capture_output=True, text=True, env=env)
+    done = finished(*words, cwd=cwd, env=env)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

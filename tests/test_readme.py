@@ -1,12 +1,12 @@
 """What the README shows does what it says."""
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import torch
+from distributions import distribute
+from processes import python
 
 from hypergraph.extensions.registry import TASKS
 from hypergraph.spec import MLPSpec
@@ -29,19 +29,14 @@ def test_the_weights_load_in_plain_torch(tmp_path: Path) -> None:
     MLPWeights(spec, (parameters[0], parameters[2]), (parameters[1], parameters[3])).save(tmp_path / "net.safetensors")
     code = block("python", "load_state_dict")
     assert len(code.strip().splitlines()) <= 6
-    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert "tensor([[" in done.stdout
+    assert "tensor([[" in python(code, cwd=tmp_path)
 
 
 def test_the_plugin_is_found_and_samples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "hypergraph_spread.py").write_text(block("python", "class Spread"))
-    info = tmp_path / "hypergraph_spread-0.1.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: hypergraph-spread\nVersion: 0.1\n")
     header = '[project.entry-points."hypergraph.tasks"]'
     entry = block("toml", header).split(header)[1].replace('"', "")
-    (info / "entry_points.txt").write_text(f"[hypergraph.tasks]\n{entry}")
+    distribute(tmp_path, "hypergraph-spread", f"[hypergraph.tasks]\n{entry}")
     monkeypatch.syspath_prepend(tmp_path)
     task = TASKS.load("spread")
     check_task(task)

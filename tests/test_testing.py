@@ -1,8 +1,9 @@
 """The checks for plugin authors pass on the first-party plugins and catch what an author may get wrong."""
 
 import random
-import time
+from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import count
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -68,6 +69,9 @@ class Changed(L1Norm):
 
     def sample(self, spec: MLPSpec, batch: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
         return self.change(*super().sample(spec, batch, rng))
+
+    @abstractmethod
+    def change(self, inputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]: ...
 
 
 class Flat(Changed):
@@ -254,7 +258,7 @@ class Untitled(Strength):
 
 
 class Unnamed(Strength):
-    task = None
+    task = None  # type: ignore[assignment]
 
 
 class Colourless(Strength):
@@ -358,6 +362,9 @@ class Measured(Strength):
     def order_parameters(self, weights: MLPWeights, sibling: MLPWeights | None = None) -> dict[str, Tensor]:
         return {"strength": self.measure(weights.weights[0])}
 
+    @abstractmethod
+    def measure(self, first: Tensor) -> Tensor: ...
+
 
 class PerNeuron(Measured):
     def measure(self, first: Tensor) -> Tensor:
@@ -453,7 +460,7 @@ def test_labels_given_at_random_are_caught() -> None:
 class Layered(ForceLayout):
     """The base of visualizers that do something before or instead of drawing: a right one with the quicker layout."""
 
-    layouts = ("layered",)
+    layouts: tuple[str, ...] = ("layered",)
 
     def draw(self, weights: MLPWeights, paths: Sequence[Path], **options: Any) -> None:
         super().draw(weights, paths, **options)
@@ -472,12 +479,12 @@ class Twofold(Layered):
 
 
 class Lenient(Layered):
-    def draw(self, weights: MLPWeights, paths: Sequence[Path], *, layout: str, **options: Any) -> None:
+    def draw(self, weights: MLPWeights, paths: Sequence[Path], *, layout: str, **options: Any) -> None:  # type: ignore[override]
         super().draw(weights, paths, layout="layered", **options)
 
 
 class Abrupt(Layered):
-    def draw(self, weights: MLPWeights, paths: Sequence[Path], *, layout: str, **options: Any) -> None:
+    def draw(self, weights: MLPWeights, paths: Sequence[Path], *, layout: str, **options: Any) -> None:  # type: ignore[override]
         super().draw(weights, paths, layout={"layered": "layered"}[layout], **options)
 
 
@@ -516,6 +523,9 @@ class Rewritten(Layered):
         for index, path in enumerate(paths):
             write_bytes(path, self.text(float(weights.weights[0][index, 0, 0]), titles).encode())
 
+    @abstractmethod
+    def text(self, weight: float, titles: Sequence[str]) -> str: ...
+
 
 class Webpage(Rewritten):
     def text(self, weight: float, titles: Sequence[str]) -> str:
@@ -529,7 +539,8 @@ class Unescaped(Rewritten):
 
 class Copying(Layered):
     def draw(self, weights: MLPWeights, paths: Sequence[Path], **options: Any) -> None:
-        super().draw(weights[[0] * weights.lead[0]], paths, **options)
+        first = [0] * weights.lead[0]
+        super().draw(weights.map(lambda tensor: tensor[first]), paths, **options)
 
 
 class Retitled(Layered):
@@ -538,10 +549,15 @@ class Retitled(Layered):
     def draw(self, weights: MLPWeights, paths: Sequence[Path], titles: Sequence[str] = (), **options: Any) -> None:
         super().draw(weights, paths, titles=self.retitle(titles), **options)
 
+    @abstractmethod
+    def retitle(self, titles: Sequence[str]) -> Sequence[str]: ...
+
 
 class Dated(Retitled):
+    date = count()
+
     def retitle(self, titles: Sequence[str]) -> list[str]:
-        return [f"{title} {time.time_ns()}" for title in titles]
+        return [f"{title} {next(self.date)}" for title in titles]
 
 
 class Numbered(Retitled):

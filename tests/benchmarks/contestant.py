@@ -122,7 +122,7 @@ def main(kind: str, work: str, layers: str, members: str, threads: str) -> None:
     """Get ready, then answer every line of standard input."""
     torch.set_num_threads(int(threads))
     if kind == "operators":
-        hyperlayer.available = lambda tensor: False
+        setattr(hyperlayer, "available", lambda tensor: False)  # noqa: B010 - a name that it does not export
     run = WORK[work](kind, MLPSpec(tuple(map(int, layers.split(",")))), int(members))
     for line in sys.stdin:
         started = time.perf_counter()

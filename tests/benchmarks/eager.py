@@ -52,7 +52,8 @@ def attention(keys: Tensor, queries: Tensor, values: Tensor, neighbours: Neighbo
     scores = queries @ keys.transpose(-1, -2) / HEAD**0.5
     shares = scores.masked_fill(neighbours.missing[:, None], float("-inf")).softmax(-1)
     results = (shares @ values).flatten(1, 2)[:, neighbours.present][:, neighbours.back]
-    return results.view(members, 2, weights, HEAD).transpose(1, 2).flatten(2)
+    blocks: Tensor = results.view(members, 2, weights, HEAD).transpose(1, 2).flatten(2)
+    return blocks
 
 
 class Eager(nn.Module):
@@ -71,7 +72,8 @@ class Eager(nn.Module):
         hidden = F.silu((beta.log10() / 6 + 1).float()[:, None, None] @ p["weight1"] + p["bias1"])
         hidden = F.silu(hidden @ p["weight2"] + p["bias2"])
         a, b = (hidden @ p["weight3"] + p["bias3"]).squeeze(1).chunk(2, 1)
-        return a * torch.sigmoid(b)
+        hyperweights: Tensor = a * torch.sigmoid(b)
+        return hyperweights
 
     def forward(self, beta: Tensor, draws: Tensor, encoder: bool = True) -> tuple[list[Tensor], list[Tensor], Tensor]:
         """Weights [member, target, source] and biases [member, target] of each layer, and the KL [member]."""

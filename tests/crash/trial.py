@@ -6,8 +6,6 @@ import contextlib
 import json
 import os
 import random
-import subprocess
-import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from processes import HYPERGRAPH, Running
 
 from hypergraph.storage.tensors import read_tensors
 
@@ -46,49 +45,40 @@ def reference(folder: Path) -> Reference:
     """Make one, and count."""
     started = time.monotonic()
     counts = folder.parent / "moments"
-    process = start(folder, {"CRASH_ROLE": "all", "CRASH_COUNT": str(counts), "COLUMNS": "150"})
-    stdout, stderr = process.communicate()
-    assert process.returncode == 0, stderr
+    done = start(folder, {"CRASH_ROLE": "all", "CRASH_COUNT": str(counts), "COLUMNS": "150"}).end()
+    assert done.returncode == 0, done.stderr
     moments = {role: int(counts.with_suffix(f".{role}").read_text()) for role in ("run", "worker")}
-    return Reference(folder, stdout, stderr, time.monotonic() - started, moments)
+    return Reference(folder, done.stdout, done.stderr, time.monotonic() - started, moments)
 
 
 def killed(folder: Path, whole: Reference, kind: str, rng: random.Random) -> bool:
-    """Start a run and kill it. Returns False where it ended before."""
+    """Start a run and kill it. Returns False where it ended before, or had no worker: then try again."""
     role, _, call = kind.partition(" ")
     if call:
         at, share = rng.randrange(whole.moments[role]), rng.random()
-        process = start(folder, {"CRASH_ROLE": role, "CRASH_AT": str(at), "CRASH_SHARE": str(share)})
-        process.communicate()
-        return process.returncode != 0
-    process = start(folder, {})
+        done = start(folder, {"CRASH_ROLE": role, "CRASH_AT": str(at), "CRASH_SHARE": str(share)}).end()
+        return done.returncode != 0
+    command = start(folder, {})
     time.sleep(rng.uniform(0, whole.seconds))
-    main = psutil.Process(process.pid)
-    workers = main.children()
+    main, workers = psutil.Process(command.process.pid), command.workers
     victims = {"worker": workers[:1], "run": [main], "all": [main, *workers]}[role]
     for victim in victims:
         with contextlib.suppress(psutil.NoSuchProcess):
             victim.kill()
-    process.communicate()  # ends with the process, while workers that outlive it are still at work
-    return bool(victims) and process.returncode != 0
+    done = command.end()  # with the process, while workers that outlive it are still at work
+    return bool(victims) and done.returncode != 0
 
 
 def resumed(folder: Path) -> None:
     """Go on to the end; from the beginning where the run was killed before it was one."""
-    process = start(folder, {}, *(["--resume"] if (folder / "config.json").exists() else WORDS))
-    _, errors = process.communicate()
-    assert process.returncode == 0, errors
+    done = start(folder, {}, *(["--resume"] if (folder / "config.json").exists() else WORDS)).end()
+    assert done.returncode == 0, done.stderr
 
 
-def start(folder: Path, environment: Mapping[str, str], *words: str) -> subprocess.Popen[str]:
+def start(folder: Path, environment: Mapping[str, str], *words: str) -> Running:
     """The command in a process of its own, under the hook where the environment says so."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "hypergraph", "run", "l1norm", "--out", str(folder), *(words or WORDS)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONPATH": str(HOOK), **environment},
-    )
+    hooked = {**os.environ, "PYTHONPATH": str(HOOK), **environment}
+    return Running(*HYPERGRAPH, "run", "l1norm", "--out", folder, *(words or WORDS), env=hooked)
 
 
 def damage(folder: Path) -> list[str]:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import ast
 import re
-import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from processes import Command, finished
 
 from hypergraph.errors import FileError
 from hypergraph.extensions import scaffold
@@ -17,7 +16,6 @@ from hypergraph.extensions.scaffold import TAKEN, new_task
 from hypergraph.storage.atomic import write_bytes
 
 GUIDE = (Path(__file__).parents[2] / "docs" / "writing-a-task.md").read_text()
-Command = Callable[..., tuple[int, str, str]]
 
 
 def test_it_is_what_the_guide_explains(tmp_path: Path) -> None:
@@ -97,8 +95,8 @@ def test_a_folder_that_cannot_be(command: Command, tmp_path: Path, out: str) -> 
 
 def test_it_passes_ruff_as_it_comes(tmp_path: Path) -> None:
     new_task("sorted_sum2", tmp_path)
-    ruff = [sys.executable, "-m", "ruff", "check", "--isolated", "--no-cache", "--extend-select", "I,RUF", "."]
-    done = subprocess.run(ruff, cwd=tmp_path, capture_output=True, text=True)
+    ruff = (sys.executable, "-m", "ruff", "check", "--isolated", "--no-cache", "--extend-select", "I,RUF", ".")
+    done = finished(*ruff, cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
 
 

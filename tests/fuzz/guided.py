@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 import time
 import traceback
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
-from types import CodeType, FrameType
-from typing import Any
+
+from work import Edge
 
 from fuzz.mutate import mutate
 from fuzz.targets import Target, attempt, peak_memory
-
-PRODUCT = str(Path(__file__).parents[2] / "hypergraph") + "/"
-Edge = tuple[CodeType, int, int]
-"""Two lines of a function, the second executed after the first."""
 
 
 @dataclass
@@ -44,25 +38,6 @@ class Tally:
         return f"{self.name:>22}: {counts}, {reached}, {costs}, {len(self.failures)} failures"
 
 
-def traced(edges: set[Edge]) -> Callable[..., Any]:
-    """A trace function that notes the edges of the product's code."""
-
-    def enter(frame: FrameType, event: str, argument: object) -> Any:
-        code, last = frame.f_code, 0
-        if not code.co_filename.startswith(PRODUCT):
-            return None
-
-        def step(frame: FrameType, event: str, argument: object) -> Any:
-            nonlocal last
-            edges.add((code, last, frame.f_lineno))
-            last = frame.f_lineno
-            return step
-
-        return step
-
-    return enter
-
-
 def fuzz(target: Target, inputs: int, seed: int, folder: Path) -> Tally:
     """Read as many inputs, which follow from the seed."""
     tally, random = Tally(target.name), Random(f"{seed} {target.name}")
@@ -72,16 +47,13 @@ def fuzz(target: Target, inputs: int, seed: int, folder: Path) -> Tally:
         data = valid[number] if number < len(valid) else mutate(random, origin, corpus)
         edges: set[Edge] = set()
         started = time.monotonic()
-        sys.settrace(traced(edges))
         try:
-            refused = attempt(target, data, folder)
+            refused = attempt(target, data, folder, edges)
             tally.refused, tally.accepted = tally.refused + bool(refused), tally.accepted + (not refused)
         except KeyboardInterrupt:
             raise
         except BaseException:
             tally.failures.append(f"{data[:2000]!r}\n{traceback.format_exc(limit=-8)}")
-        finally:
-            sys.settrace(None)
         tally.slowest = max(tally.slowest, time.monotonic() - started)
         tally.peak = max(tally.peak, peak_memory())
         if edges - tally.edges:

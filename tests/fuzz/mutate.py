@@ -85,7 +85,7 @@ def _changed(random: Random, value: Any) -> Any:
             return inner.decode()
     if not isinstance(value, (dict, list)) or not value or random.random() < 0.05:
         return _replaced(random, value)
-    items = list(value.items()) if isinstance(value, dict) else list(enumerate(value))
+    items: list[tuple[Any, Any]] = list(value.items()) if isinstance(value, dict) else list(enumerate(value))
     place = random.randrange(len(items))
     name, item = items[place]
     kind = random.random()

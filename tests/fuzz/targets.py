@@ -7,15 +7,15 @@ import math
 import os
 import shutil
 import signal
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 import torch
+from work import Edge, Work
 
 from fuzz import seeds
 from hypergraph.analysis.classify import classify_strict
@@ -31,10 +31,12 @@ from hypergraph.training.step import Trainer
 from hypergraph.weights import MLPWeights
 from hypergraph_l1norm.classifier import L1NormClassifier
 
-SECONDS = 5
-"""Of the processor, that an input may take: on a busy machine, the clock counts others' work too."""
-WAIT_S = 60
-"""Seconds by the clock, after which an input hangs."""
+LINES = 2_000_000
+"""Lines of Python that an input may take, of any size,"""
+LINES_PER_BYTE = 30
+"""and beyond these for each of its bytes."""
+WAIT_S = 600
+"""Seconds after which an input hangs that executes nothing."""
 MEMORY = 10**9
 """Bytes that an input may take beyond what the process has taken before."""
 LITTLE = 100
@@ -42,7 +44,7 @@ LITTLE = 100
 
 
 class SlowError(BaseException):
-    """An input took too long; nothing that catches errors may catch this."""
+    """An input waits for what never comes; nothing that catches errors may catch this."""
 
 
 @dataclass(frozen=True)
@@ -63,22 +65,32 @@ class Target:
     share: int = 1
 
 
-def attempt(target: Target, data: bytes, folder: Path) -> str:
-    """Read an input. Returns why it is refused, or nothing; raises whatever the contract does not allow."""
+def attempt(target: Target, data: bytes, folder: Path, edges: set[Edge] | None = None, counted: bool = True) -> str:
+    """Read an input, adding what it reaches to `edges`; its work is counted, which takes long where there is much.
+
+    Returns why it is refused, or nothing; raises whatever the contract does not allow.
+    """
+    _prepare(target, folder)
     path = folder / target.name
     path.write_bytes(data)
-    peak, started = peak_memory(anew=True), time.process_time()
+    peak = peak_memory(anew=True)
     reason = ""
     try:
-        with _in_time():
+        with _waiting(), Work(LINES + LINES_PER_BYTE * len(data), edges) if counted else nullcontext():
             target.read(path)
     except HypergraphError as error:
         reason = str(error)
         assert reason.isprintable(), f"no printable line: {reason!r}"
         assert 0 < len(reason) < 3_000, "no line that can be read"
-    assert time.process_time() - started < SECONDS, "it took too long"
     assert peak_memory() - peak < MEMORY, "it took too much memory"
     return reason
+
+
+@cache
+def _prepare(target: Target, folder: Path) -> None:
+    """Read a valid input: what is imported or made once in a process is no work of any input."""
+    (folder / target.name).write_bytes(target.seeds()[0])
+    target.read(folder / target.name)
 
 
 def peak_memory(anew: bool = False) -> int:
@@ -91,7 +103,7 @@ def peak_memory(anew: bool = False) -> int:
 
 
 @contextmanager
-def _in_time() -> Iterator[None]:
+def _waiting() -> Iterator[None]:
     def stop(*_: object) -> None:
         raise SlowError
 
@@ -213,20 +225,24 @@ def read_run(path: Path) -> None:
     _check_config(run.config)
     failures = [] if _refused(run.failures) else run.failures()
     for chunk in run.chunks:
-        _refused(lambda chunk=chunk: chunk.rewind(5, failures))
+        _refused(partial(chunk.rewind, 5, failures))
     _refused(lambda: same_networks(run, folder))
     opened = FinishedRun(run)
     for row in opened.rows:
         assert (folder / row["file"]).resolve().is_relative_to(folder.resolve())
         assert 0 <= row["member"] < run.config.members
         assert all(row[name] is None or math.isfinite(row[name]) for name in ("loss", "kl", "decoder_loss"))
-        _refused(lambda row=row: _check_network(opened.network(row["member"], row["beta"])))
+        _refused(partial(_check_row, opened, row))
     assert all(len(column) == len(opened.rows) for column in opened.arrays().values())
     for _, members, file in run.checkpoints():
         assert file.is_relative_to(folder)
         assert len(members) >= 1
     assert opened.generator.specs == run.config.specs
     assert opened.generator.members == run.config.members
+
+
+def _check_row(run: FinishedRun, row: Mapping[str, Any]) -> None:
+    _check_network(run.network(row["member"], row["beta"]))
 
 
 def _refused(read: Callable[[], Any]) -> bool:

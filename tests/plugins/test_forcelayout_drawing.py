@@ -9,6 +9,7 @@ from xml.etree import ElementTree
 
 import matplotlib
 import matplotlib.style
+import numpy as np
 import pytest
 import torch
 from matplotlib.figure import Figure
@@ -125,8 +126,8 @@ def test_panels_are_equal_and_stand_left_to_right_in_rows_of_at_most_four(networ
 
 def test_a_panel_has_room_for_its_network_at_a_point_to_the_unit() -> None:
     for axes in _page(["", ""]).axes:
-        assert axes.get_window_extent().size * 72 / axes.figure.dpi == pytest.approx(axes.viewLim.size)
-        drawn = axes.collections[1].get_offsets()
+        assert np.asarray(axes.get_window_extent().size) * 72 / axes.figure.dpi == pytest.approx(axes.viewLim.size)
+        drawn = np.asarray(axes.collections[1].get_offsets())
         assert axes.viewLim.count_contains(drawn) == len(drawn) == 5
         assert list(drawn.max(0) + drawn.min(0)) == pytest.approx(list(axes.viewLim.max + axes.viewLim.min))
 

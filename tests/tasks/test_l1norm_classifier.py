@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterator
 from functools import cache
 from itertools import pairwise
 
 import pytest
 import torch
+from torch import Tensor
 
 from hypergraph.errors import SpecError
 from hypergraph.interfaces import UNKNOWN
@@ -33,7 +35,7 @@ COPIES = 32
 
 
 @pytest.fixture(autouse=True, scope="module")
-def _small_fits():
+def _small_fits() -> Iterator[None]:
     """The read-out's factor does not matter here, so let it be fitted on few samples."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(closed_forms, "FIT_SAMPLES", 64)
@@ -82,7 +84,7 @@ def measured(kind: str, noise: str) -> dict[str, torch.Tensor]:
 
 
 @pytest.mark.parametrize("inputs_and_hidden", [*SIZES, (4, 64), (4, 256), (8, 256)], ids=str)
-def test_each_size_is_told_apart(inputs_and_hidden):
+def test_each_size_is_told_apart(inputs_and_hidden: tuple[int, int]) -> None:
     """Wide layers too, in which chance alone gives each of a few inputs neurons of its own."""
     spec, rng = MLPSpec((*inputs_and_hidden, 1)), torch.Generator().manual_seed(2)
     for kind, label in KINDS.items():
@@ -93,7 +95,7 @@ def test_each_size_is_told_apart(inputs_and_hidden):
 
 @pytest.mark.parametrize("noise", NOISES)
 @pytest.mark.parametrize("kind", KINDS)
-def test_closed_forms_are_told_apart(kind, noise):
+def test_closed_forms_are_told_apart(kind: str, noise: str) -> None:
     labels = CLASSIFIER.classify(measured(kind, noise))
     assert labels.count(KINDS[kind]) / len(labels) >= 0.99
 
@@ -129,14 +131,14 @@ CLUSTERS = {
 
 @pytest.mark.parametrize("noise", NOISES)
 @pytest.mark.parametrize("kind", KINDS)
-def test_clusters_lie_where_the_docstring_says(kind, noise):
+def test_clusters_lie_where_the_docstring_says(kind: str, noise: str) -> None:
     for name, (least, most) in CLUSTERS[KINDS[kind]].items():
         values = measured(kind, noise)[name]
         within = (values >= least) & (values <= most + 1e-5)
         assert within.double().mean() >= 0.995, f"{name}: {values.min():.3g} to {values.max():.3g}"
 
 
-def test_thresholds_lie_between_the_clusters():
+def test_thresholds_lie_between_the_clusters() -> None:
     assert CLUSTERS["convexity"]["assignment"][1] <= ASSIGNED < CLUSTERS["pudding"]["assignment"][0]
     assert CLUSTERS["pudding"]["two_sided_assignment"][1] < ASSIGNED_TWICE
     assert CLUSTERS["convexity"]["two_sided_assignment"][1] < ASSIGNED_TWICE
@@ -145,7 +147,7 @@ def test_thresholds_lie_between_the_clusters():
 
 
 @pytest.mark.parametrize(("inputs", "hidden", "most"), [(4, 8, 0.001), (4, 16, 0.005), (8, 32, 0.0005)])
-def test_chance_seldom_assigns_neurons_to_inputs(inputs, hidden, most):
+def test_chance_seldom_assigns_neurons_to_inputs(inputs: int, hidden: int, most: float) -> None:
     """The worst sizes, with many draws: normal weights that dominate their neuron by chance."""
     rng = torch.Generator().manual_seed(0)
     first, second = torch.randn(20_000, hidden, inputs, generator=rng), torch.ones(20_000, 1, hidden)
@@ -158,7 +160,7 @@ def test_chance_seldom_assigns_neurons_to_inputs(inputs, hidden, most):
 
 @pytest.mark.parametrize("hidden", [17, 20, 24, 40])
 @pytest.mark.parametrize("gain", [0.01, 1.0, 100.0])
-def test_labels_hold_at_any_scale_and_with_few_leftover_neurons(hidden, gain):
+def test_labels_hold_at_any_scale_and_with_few_leftover_neurons(hidden: int, gain: float) -> None:
     rng = torch.Generator().manual_seed(0)
     spec = MLPSpec((16, hidden, 1))
     networks = stack([pudding(spec, 1, gain=gain), pudding(spec, -1, gain=gain), convexity(spec, rng, spread=gain)])
@@ -166,7 +168,7 @@ def test_labels_hold_at_any_scale_and_with_few_leftover_neurons(hidden, gain):
     assert labels == ["pudding", "pudding", "convexity"]
 
 
-def test_a_pudding_with_one_leftover_neuron_in_use():
+def test_a_pudding_with_one_leftover_neuron_in_use() -> None:
     """Equation 2 to the letter: most hidden neurons are unused, which puts α₁ among the double-sided networks."""
     first = torch.zeros(48, 16)
     first[:16], first[16] = -torch.eye(16), 1
@@ -185,7 +187,9 @@ TRAINED_ALIKE = [
 
 
 @pytest.mark.parametrize(("kind", "size", "alpha_1", "alpha_2"), TRAINED_ALIKE)
-def test_networks_as_messy_as_trained_ones(kind, size, alpha_1, alpha_2):
+def test_networks_as_messy_as_trained_ones(
+    kind: str, size: float, alpha_1: tuple[float, float], alpha_2: tuple[float, float]
+) -> None:
     rng = torch.Generator().manual_seed(2)
     networks = build(kind, MLPSpec((16, 48, 1)))
     strongest = networks.weights[0].abs().amax((1, 2), keepdim=True)
@@ -196,7 +200,7 @@ def test_networks_as_messy_as_trained_ones(kind, size, alpha_1, alpha_2):
     assert set(CLASSIFIER.classify(parameters)) == {KINDS[kind]}
 
 
-def test_a_random_read_out_is_unknown():
+def test_a_random_read_out_is_unknown() -> None:
     rng = torch.Generator().manual_seed(0)
     for inputs, hidden, most in ((16, 48, 0.0), (32, 64, 0.0), (6, 16, 0.015)):
         weights = torch.randn(1000, hidden, inputs, generator=rng), torch.randn(1000, 1, hidden, generator=rng)
@@ -208,20 +212,20 @@ def test_a_random_read_out_is_unknown():
 @pytest.mark.parametrize(
     "broken", [lambda t: t * 0, lambda t: t * math.nan, lambda t: t * math.inf, lambda t: t * 1e30]
 )
-def test_networks_without_meaning_are_unknown(broken):
+def test_networks_without_meaning_are_unknown(broken: Callable[[Tensor], Tensor]) -> None:
     for form in (double_sided, pudding):
         parameters = CLASSIFIER.order_parameters(form(MLPSpec((16, 48, 1))).map(broken))
         assert CLASSIFIER.classify(parameters) == [UNKNOWN]
 
 
-def test_one_weight_that_is_not_a_number_is_enough():
+def test_one_weight_that_is_not_a_number_is_enough() -> None:
     for layer in (0, 1):
         network = double_sided(MLPSpec((16, 48, 1)))
         network.weights[layer][0, 0] = math.nan
         assert CLASSIFIER.classify(CLASSIFIER.order_parameters(network)) == [UNKNOWN]
 
 
-def test_leading_axes_and_the_sibling():
+def test_leading_axes_and_the_sibling() -> None:
     rng = torch.Generator().manual_seed(0)
     spec = MLPSpec((4, 8, 1))
     networks = stack([stack([double_sided(spec), convexity(spec, rng), pudding(spec)]) for _ in range(2)])
@@ -234,7 +238,7 @@ def test_leading_axes_and_the_sibling():
     assert CLASSIFIER.classify(with_sibling) == CLASSIFIER.classify(parameters)
 
 
-def test_every_label_has_a_colour_of_its_own():
+def test_every_label_has_a_colour_of_its_own() -> None:
     assert set(CLASSIFIER.colours) == {*KINDS.values(), UNKNOWN}
     assert len(set(CLASSIFIER.colours.values())) == 4
     for label, channel in (("convexity", 0), ("pudding", 1), ("double-sided", 2)):
@@ -244,7 +248,7 @@ def test_every_label_has_a_colour_of_its_own():
 
 
 @pytest.mark.parametrize("sizes", [(16, 1), (16, 24, 24, 1)])
-def test_other_depths_are_refused(sizes):
+def test_other_depths_are_refused(sizes: tuple[int, ...]) -> None:
     weights = tuple(torch.ones(out, inn) for inn, out in pairwise(sizes))
     with pytest.raises(SpecError, match=r"one hidden layer, as 16,48,1 has"):
         CLASSIFIER.order_parameters(MLPWeights(MLPSpec(sizes, bias=False), weights, ()))

@@ -1,5 +1,11 @@
 """The closed forms compute the norm, at any size, and have the shape that the paper gives them."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -7,6 +13,7 @@ from hypothesis import strategies as st
 
 from hypergraph.errors import SpecError
 from hypergraph.spec import Connection, MLPSpec
+from hypergraph.weights import MLPWeights
 from hypergraph_l1norm.closed_forms import GAIN, SPREAD, convexity, double_sided, pudding
 from hypergraph_l1norm.task import L1Norm, normalised_norm
 
@@ -16,18 +23,18 @@ TASK = L1Norm()
 SIZES = [(4, 8), (4, 16), (16, 48), (64, 128)]
 
 
-def spec_of(inputs, hidden, activation="relu"):
+def spec_of(inputs: int, hidden: int, activation: str = "relu") -> MLPSpec:
     return MLPSpec((inputs, hidden, 1), activation=activation)
 
 
-def loss_of(network, samples=2000, seed=9):
+def loss_of(network: MLPWeights, samples: int = 2000, seed: int = 9) -> float:
     rng = torch.Generator().manual_seed(seed)
     inputs, targets = TASK.sample(network.spec, samples, rng)
     dtype = network.weights[0].dtype
     return TASK.loss(network(inputs.to(dtype)), targets.to(dtype)).item()
 
 
-def worst_error(network, samples=500):
+def worst_error(network: MLPWeights, samples: int = 500) -> float:
     rng = torch.Generator().manual_seed(5)
     inputs = torch.randn(samples, network.spec.sizes[0], generator=rng, dtype=torch.float64)
     return (network(inputs) - normalised_norm(inputs)).abs().max().item()
@@ -35,20 +42,20 @@ def worst_error(network, samples=500):
 
 @settings(max_examples=15, deadline=None)
 @given(inputs=st.integers(1, 24), spare=st.integers(0, 20), gain=st.sampled_from([0.5, 1.0, 3.0]))
-def test_double_sided_relu_is_the_norm_to_float_precision(inputs, spare, gain):
+def test_double_sided_relu_is_the_norm_to_float_precision(inputs: int, spare: int, gain: float) -> None:
     network = double_sided(spec_of(inputs, 2 * inputs + spare), gain=gain, dtype=torch.float64)
     assert worst_error(network) < 1e-9
 
 
 @settings(max_examples=15, deadline=None)
 @given(inputs=st.integers(1, 24), spare=st.integers(1, 40), sign=st.sampled_from([1, -1]))
-def test_pudding_relu_is_the_norm(inputs, spare, sign):
+def test_pudding_relu_is_the_norm(inputs: int, spare: int, sign: Literal[1, -1]) -> None:
     network = pudding(spec_of(inputs, inputs + spare), sign, dtype=torch.float64)
     assert worst_error(network) < 1e-9
 
 
 @pytest.mark.parametrize("sign", [1, -1])
-def test_pudding_is_as_good_as_its_offset_is_large(sign):
+def test_pudding_is_as_good_as_its_offset_is_large(sign: Literal[1, -1]) -> None:
     losses = [loss_of(pudding(spec_of(16, 17), sign, offset=c, gain=2.0)) for c in (0, 2, 4, 16)]
     assert losses == sorted(losses, reverse=True)
     assert losses[0] > 0.1
@@ -56,12 +63,12 @@ def test_pudding_is_as_good_as_its_offset_is_large(sign):
 
 
 @pytest.mark.parametrize(("inputs", "hidden"), SIZES)
-def test_exact_algorithms_stay_below_one_percent_with_swish(inputs, hidden):
+def test_exact_algorithms_stay_below_one_percent_with_swish(inputs: int, hidden: int) -> None:
     spec = spec_of(inputs, hidden, "silu")
     assert max(loss_of(double_sided(spec)), loss_of(pudding(spec, 1)), loss_of(pudding(spec, -1))) < 0.01
 
 
-def test_swish_tends_to_relu_as_the_gain_grows():
+def test_swish_tends_to_relu_as_the_gain_grows() -> None:
     spec = spec_of(16, 48, "silu")
     for form in (double_sided, pudding):
         losses = [loss_of(form(spec, gain=gain)) for gain in (1, 3, 10, 100)]
@@ -70,7 +77,7 @@ def test_swish_tends_to_relu_as_the_gain_grows():
 
 
 @pytest.mark.parametrize("bimodal", [False, True])
-def test_convexity_gets_a_good_part_of_the_norm_and_more_with_more_neurons(bimodal):
+def test_convexity_gets_a_good_part_of_the_norm_and_more_with_more_neurons(bimodal: bool) -> None:
     losses = []
     for hidden in (16, 48, 400):
         rng = torch.Generator().manual_seed(1)
@@ -80,15 +87,15 @@ def test_convexity_gets_a_good_part_of_the_norm_and_more_with_more_neurons(bimod
     assert losses[2] < 0.3
 
 
-def test_the_default_spread_is_wide_enough():
-    def loss(spread):
+def test_the_default_spread_is_wide_enough() -> None:
+    def loss(spread: float) -> float:
         return loss_of(convexity(spec_of(16, 64, "silu"), torch.Generator().manual_seed(1), spread=spread))
 
     assert loss(0.5) > loss(SPREAD) + 0.1
     assert loss(8) > loss(SPREAD) - 0.05
 
 
-def test_convexity_is_its_streams_and_symmetric():
+def test_convexity_is_its_streams_and_symmetric() -> None:
     spec = spec_of(32, 64, "silu")
     first, same, other = (convexity(spec, torch.Generator().manual_seed(seed)) for seed in (4, 4, 5))
     assert torch.equal(first.weights[0], same.weights[0])
@@ -99,14 +106,14 @@ def test_convexity_is_its_streams_and_symmetric():
     assert len(values) == 2
 
 
-def test_the_global_stream_is_left_alone():
+def test_the_global_stream_is_left_alone() -> None:
     before = torch.get_rng_state()
     convexity(spec_of(4, 8), torch.Generator().manual_seed(0))
     double_sided(spec_of(4, 8))
     assert torch.equal(torch.get_rng_state(), before)
 
 
-def test_first_layers_are_laid_out_as_in_the_paper():
+def test_first_layers_are_laid_out_as_in_the_paper() -> None:
     inputs, hidden = 4, 11
     twice = double_sided(spec_of(inputs, hidden)).weights[0]
     assert ((twice != 0).sum(1) == torch.tensor([1] * 8 + [0] * 3)).all()
@@ -117,7 +124,7 @@ def test_first_layers_are_laid_out_as_in_the_paper():
         torch.testing.assert_close(first[inputs:], torch.full((7, inputs), sign * GAIN / 14))
 
 
-def test_every_hidden_neuron_is_summed_alike():
+def test_every_hidden_neuron_is_summed_alike() -> None:
     for network in (double_sided(spec_of(4, 9)), pudding(spec_of(4, 9))):
         assert len(network.weights[1].unique()) == 1
         assert network.weights[0].dtype == torch.float32
@@ -125,7 +132,7 @@ def test_every_hidden_neuron_is_summed_alike():
         assert network.weights[1].is_contiguous()
 
 
-def test_closed_forms_survive_a_file(tmp_path):
+def test_closed_forms_survive_a_file(tmp_path: Path) -> None:
     network = pudding(spec_of(4, 9, "silu"))
     network.save(tmp_path / "network.safetensors")
     loaded, _ = type(network).load(tmp_path / "network.safetensors")
@@ -135,7 +142,7 @@ def test_closed_forms_survive_a_file(tmp_path):
 @pytest.mark.parametrize(
     ("form", "hidden", "fewest"), [(double_sided, 31, 32), (pudding, 16, 17)], ids=["double-sided", "pudding"]
 )
-def test_too_few_hidden_neurons_are_refused(form, hidden, fewest):
+def test_too_few_hidden_neurons_are_refused(form: Callable[[MLPSpec], MLPWeights], hidden: int, fewest: int) -> None:
     with pytest.raises(SpecError, match=rf"^this algorithm needs at least {fewest} hidden neurons for 16 inputs"):
         form(spec_of(16, hidden))
     form(spec_of(16, fewest))
@@ -153,7 +160,7 @@ def test_too_few_hidden_neurons_are_refused(form, hidden, fewest):
         (MLPSpec((4, 8, 1), activation="tanh"), "'tanh' does not look like a ReLU"),
     ],
 )
-def test_specs_without_room_are_refused_in_one_line(spec, message):
+def test_specs_without_room_are_refused_in_one_line(spec: MLPSpec, message: str) -> None:
     for form in (double_sided, pudding, lambda s: convexity(s, torch.Generator())):
         with pytest.raises(SpecError, match=message) as caught:
             form(spec)

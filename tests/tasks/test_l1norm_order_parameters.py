@@ -7,6 +7,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import Tensor
 
 from hypergraph.order_parameters import seed_dependence
 from hypergraph_l1norm.order_parameters import (
@@ -21,24 +22,24 @@ OF_ONE_MATRIX = [double_sidedness, strongest_connection, assignment, two_sided_a
 SCALE_FREE = [double_sidedness, assignment, two_sided_assignment]
 
 
-def normal(*shape, seed=0):
+def normal(*shape: int, seed: int = 0) -> Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
 @st.composite
-def matrices(draw):
+def matrices(draw: st.DrawFn) -> Tensor:
     hidden, inputs = draw(st.integers(1, 12)), draw(st.integers(1, 9))
     return normal(hidden, inputs, seed=draw(st.integers(0, 2**32)))
 
 
-def dominance(row, i):
+def dominance(row: list[float], i: int) -> float:
     others = [value**2 for k, value in enumerate(row) if k != i]
     return abs(row[i]) / math.sqrt(sum(others) / len(others))
 
 
 @settings(max_examples=40, deadline=None)
 @given(weight=matrices())
-def test_equations_5_and_6(weight):
+def test_equations_5_and_6(weight: Tensor) -> None:
     columns = weight.T.tolist()
     sizes = [abs(value) for column in columns for value in column]
     weaker = min(min(-min(column), max(column)) for column in columns)
@@ -48,13 +49,13 @@ def test_equations_5_and_6(weight):
 
 @settings(max_examples=40, deadline=None)
 @given(weight=matrices(), seed=st.integers(0, 2**32))
-def test_equation_7(weight, seed):
+def test_equation_7(weight: Tensor, seed: int) -> None:
     sibling = normal(*weight.shape, seed=seed)
     squares = weight.norm() ** 2 + sibling.norm() ** 2
     torch.testing.assert_close(seed_dependence(weight, sibling), (weight - sibling).norm() ** 2 / squares)
 
 
-def test_seed_dependence_of_equal_unrelated_and_opposite_matrices():
+def test_seed_dependence_of_equal_unrelated_and_opposite_matrices() -> None:
     weight = normal(48, 16)
     assert seed_dependence(weight, weight) == 0
     assert seed_dependence(weight, normal(48, 16, seed=1)).item() == pytest.approx(1, abs=0.15)
@@ -63,7 +64,7 @@ def test_seed_dependence_of_equal_unrelated_and_opposite_matrices():
 
 @settings(max_examples=40, deadline=None)
 @given(weight=matrices())
-def test_assignments_are_their_definitions(weight):
+def test_assignments_are_their_definitions(weight: Tensor) -> None:
     if weight.shape[1] == 1:
         return
     rows = weight.tolist()
@@ -81,7 +82,7 @@ def test_assignments_are_their_definitions(weight):
 
 @settings(max_examples=30, deadline=None)
 @given(weight=matrices(), seed=st.integers(0, 2**32))
-def test_the_order_of_neurons_does_not_matter(weight, seed):
+def test_the_order_of_neurons_does_not_matter(weight: Tensor, seed: int) -> None:
     rng = torch.Generator().manual_seed(seed)
     hidden, inputs = (torch.randperm(size, generator=rng) for size in weight.shape)
     second = torch.randn(1, weight.shape[0], generator=rng, dtype=torch.float64)
@@ -93,7 +94,7 @@ def test_the_order_of_neurons_does_not_matter(weight, seed):
 
 @settings(max_examples=30, deadline=None)
 @given(weight=matrices(), scale=st.floats(1e-3, 1e3))
-def test_scale_matters_to_the_strongest_connection_alone(weight, scale):
+def test_scale_matters_to_the_strongest_connection_alone(weight: Tensor, scale: float) -> None:
     for parameter in SCALE_FREE:
         torch.testing.assert_close(parameter(scale * weight), parameter(weight))
     torch.testing.assert_close(strongest_connection(scale * weight), scale * strongest_connection(weight))
@@ -101,7 +102,7 @@ def test_scale_matters_to_the_strongest_connection_alone(weight, scale):
 
 @settings(max_examples=20, deadline=None)
 @given(lead=st.lists(st.integers(1, 3), max_size=3), seed=st.integers(0, 2**32))
-def test_leading_axes_agree_with_one_at_a_time(lead, seed):
+def test_leading_axes_agree_with_one_at_a_time(lead: list[int], seed: int) -> None:
     weight, sibling, second = normal(*lead, 9, 4, seed=seed), normal(*lead, 9, 4, seed=seed + 1), normal(*lead, 1, 9)
     for parameter in OF_ONE_MATRIX:
         assert parameter(weight).shape == tuple(lead)
@@ -115,7 +116,7 @@ def test_leading_axes_agree_with_one_at_a_time(lead, seed):
     torch.testing.assert_close(one_signedness(weight, second).flatten(), signs)
 
 
-def test_one_signedness_of_equal_opposite_and_unused_neurons():
+def test_one_signedness_of_equal_opposite_and_unused_neurons() -> None:
     first, second = torch.ones(4, 3), torch.tensor([[2.0, 2.0, -2.0, -2.0]])
     assert one_signedness(first, second) == 0
     assert one_signedness(first, second.abs()) == 1
@@ -126,14 +127,14 @@ def test_one_signedness_of_equal_opposite_and_unused_neurons():
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("shape", [(1, 1), (5, 1), (1, 5), (6, 4)])
-def test_zeros_are_zero_in_every_parameter(shape, dtype):
+def test_zeros_are_zero_in_every_parameter(shape: tuple[int, int], dtype: torch.dtype) -> None:
     zeros = torch.zeros(shape, dtype=dtype)
     values = [parameter(zeros) for parameter in OF_ONE_MATRIX]
     values += [seed_dependence(zeros, zeros), one_signedness(zeros, torch.ones(1, shape[0], dtype=dtype))]
     assert values == [0] * 6
 
 
-def test_a_median_of_zero_leaves_double_sidedness_large_and_finite():
+def test_a_median_of_zero_leaves_double_sidedness_large_and_finite() -> None:
     own = torch.eye(4)
     weight = torch.cat([own, -own, torch.zeros(8, 4)])
     assert 1e6 < double_sidedness(weight) < math.inf
@@ -142,7 +143,7 @@ def test_a_median_of_zero_leaves_double_sidedness_large_and_finite():
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
-def test_what_is_not_finite_shows(bad):
+def test_what_is_not_finite_shows(bad: float) -> None:
     weight = normal(6, 4)
     weight[2, 1] = bad
     assert not math.isfinite(assignment(weight) + two_sided_assignment(weight))

@@ -70,7 +70,7 @@ def install() -> None:
     def torn(handle: int, mode: str = "r", *args: Any, **kwargs: Any) -> Any:
         return Torn(io.FileIO(handle, "wb")) if mode == "wb" else fdopen(handle, mode, *args, **kwargs)
 
-    os.fdopen = torn
+    os.fdopen = torn  # type: ignore[assignment]
     tempfile.mkstemp = deadly(tempfile.mkstemp)
     for name in ("mkdir", "fsync", "chmod", "replace", "unlink"):
         setattr(os, name, deadly(getattr(os, name)))
