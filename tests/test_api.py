@@ -85,7 +85,7 @@ def test_every_public_name_is_documented() -> None:
 def test_an_observer_is_told_everything(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """And nothing is printed."""
     events: list[Event] = []
-    options = {"members": 2, "steps": 4, "layers": "2,4,1", "out": tmp_path / "run"}
+    options: dict[str, Any] = {"members": 2, "steps": 4, "layers": "2,4,1", "out": tmp_path / "run"}
     run = hg.train("l1norm", **options, observe=events.append)
     assert {type(event) for event in events} >= {Trained, Watched, Progressed, Drawn}
     assert max(event.step for event in events if isinstance(event, Trained)) == 4

@@ -16,8 +16,8 @@ from hypergraph.analysis.kept import Analysis, kept
 from hypergraph.errors import FileError
 from hypergraph.runs.directory import RunDirectory
 from hypergraph.runs.events import Event, Progressed, ignore
-from hypergraph.runs.records import Count, Number
 from hypergraph.storage.atomic import write_json
+from hypergraph.storage.schema import Count, Number
 from hypergraph.storage.untrusted import MAX_JSON_BYTES, read_json
 
 PARTS = {"two": 2, "three": 3, "none": 0}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from strategies import normal, seeds
 
 from hypergraph.analysis import sizes as module
-from hypergraph.analysis.measure import Sample, generate
+from hypergraph.analysis.measure import TEST_INPUTS, Sample, generate
 from hypergraph.analysis.sizes import NORMALISATIONS, SAMPLES, losses_at_size, unexplained
 from hypergraph.errors import SpecError
 from hypergraph.model.generator import Generator
@@ -25,9 +26,11 @@ TRAINED = MLPSpec((4, 10, 1), "relu")
 LARGER = MLPSpec((9, 20, 1), "relu")
 GENERATOR = Generator.initial([TRAINED], [stream(0, 3, "initial")])
 
+Put = Callable[[MLPWeights], None]
+
 
 @pytest.fixture
-def generating(monkeypatch: pytest.MonkeyPatch):
+def generating(monkeypatch: pytest.MonkeyPatch) -> Put:
     """Let every generator generate the network that this is called with."""
 
     def put(network: MLPWeights) -> None:
@@ -49,7 +52,7 @@ def scaled_to(network: MLPWeights, trained: MLPSpec) -> MLPWeights:
     return MLPWeights(network.spec, (first, second * own_deviation / deviation), (hidden, outputs))
 
 
-def test_at_the_training_size_both_normalisations_are_one(generating) -> None:
+def test_at_the_training_size_both_normalisations_are_one(generating: Put) -> None:
     generating(double_sided(TRAINED))
     found = losses(TRAINED)
     assert found["own"] == pytest.approx(found["training"], abs=1e-12)
@@ -60,7 +63,7 @@ def test_at_the_training_size_both_normalisations_are_one(generating) -> None:
     assert found["own"] > 0.01
 
 
-def test_each_normalisation_forgives_what_it_should(generating) -> None:
+def test_each_normalisation_forgives_what_it_should(generating: Put) -> None:
     exact = double_sided(LARGER)
     generating(exact)
     found = losses(LARGER)
@@ -80,7 +83,7 @@ def test_each_normalisation_forgives_what_it_should(generating) -> None:
 @pytest.mark.parametrize("spec", [TRAINED, LARGER, MLPSpec((2, 3, 1))])
 def test_losses_are_means_over_samples_of_the_decoder_alone(spec: MLPSpec) -> None:
     """Other ones than those by which a member is chosen; losses written out from raw norms."""
-    inputs, _ = L1Norm().sample(spec, module.TEST_INPUTS, stream(5, "test"))
+    inputs, _ = L1Norm().sample(spec, TEST_INPUTS, stream(5, "test"))
     norms = inputs.double().abs().sum(1)
     expected: dict[str, list[float]] = {name: [] for name in NORMALISATIONS}
     for n in range(SAMPLES):

@@ -2,6 +2,7 @@
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -77,8 +78,8 @@ def test_a_member_alone_generates_what_it_generates_among_others() -> None:
 
 
 def test_siblings_and_the_decoder_alone_differ_from_the_sample() -> None:
-    options = ({}, {"sibling": True}, {"encoder": False})
-    samples = [generate(GENERATOR, 1e-6, seed=4, members=range(3), **option) for option in options]  # type: ignore[arg-type]
+    options: tuple[dict[str, Any], ...] = ({}, {"sibling": True}, {"encoder": False})
+    samples = [generate(GENERATOR, 1e-6, seed=4, members=range(3), **option) for option in options]
     for other in samples[1:]:
         assert not torch.equal(samples[0].networks.weights[0], other.networks.weights[0])
     assert samples[0].kl.min() > 0

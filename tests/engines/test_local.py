@@ -1,5 +1,6 @@
 """Workers: interrupted and resumed they end where an uninterrupted training ends; failures are told in one line."""
 
+import dataclasses
 import subprocess
 import sys
 from pathlib import Path
@@ -7,7 +8,6 @@ from pathlib import Path
 import psutil
 import pytest
 import torch
-from msgspec.structs import replace
 
 from hypergraph.engines.base import Resources, TrainingError
 from hypergraph.engines.local import LocalEngine
@@ -69,7 +69,7 @@ class OneAtATime(LocalEngine):
 
     def resources(self, device: str) -> Resources:
         """With little to share."""
-        return replace(super().resources(device), workers=1)
+        return dataclasses.replace(super().resources(device), workers=1)
 
 
 def trained(run: RunDirectory, engine: LocalEngine) -> list[str]:
@@ -83,7 +83,7 @@ class TwoAtOnce(LocalEngine):
 
     def resources(self, device: str) -> Resources:
         """As of a machine with two cores at least."""
-        return replace(super().resources(device), workers=2)
+        return dataclasses.replace(super().resources(device), workers=2)
 
 
 def test_chunks_trained_one_at_a_time_end_as_those_trained_at_once(tmp_path: Path) -> None:
@@ -186,7 +186,7 @@ def test_a_worker_waits_for_another_at_its_members(tmp_path: Path) -> None:
 
 
 def test_a_worker_has_the_threads_of_the_run_whatever_the_cores(tmp_path: Path) -> None:
-    threads = psutil.cpu_count() + 3
+    threads = (psutil.cpu_count() or 1) + 3
     run = run_in(tmp_path, steps=1, threads=threads)
     LocalEngine().train(run, ignore)
     assert [entry.threads for chunk in run.chunks for entry in chunk.read_provenance()] == [threads]

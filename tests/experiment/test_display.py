@@ -3,6 +3,7 @@
 import io
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -17,8 +18,8 @@ from hypergraph.spec import MLPSpec
 from hypergraph.training.failures import Failure
 from hypergraph.training.recipe import Recipe
 
-FIRST = {"beta": (1e-9,), "loss": [[0.1, 0.3]], "kl": [[10.0, 30.0]], "algorithm": [["one", "two"]]}
-SECOND = {"beta": (1e-9,), "loss": [[0.2]], "kl": [[20.0]], "algorithm": [["one"]]}
+FIRST: dict[str, Any] = {"beta": (1e-9,), "loss": [[0.1, 0.3]], "kl": [[10.0, 30.0]], "algorithm": [["one", "two"]]}
+SECOND: dict[str, Any] = {"beta": (1e-9,), "loss": [[0.2]], "kl": [[20.0]], "algorithm": [["one"]]}
 METRICS = Metrics(step=300, time=0.0, **SECOND), Metrics(step=400, time=1.0, **FIRST)
 
 

@@ -237,10 +237,10 @@ def test_what_is_shuffled_and_what_is_cut_are_the_best_networks(run: tuple[Path,
     assert sorted((label, member) for label, member, _ in chosen) == sorted(
         {(network["algorithm"], network["member"]) for network in result.values()}
     )
-    for label, *place in chosen:
-        alike = [n["loss"] for n in result.values() if (n["algorithm"], n["member"]) == (label, place[0])]
-        assert result[tuple(place)]["loss"] == min(alike)
-        rows = [row for row in cut if (row["algorithm"], *key(row)) == (label, *place)]
+    for label, member, beta in chosen:
+        alike = [n["loss"] for n in result.values() if (n["algorithm"], n["member"]) == (label, member)]
+        assert result[member, beta]["loss"] == min(alike)
+        rows = [row for row in cut if (row["algorithm"], *key(row)) == (label, member, beta)]
         assert [(int(row["ablated_input"]), int(row["input"])) for row in rows] == list(product(range(4), range(4)))
 
 

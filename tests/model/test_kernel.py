@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import logging
 import shutil
 import subprocess
@@ -19,7 +20,7 @@ from hypergraph.spec import MLPSpec
 
 SOURCE = Path(binding.__file__).parent / "blocks.c"
 SOUND = "int blocks_abi_version(void) { return %d; } int blocks_struct_size(void) { return %d; }"
-FITTING = binding.ABI_VERSION, binding.ctypes.sizeof(binding.WorkSlice)
+FITTING = binding.ABI_VERSION, ctypes.sizeof(binding.WorkSlice)
 COMPILER = shutil.which("gcc")
 
 needs_compiler = pytest.mark.skipif(COMPILER is None, reason="there is no gcc")

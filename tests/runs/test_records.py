@@ -126,7 +126,14 @@ def test_failures_of_a_stranger_are_refused(text: str, message: str, tmp_path: P
 
 
 def test_no_number_of_a_network_is_infinite() -> None:
-    fields = {"member": 0, "beta": 1.0, "kl": 1.0, "decoder_loss": 1.0, "algorithm": None, "order_parameters": {}}
+    fields: dict[str, Any] = {
+        "member": 0,
+        "beta": 1.0,
+        "kl": 1.0,
+        "decoder_loss": 1.0,
+        "algorithm": None,
+        "order_parameters": {},
+    }
     for loss in (float("nan"), float("inf"), 1e301):
         with pytest.raises(UsageError, match=r"^loss is .*: expected float [<>]= "):
             NetworkRecord(loss=loss, file="a", **fields)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 import torch
@@ -23,7 +23,7 @@ TASK = L1Norm()
 SIZES = [(4, 8), (4, 16), (16, 48), (64, 128)]
 
 
-def spec_of(inputs: int, hidden: int, activation: str = "relu") -> MLPSpec:
+def spec_of(inputs: int, hidden: int, activation: Any = "relu") -> MLPSpec:
     return MLPSpec((inputs, hidden, 1), activation=activation)
 
 

@@ -39,7 +39,7 @@ class Elsewhere(TorchDispatchMode):
     """Notes every operation that gives a tensor on another device than meta."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.operations: list[str] = []
 
     def __torch_dispatch__(
