@@ -6,13 +6,23 @@ RUNS := runs/results/paper runs/results/sizes
 
 TASKS := $(addprefix runs/tasks/,maximum maximum-deep maximum-shallow multiplication parity parity-deep parity-shallow)
 
-.PHONY: run test lint sanitize bench soak docs results tasks clean $(RUNS) $(TASKS)
+.PHONY: run test quick coverage lint sanitize bench soak docs results tasks clean $(RUNS) $(TASKS)
 
 run: .venv/installed
 	$(BIN)/hypergraph run l1norm
 
 test: .venv/installed
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+# the tests that a change needs most: under a minute
+quick: .venv/installed
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
+
+coverage: .venv/installed
+	rm -rf build/coverage
+	$(BIN)/coverage run -m pytest -n 2 --dist loadfile
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
 
 lint: .venv/installed
 	$(BIN)/ruff check .

@@ -40,6 +40,13 @@ settings.register_profile(
 settings.load_profile("reproducible")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what goes through a real run as slow."""
+    for item in items:
+        if isinstance(item, pytest.Function) and {"whole", "started"} & set(item.fixturenames):
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture
 def command(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Command:
     """Run `hypergraph ...` in this process: exit status, stdout, stderr."""

@@ -21,9 +21,7 @@ from hypergraph.storage.locks import file_lock
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_killed_run_ends_as_the_one_that_was_never_interrupted(kind: str, whole: Reference, tmp_path: Path) -> None:
     rng = random.Random(kind)
-    folders = (
-        tmp_path / str(number) for number in count()
-    )  # as many as it takes: a busy machine ends runs late or early
+    folders = (tmp_path / str(number) for number in count())
     folder = next(folder for folder in folders if killed(folder, whole, kind, rng))
     assert damage(folder) == []
     resumed(folder)

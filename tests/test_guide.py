@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from processes import finished
 
+pytestmark = pytest.mark.slow
 GUIDE = (Path(__file__).parents[1] / "docs" / "writing-a-task.md").read_text()
 FILES = re.findall(r"```(?:toml|python)\n# ([\w./-]+)\n(.*?)```", GUIDE, re.S)
 (COMMANDS,) = re.findall(r"```sh\n(.*?)```", GUIDE, re.S)

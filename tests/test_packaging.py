@@ -7,8 +7,10 @@ import sysconfig
 import venv
 from pathlib import Path
 
+import pytest
 from processes import finished
 
+pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parent.parent
 
 PROBE = """

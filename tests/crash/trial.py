@@ -19,7 +19,7 @@ from hypergraph.storage.tensors import read_tensors
 
 HOOK = Path(__file__).parent / "hook"
 KINDS = ("worker in a call", "run in a call", "worker", "run", "all")
-"""Who is killed: in one of its calls that change the file system, or at any time."""
+"""Who is killed: in one of its calls that change the file system, or anywhere."""
 WORDS = ("--layers", "4,8,1", "--members", "2", "--steps", "30", "--seed", "3")
 
 
@@ -32,6 +32,7 @@ class Reference:
         stdout, stderr: what it printed.
         seconds: how long it took.
         moments: calls of a process that changed the file system, by role.
+        calls: those of all functions, by role.
     """
 
     folder: Path
@@ -39,6 +40,7 @@ class Reference:
     stderr: str
     seconds: float
     moments: Mapping[str, int]
+    calls: Mapping[str, int]
 
 
 def reference(folder: Path) -> Reference:
@@ -47,26 +49,30 @@ def reference(folder: Path) -> Reference:
     counts = folder.parent / "moments"
     done = start(folder, {"CRASH_ROLE": "all", "CRASH_COUNT": str(counts), "COLUMNS": "150"}).end()
     assert done.returncode == 0, done.stderr
-    moments = {role: int(counts.with_suffix(f".{role}").read_text()) for role in ("run", "worker")}
-    return Reference(folder, done.stdout, done.stderr, time.monotonic() - started, moments)
+    seconds = time.monotonic() - started
+    counted = {role: list(map(int, counts.with_suffix(f".{role}").read_text().split())) for role in ("run", "worker")}
+    moments, calls = ({role: both[n] for role, both in counted.items()} for n in range(2))
+    return Reference(folder, done.stdout, done.stderr, seconds, moments, calls)
 
 
 def killed(folder: Path, whole: Reference, kind: str, rng: random.Random) -> bool:
-    """Start a run and kill it. Returns False where it ended before, or had no worker: then try again."""
+    """Start a run and kill it. Returns False where it ended before, for no two take exactly as many calls."""
     role, _, call = kind.partition(" ")
     if call:
         at, share = rng.randrange(whole.moments[role]), rng.random()
         done = start(folder, {"CRASH_ROLE": role, "CRASH_AT": str(at), "CRASH_SHARE": str(share)}).end()
         return done.returncode != 0
-    command = start(folder, {})
-    time.sleep(rng.uniform(0, whole.seconds))
-    main, workers = psutil.Process(command.process.pid), command.workers
-    victims = {"worker": workers[:1], "run": [main], "all": [main, *workers]}[role]
-    for victim in victims:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            victim.kill()
-    done = command.end()  # with the process, while workers that outlive it are still at work
-    return bool(victims) and done.returncode != 0
+    stopped = rng.choice(("run", "worker")) if role == "all" else role
+    command = start(folder, {"CRASH_ROLE": stopped, "CRASH_CALL": str(rng.randrange(whole.calls[stopped]))})
+    main = psutil.Process(command.process.pid)
+    while command.process.poll() is None:
+        with contextlib.suppress(psutil.NoSuchProcess):  # a worker has just ended
+            processes = [main, *command.workers]
+            suspended = [process for process in processes if process.status() == psutil.STATUS_STOPPED]
+            for victim in processes if role == "all" and suspended else suspended:
+                victim.kill()
+        time.sleep(0.01)
+    return command.end().returncode != 0  # with the process, while workers that outlive it are still at work
 
 
 def resumed(folder: Path) -> None:

@@ -108,11 +108,13 @@ COUNTED = [largest(16)[n] if n in (3, 4, 6, 8, 13) else LARGEST[n] for n in rang
 """Of those that take millions of lines, a sixteenth, in which the square of the size would show."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "data"), LARGEST, ids=range(len(LARGEST)))
 def test_the_largest_inputs_are_told_in_little_memory(name: str, data: bytes, folder: Path) -> None:
     attempt(next(target for target in TARGETS if target.name == name), data, folder, counted=False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "data"), COUNTED, ids=range(len(COUNTED)))
 def test_large_inputs_take_work_in_proportion_to_their_size(name: str, data: bytes, folder: Path) -> None:
     attempt(next(target for target in TARGETS if target.name == name), data, folder)
