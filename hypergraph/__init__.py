@@ -9,6 +9,7 @@ Names are imported when they are first used: importing this package imports neit
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -66,3 +67,19 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return __all__
+
+
+def _draw_networks_in_notebooks() -> None:
+    """Let IPython, where it runs, show a network as its drawing."""
+    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+    if shell is not None:
+        png = shell.display_formatter.formatters["image/png"]
+        png.for_type_by_name("hypergraph.weights", "MLPWeights", _picture)
+
+
+def _picture(network: MLPWeights) -> bytes:
+    picture: bytes = import_module("hypergraph.experiment.networks").picture(network)
+    return picture
+
+
+_draw_networks_in_notebooks()

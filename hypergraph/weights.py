@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 
 import torch
@@ -112,12 +111,6 @@ class MLPWeights:
         """
         text = {"format": FORMAT, "format_version": FORMAT_VERSION, "spec": self.spec.to_json(), **(metadata or {})}
         write_tensors(path, self.state_dict(), text)
-
-    def _repr_png_(self) -> bytes:
-        """Show the drawing of the networks in a notebook, where a visualizer is installed."""
-        networks = import_module("hypergraph.experiment.networks")  # above this module: found when it is needed
-        picture: bytes = networks.picture(self)
-        return picture
 
     @classmethod
     def load(cls, path: Path) -> tuple[MLPWeights, dict[str, str]]:

@@ -6,7 +6,9 @@ import re
 import subprocess
 import sys
 import warnings
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -150,13 +152,22 @@ def test_a_network_is_generated_and_drawn(run: tuple[Path, str, str], tmp_path: 
     assert (tmp_path / "net.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_a_run_and_a_network_show_themselves(run: tuple[Path, str, str]) -> None:
+def test_a_run_shows_itself(run: tuple[Path, str, str]) -> None:
     opened = hg.open_run(run[0])
     shown = opened._repr_html_()
     assert "best loss" in shown
     assert "data:image/png;base64," in shown
     assert run[1].splitlines()[2].split()[0] in shown
-    assert opened.network(0, 1.0)._repr_png_().startswith(b"\x89PNG")
+
+
+def test_ipython_shows_a_network_as_its_drawing(run: tuple[Path, str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: dict[tuple[str, str], Callable[[hg.MLPWeights], bytes]] = {}
+    png = SimpleNamespace(for_type_by_name=lambda module, name, show: shown.update({(module, name): show}))
+    shell = SimpleNamespace(display_formatter=SimpleNamespace(formatters={"image/png": png}))
+    monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: shell))
+    hg._draw_networks_in_notebooks()
+    kind = hg.MLPWeights
+    assert shown[kind.__module__, kind.__name__](hg.open_run(run[0]).network(0, 1.0)).startswith(b"\x89PNG")
 
 
 def test_what_is_not_there_is_told(run: tuple[Path, str, str], tmp_path: Path) -> None:
