@@ -72,7 +72,7 @@ class Task(ABC):
     def normalisation(self, spec: MLPSpec) -> tuple[float, float]:
         """Mean and standard deviation that normalise the targets of `spec`: raw = mean + deviation * target.
 
-        They allow networks of other sizes to be compared with the targets of the size that the generator was trained on.
+        Networks of another size can then be judged by the targets of the size that the generator was trained on.
         """
         return 0.0, 1.0
 
@@ -101,8 +101,8 @@ class Classifier(ABC):
     def order_parameters(self, weights: MLPWeights, sibling: MLPWeights | None = None) -> dict[str, Tensor]:
         """The order parameters by name, each with the leading axes of `weights`.
 
-        `sibling` is another sample of the same generators, with the same leading axes; where it is None, parameters that
-        need one are omitted. Raises :class:`hypergraph.errors.SpecError` for networks that it cannot classify.
+        `sibling` is another sample of the same generators, with the same leading axes; without it, parameters that need
+        one are omitted. Raises :class:`hypergraph.errors.SpecError` for networks that it cannot classify.
         """
 
     @abstractmethod
