@@ -1,4 +1,4 @@
-"""What closed forms of many tasks are made of: room in one hidden layer, and a read-out that is fitted."""
+"""Building blocks for closed forms: check for one hidden layer, and fit a linear read-out."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from hypergraph.errors import SpecError
 from hypergraph.spec import MLPSpec
 
 FIT_SAMPLES = 4096
-"""Inputs that a read-out is fitted on."""
+"""Number of inputs on which a read-out is fitted."""
 
 
 def one_hidden_layer(spec: MLPSpec, fewest: int = 1) -> tuple[int, int]:
-    """The inputs and hidden neurons of a spec that has room for an algorithm.
+    """The numbers of inputs and hidden neurons of a network with one hidden layer.
 
     Raises:
-        SpecError: for other than one whole hidden layer with biases, or one of less than `fewest` neurons.
+        SpecError: the spec has skips, masks, no biases or not exactly one hidden layer of at least `fewest` neurons.
     """
     if len(spec.sizes) != 3 or spec.skips or spec.masks or not spec.bias:
         raise SpecError(f"the closed forms fill one hidden layer with biases, no skips and no masks, not {spec}")
@@ -26,7 +26,7 @@ def one_hidden_layer(spec: MLPSpec, fewest: int = 1) -> tuple[int, int]:
 
 
 def fit_line(answers: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-    """The factor [] and the shift [1] that bring answers nearest to targets, by least squares: two [sample]."""
+    """Fit targets = factor * answers + shift by least squares: both [sample] -> factor [], shift [1]."""
     centred = answers - answers.mean()
     factor = centred @ targets / centred.square().sum()
     return factor, (targets.mean() - factor * answers.mean()).reshape(1)

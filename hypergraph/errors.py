@@ -1,22 +1,24 @@
-"""The errors a user can cause and mend. Each message is one line: what was wrong, where, what would be right."""
+"""Errors that a user can cause and fix. Each message is one line: what is wrong, where, and what would be right."""
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 
 MAX_LETTERS = 2_000
-"""Of a message; what comes after them is cut off."""
+"""Longest message; longer ones are cut off."""
 
 
 def printable(text: str) -> str:
-    """One line that cannot steer a terminal, whatever `text` holds."""
+    """`text` as one line without control characters, so that it cannot steer a terminal."""
     return "".join(letter if letter.isprintable() else "?" for letter in " ".join(text.split()))
 
 
 class HypergraphError(Exception):
-    """The base of all errors that the command line prints without a traceback. Exit status 1.
+    """Base of all errors that the command line prints without a traceback. Exit status 1.
 
-    Messages quote names from files that strangers wrote, so each is made one printable line here.
+    Messages quote names from untrusted files, so every message is made one printable line.
     """
 
     exit_code = 1
@@ -27,7 +29,7 @@ class HypergraphError(Exception):
 
 
 class UsageError(HypergraphError, ValueError):
-    """An argument that can never work. Exit status 2."""
+    """An argument that cannot work. Exit status 2."""
 
     exit_code = 2
 
@@ -37,15 +39,15 @@ class SpecError(UsageError):
 
 
 class FileError(HypergraphError):
-    """A file or folder that is missing, unreadable, unwritable or holds something else than it should."""
+    """A file or folder that is missing, unreadable, unwritable or has the wrong content."""
 
 
 class RunExistsError(UsageError):
-    """A folder for a new run that holds one already."""
+    """The folder of a new run already holds a run."""
 
 
 class NotFinishedError(FileError):
-    """A run that is not trained and analysed to the end."""
+    """A run whose training or analysis has not finished."""
 
     def __init__(self, path: Path, task: str) -> None:
         super().__init__(f"{path} is not finished")
@@ -53,12 +55,21 @@ class NotFinishedError(FileError):
 
 
 class MissingDataError(HypergraphError):
-    """A figure or an analysis that a run's data do not allow."""
+    """A figure or an analysis needs data that the run does not have."""
 
 
 class BusyError(FileError):
-    """A folder that another process works on."""
+    """Another process is working on this folder."""
 
 
 class PluginError(HypergraphError):
     """A plugin that is unknown, broken, incompatible or ambiguous."""
+
+
+@contextlib.contextmanager
+def file_errors(action: str, path: Path) -> Iterator[None]:
+    """Turn an OSError into a FileError that says "cannot `action` `path`" and why."""
+    try:
+        yield
+    except OSError as error:
+        raise FileError(f"cannot {action} {path}: {error.strerror or error}") from None

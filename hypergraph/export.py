@@ -1,4 +1,4 @@
-"""One generated network for other tools: an exported program of torch, or a file in ONNX."""
+"""Export one generated network for other tools: as a torch program or as an ONNX file."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from hypergraph.errors import UsageError
 from hypergraph.storage.atomic import write_bytes
 from hypergraph.weights import MLPWeights
 
-NEEDED = ("onnx", "onnxscript")
+PACKAGES = ("onnx", "onnxscript")
 
 
 def to_program(network: MLPWeights) -> ExportedProgram:
-    """What `torch.export` makes of a single network: inputs [batch, input] -> outputs [batch, output], any batch."""
+    """Export a single network with `torch.export`: inputs [batch, input] -> outputs [batch, output], any batch."""
     example = torch.zeros(2, network.spec.sizes[0], dtype=network.weights[0].dtype)
     return export(network.to_module(), (example,), dynamic_shapes=({0: Dim("batch")},))
 
@@ -24,18 +24,18 @@ def to_program(network: MLPWeights) -> ExportedProgram:
 def to_onnx(network: MLPWeights, path: Path | str) -> None:
     """Write a single network as ONNX, with an input `inputs` [batch, input] and an output `outputs` [batch, output].
 
-    ONNX Runtime does not load networks in float64 whose activation is gelu, leaky_relu, hardswish, mish or softplus;
-    those in float32 it does.
+    ONNX Runtime cannot load float64 networks whose activation is gelu, leaky_relu, hardswish, mish or softplus;
+    it loads them in float32.
 
     Raises:
         UsageError: the extra `onnx` is not installed.
         FileError: the file cannot be written.
     """
-    missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
+    missing = [name for name in PACKAGES if importlib.util.find_spec(name) is None]
     if missing:
         raise UsageError(f"ONNX needs {' and '.join(missing)}: pip install 'hypergraph-toolkit[onnx]'")
     program = torch.onnx.export(
         to_program(network), input_names=["inputs"], output_names=["outputs"], dynamo=True, verbose=False
     )
-    assert program is not None  # it is None for the older exporter only
+    assert program is not None  # only the older exporter returns None
     write_bytes(Path(path), program.model_proto.SerializeToString())

@@ -1,7 +1,7 @@
-"""MLPSpec -> DGL computation graph -> the index tensors that the arithmetic needs.
+"""MLPSpec -> DGL computation graph -> index tensors for the hypernetwork.
 
-Neurons are nodes and weights are edges (Appendix A, the GNN interpretation). This is the only module that imports dgl:
-DGL holds the structure, on the CPU, and torch does the arithmetic on any device.
+Neurons are nodes and weights are edges (Appendix A, the GNN interpretation). Only this module imports dgl: DGL holds
+the structure on the CPU, and torch computes on any device.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 
-os.environ.setdefault("DGLBACKEND", "pytorch")  # dgl otherwise writes a file into the home folder at import
+os.environ.setdefault("DGLBACKEND", "pytorch")  # otherwise dgl writes a file into the home folder
 
 import dgl
 import torch
@@ -25,8 +25,8 @@ def computation_graph(spec: MLPSpec) -> dgl.DGLGraph:
     """The network as a DGL graph.
 
     Nodes are neurons, layer by layer, with `layer` and `index` (within the layer). Edges are weights, connection by
-    connection, each row-major over [target, source], with `connection` (its place in `spec.connections`), `source`
-    and `target` (neuron layers).
+    connection, each row-major over [target, source], with `connection` (index in `spec.connections`), `source` and
+    `target` (neuron layers).
     """
     first = [sum(spec.sizes[:layer]) for layer in range(len(spec.sizes))]
     parts = [_edges(spec, c, first[c.source], first[c.target]) for c in spec.connections]
@@ -52,26 +52,25 @@ def _edges(spec: MLPSpec, connection: Connection, first_source: int, first_targe
 
 @dataclass(frozen=True)
 class ComputationGraph:
-    """What the hypernetwork needs to know of one network, or of several joined by `dgl.batch`, as index tensors.
+    """The index tensors of one network, or of several joined by `dgl.batch`.
 
-    A weight is seen from two ends: from the neuron in front (its target) and from the neuron behind (its source).
-    Slot `e` is weight e seen from the front, slot `weights + e` is weight e seen from behind; every neuron attends
-    over the slots that touch it.
+    Each weight has two slots, one at the neuron in front (its target) and one at the neuron behind (its source): slot
+    `e` is weight e at its front, slot `weights + e` is weight e at its back. Every neuron attends over its slots.
 
     Attributes:
         specs: the networks, in the order of the edges.
-        source_layer, target_layer: neuron layers that each weight joins, int64 [weights].
-        depth: number of layers of weights of the network that each weight belongs to, int64 [weights].
-        source_index, target_index: neuron within its layer, int64 [weights].
-        network: which of `specs`, int64 [weights].
+        source_layer, target_layer: neuron layers that each weight connects, int64 [weights].
+        depth: number of layers of weights in the network of each weight, int64 [weights].
+        source_index, target_index: index of each weight's neurons within their layers, int64 [weights].
+        network: index in `specs` of each weight's network, int64 [weights].
         target: neuron (over all networks) in front of each weight, int64 [weights].
-        incoming: weights that enter each neuron, at least 1 so that it can divide, int64 [neurons].
-        log_odds: logarithm of how many slots from the front there are to one from behind, at the neuron in front of and
-            at the one behind each weight; infinite where all are of one kind, float64 [2, weights].
-        biased: neurons past the input layer, in order, int64 [biases].
-        slots: all slots, neuron by neuron, neurons of one degree together, int64 [2 * weights].
-        starts: where each neuron's slots begin in `slots`, and the end, int64 [neurons + 1].
-        buckets: pairs (neurons, degree) that divide `slots` into dense batches, neurons without weights left out.
+        incoming: number of weights that enter each neuron, at least 1 to divide by, int64 [neurons].
+        log_odds: log of the number of front slots per back slot at the neuron in front of each weight and at the one
+            behind; infinite where a neuron has slots of one kind only, float64 [2, weights].
+        biased: neurons after the input layer, in order, int64 [biases].
+        slots: all slots, neuron by neuron, sorted by the neurons' degrees, int64 [2 * weights].
+        starts: where each neuron's slots start in `slots`, and the end of the last, int64 [neurons + 1].
+        buckets: pairs (neurons, degree) that split `slots` into dense batches, without neurons of degree 0.
     """
 
     specs: tuple[MLPSpec, ...]
@@ -96,12 +95,12 @@ class ComputationGraph:
 
     @property
     def pairs(self) -> int:
-        """Number of ordered pairs of slots that meet at a neuron: what attention costs."""
+        """Number of ordered pairs of slots at the same neuron, to which the cost of attention is proportional."""
         return sum(neurons * degree**2 for neurons, degree in self.buckets)
 
     @classmethod
     def of(cls, *specs: MLPSpec) -> ComputationGraph:
-        """The computation graph of one or several networks. Raises SpecError where nothing is left to generate."""
+        """The computation graph of one or several networks. Raises SpecError where they have no weights."""
         graph = dgl.batch([computation_graph(spec) for spec in specs])
         if graph.num_edges() == 0:
             raise SpecError("the masks leave no weight to generate")
@@ -133,14 +132,13 @@ class ComputationGraph:
 
 
 def _slots(graph: dgl.DGLGraph) -> tuple[Tensor, Tensor, tuple[tuple[int, int], ...]]:
-    """Slots sorted by the degree of their neuron, then by neuron, then by slot."""
+    """Sort slots by the degree of their neuron, then by neuron, then by slot; returns slots, starts and buckets."""
     source, target = graph.edges()
     neuron = torch.cat([target, source])
     degrees = graph.in_degrees() + graph.out_degrees()
     by_degree = torch.argsort(degrees, stable=True)
-    place = torch.empty_like(by_degree)
-    place[by_degree] = torch.arange(len(by_degree))
-    slots = torch.argsort(place[neuron], stable=True)
+    rank = torch.argsort(by_degree)
+    slots = torch.argsort(rank[neuron], stable=True)
     starts = torch.cat([torch.zeros(1, dtype=torch.int64), degrees[by_degree].cumsum(0)])
     degree, neurons = torch.unique_consecutive(degrees[by_degree], return_counts=True)
     buckets = tuple((n, d) for n, d in zip(neurons.tolist(), degree.tolist(), strict=True) if d)

@@ -1,7 +1,7 @@
-"""Random streams that depend on nothing but their key.
+"""Random streams that depend only on their key.
 
-Every draw belongs to a key such as (seed, member, step). So a member draws the same numbers alone and in a batch, and a
-run that is resumed draws what it would have drawn: no state of a generator needs to be kept.
+Every draw belongs to a key such as (seed, member, step). A member therefore draws the same numbers alone and in a
+batch, a resumed run draws the same numbers as an uninterrupted one, and no generator state has to be saved.
 """
 
 from hashlib import blake2b

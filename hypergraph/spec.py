@@ -1,6 +1,6 @@
 """Which network to generate: layer sizes, activation, bias, skip connections, masks.
 
-An :class:`MLPSpec` is pure data: it imports no torch, so that a command line can refuse a malformed one at once.
+An :class:`MLPSpec` is pure data. This module imports no torch, so the command line refuses a malformed spec at once.
 """
 
 from __future__ import annotations
@@ -26,33 +26,28 @@ Activation: TypeAlias = Literal[
 ]
 # fmt: on
 ACTIVATIONS: tuple[str, ...] = get_args(Activation)
-"""The elementwise functions of `torch.nn.functional` that need no other argument and no randomness."""
+"""The elementwise functions of `torch.nn.functional` that need no other argument and draw no random numbers."""
 
 MAX_LAYERS_SHOWN = 20
-"""Layers that a message names."""
-
+"""Most layers that `str` shows."""
 RANGE = re.compile("([0-9]{1,12})(?:-([0-9]{1,9})(?::([1-9][0-9]{0,8}))?)?|x([0-9]{1,6})")
-"""A size, sizes from the first to the last by a step, or a multiple of the layer before."""
-
+"""A size, a range `first-last:step` of sizes, or a multiple `xN` of the previous layer."""
 MAX_NETWORKS = 1_000
-"""Networks that one text may stand for."""
-
+"""Most networks that one text may stand for."""
 MAX_LAYERS = 100_000
-"""Of several networks together."""
-
+"""Most layers of several networks together."""
 MAX_WEIGHTS = 2**31 - 1
-"""More weights than this cannot be indexed."""
-
+"""Most weights that can be indexed."""
 MAX_CONNECTIONS = 10_000
-"""Pairs of layers that are joined."""
+"""Most pairs of layers that are connected."""
 
 
 class Connection(Struct, frozen=True, forbid_unknown_fields=True):
     """All weights from neuron layer `source` to neuron layer `target` (layer 0 is the input).
 
     Attributes:
-        source: the layer that the weights come from.
-        target: the layer that they go to.
+        source: the layer that the weights read.
+        target: the layer that they feed.
         rows: the mask: one text of 0s and 1s per target neuron, one character per source neuron; null keeps all.
     """
 
@@ -67,12 +62,12 @@ class MLPSpec(Struct, frozen=True, forbid_unknown_fields=True):
     Attributes:
         sizes: neurons per layer, input first, output last; at least two layers.
         activation: the function of `torch.nn.functional` that is applied to every hidden layer.
-        bias: whether every neuron past the input has a bias.
-        skips: pairs (source, target) of neuron layers, target - source >= 2, joined by weights of their own.
+        bias: whether every neuron after the input layer has a bias.
+        skips: pairs (source, target) of neuron layers, target - source >= 2, connected by their own weights.
         masks: connections, consecutive or skips, that keep only some of their weights.
 
     Raises:
-        SpecError: naming the field that is wrong and what would be right.
+        SpecError: naming the wrong field and what would be right.
     """
 
     sizes: Annotated[tuple[Annotated[int, Meta(ge=1, le=MAX_WEIGHTS)], ...], Meta(min_length=2)]
@@ -82,54 +77,52 @@ class MLPSpec(Struct, frozen=True, forbid_unknown_fields=True):
     masks: tuple[Connection, ...] = ()
 
     def __post_init__(self) -> None:
-        # a connection, of which graphs make thousands, is checked only here
+        # connections are checked here, because graphs make thousands of them
         msgspec.structs.force_setattr(self, "masks", msgspec.to_builtins(self.masks))
         settle(self, SpecError)
-        if (count := len(self.sizes) + len(self.skips) - 1) > MAX_CONNECTIONS:
+        if (count := len(self._pairs)) > MAX_CONNECTIONS:
             raise SpecError(f"{count:,} pairs of layers are joined; at most {MAX_CONNECTIONS:,} are possible")
         _check_skips(self.skips, len(self.sizes))
-        ends = {*itertools.pairwise(range(len(self.sizes))), *self.skips}
+        pairs = set(self._pairs)
         for mask in self.masks:
-            _check_mask(mask, ends, self.sizes)
+            _check_mask(mask, pairs, self.sizes)
         if len({(m.source, m.target) for m in self.masks}) < len(self.masks):
             raise SpecError("two masks on one connection: merge them")
         if self.dense_weights > MAX_WEIGHTS:
             raise SpecError(f"{self} has {self.dense_weights:,} weights; at most {MAX_WEIGHTS:,} can be indexed")
 
     @property
+    def _pairs(self) -> list[tuple[int, int]]:
+        """The connected layers (source, target): consecutive ones, then skips."""
+        return [*itertools.pairwise(range(len(self.sizes))), *self.skips]
+
+    @property
     def connections(self) -> tuple[Connection, ...]:
         """Every connection, by target layer and then source layer."""
         masks = {(m.source, m.target): m.rows for m in self.masks}
-        pairs = [*itertools.pairwise(range(len(self.sizes))), *self.skips]
-        ordered = sorted(pairs, key=lambda pair: (pair[1], pair[0]))
-        return tuple(Connection(s, t, masks.get((s, t))) for s, t in ordered)
+        ordered = sorted(self._pairs, key=lambda pair: (pair[1], pair[0]))
+        return tuple(Connection(*pair, masks.get(pair)) for pair in ordered)
 
     @property
     def weight_count(self) -> int:
-        """How many weights there are."""
+        """The number of weights that the masks keep."""
         return sum(map(self.count, self.connections))
 
     def count(self, connection: Connection) -> int:
-        """How many weights a connection has."""
+        """The number of weights that a connection keeps."""
         if connection.rows is None:
             return self.sizes[connection.source] * self.sizes[connection.target]
         return sum(row.count("1") for row in connection.rows)
 
     @property
     def dense_weights(self) -> int:
-        """How many weights there would be without masks."""
-        pairs = [*itertools.pairwise(range(len(self.sizes))), *self.skips]
-        return sum(self.sizes[source] * self.sizes[target] for source, target in pairs)
+        """The number of weights without masks."""
+        return sum(self.sizes[source] * self.sizes[target] for source, target in self._pairs)
 
     @classmethod
     def middle(cls, specs: Sequence[MLPSpec]) -> MLPSpec:
-        """Of several networks, the one of middle size: the one meant where one is needed and none is named."""
+        """The network of middle size, the default choice among several."""
         return sorted(specs, key=lambda spec: spec.weight_count)[len(specs) // 2]
-
-    @property
-    def plain(self) -> bool:
-        """Whether the network is a chain of linear layers, so that an `nn.Sequential` can hold it."""
-        return not self.skips
 
     def __str__(self) -> str:
         shown = [str(n) for n in self.sizes]
@@ -150,12 +143,12 @@ class MLPSpec(Struct, frozen=True, forbid_unknown_fields=True):
 
     @classmethod
     def from_fields(cls, fields: object) -> MLPSpec:
-        """Build a spec from a mapping of plain values, as JSON and TOML give them. Raises SpecError."""
+        """Build a spec from a table of plain values, as in JSON and TOML. Raises SpecError."""
         return as_record(fields, cls, error=SpecError)
 
     @classmethod
     def parse(cls, text: str) -> MLPSpec:
-        """Read "16,48,1", or the path of a .json or .toml file that holds a spec. Raises SpecError."""
+        """Read sizes such as "16,48,1", or the .json or .toml file at this path. Raises SpecError."""
         if text.endswith((".json", ".toml")):
             return cls._read(Path(text))
         parts = [part.strip() for part in text.split(",")]
@@ -165,10 +158,10 @@ class MLPSpec(Struct, frozen=True, forbid_unknown_fields=True):
 
     @classmethod
     def parse_all(cls, text: str) -> tuple[MLPSpec, ...]:
-        """Read what :meth:`parse` reads, or sizes with ranges: several networks. Raises SpecError.
+        """Read what :meth:`parse` reads, or several networks as sizes with ranges. Raises SpecError.
 
-        `8-16` stands for every size from 8 to 16, `8-16:4` for every fourth of them, and `x3` for three times the layer
-        before: "8-16:4,x3,1" are 8,24,1 and 12,36,1 and 16,48,1.
+        `8-16` stands for every size from 8 to 16, `8-16:4` for every fourth of them, and `x3` for three times the
+        previous layer: "8-16:4,x3,1" stands for 8,24,1 and 12,36,1 and 16,48,1.
         """
         parts = [RANGE.fullmatch(part.strip()) for part in text.split(",")]
         if not all(parts):
@@ -199,18 +192,18 @@ class MLPSpec(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def check_several(networks: int, layers: int) -> None:
-    """Raise SpecError where these are too many networks, or have too many layers together."""
+    """Raise SpecError for too many networks, or too many layers of all networks together."""
     if networks > MAX_NETWORKS:
         raise SpecError(f"{networks:,} networks or more; at most {MAX_NETWORKS:,} are possible")
     if layers > MAX_LAYERS:
         raise SpecError(f"{networks:,} networks of {layers:,} layers together; at most {MAX_LAYERS:,} are possible")
 
 
-def _sizes_of(part: re.Match[str], before: tuple[int, ...]) -> Sequence[int]:
-    """The sizes that one part of a range stands for, behind the layers `before`."""
+def _sizes_of(part: re.Match[str], previous: tuple[int, ...]) -> Sequence[int]:
+    """The sizes that a match of RANGE stands for, after the layers `previous`."""
     first, last, step, times = (int(number) if number else None for number in part.groups())
     if times is not None:
-        return (before[-1] * times,) if before else ()
+        return (previous[-1] * times,) if previous else ()
     assert first is not None
     return range(first, (first if last is None else last) + 1, step or 1)
 
@@ -225,8 +218,8 @@ def _check_skips(skips: tuple[tuple[int, int], ...], layers: int) -> None:
         raise SpecError("skips has a pair twice")
 
 
-def _check_mask(mask: Connection, ends: set[tuple[int, int]], sizes: tuple[int, ...]) -> None:
-    if (mask.source, mask.target) not in ends:
+def _check_mask(mask: Connection, pairs: set[tuple[int, int]], sizes: tuple[int, ...]) -> None:
+    if (mask.source, mask.target) not in pairs:
         raise SpecError(f"mask on {mask.source}->{mask.target}, but there is no such connection")
     columns, count = sizes[mask.source], sizes[mask.target]
     rows = mask.rows or ()

@@ -1,4 +1,4 @@
-"""Generated networks: any number of weight sets of one MLPSpec, as functions, as modules and as files."""
+"""Generated networks: any number of weight sets of one MLPSpec, as functions, modules and files."""
 
 from __future__ import annotations
 
@@ -12,13 +12,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hypergraph.errors import FileError, SpecError
-from hypergraph.spec import ACTIVATIONS, Connection, MLPSpec
+from hypergraph.spec import Connection, MLPSpec
 from hypergraph.storage.tensors import check_format, read_tensors, write_tensors
 
 FORMAT = "hypergraph-mlp"
 FORMAT_VERSION = "1"
 PRECISIONS = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
-_FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {name: getattr(F, name) for name in ACTIVATIONS}
 
 
 def kept_weights(spec: MLPSpec, connection: Connection) -> Tensor:
@@ -30,8 +29,9 @@ def kept_weights(spec: MLPSpec, connection: Connection) -> Tensor:
 
 
 def activation(name: str) -> Callable[[Tensor], Tensor]:
-    """The function that a spec's activation names."""
-    return _FUNCTIONS[name]
+    """The function of `torch.nn.functional` that a spec's activation names."""
+    function: Callable[[Tensor], Tensor] = getattr(F, name)
+    return function
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class MLPWeights:
         spec: the network.
         weights: one tensor per connection, in the order of `spec.connections`: [..., target, source]. Weights that a
             mask removes are zero.
-        biases: one tensor per layer past the input, [..., neurons]; empty where the spec has no bias.
+        biases: one tensor per layer after the input, [..., neurons]; empty where the spec has no bias.
     """
 
     spec: MLPSpec
@@ -60,13 +60,13 @@ class MLPWeights:
 
     @classmethod
     def stack(cls, networks: Sequence[MLPWeights]) -> MLPWeights:
-        """Networks of one spec, with a new leading axis."""
+        """Stack networks of one spec along a new leading axis."""
         weights = tuple(map(torch.stack, zip(*(network.weights for network in networks), strict=True)))
         biases = tuple(map(torch.stack, zip(*(network.biases for network in networks), strict=True)))
         return cls(networks[0].spec, weights, biases)
 
     def map(self, function: Callable[[Tensor], Tensor]) -> MLPWeights:
-        """Apply `function` to every tensor, for instance to detach, to move or to cast it."""
+        """Apply `function` to every tensor, for instance to detach, move or cast it."""
         return MLPWeights(self.spec, tuple(map(function, self.weights)), tuple(map(function, self.biases)))
 
     def forward(self, inputs: Tensor) -> Tensor:
@@ -79,7 +79,7 @@ class MLPWeights:
             product = layers[connection.source] @ weight.mT
             target = connection.target
             sums[target] = sums[target] + product if target in sums else product
-            if connection.source == target - 1:  # by the order of connections, the last to enter this layer
+            if connection.source == target - 1:  # connections are sorted: this is the last one into its layer
                 total = sums[target] + self.biases[target - 1].unsqueeze(-2) if self.biases else sums[target]
                 layers.append(total if target == last else sigma(total))
         return layers[-1]
@@ -90,25 +90,17 @@ class MLPWeights:
         """The tensors of a single network, named as :meth:`to_module` names its parameters."""
         if self.lead:
             raise ValueError(f"one network has no leading axes; these have {tuple(self.lead)}: select one first")
-        names = [_name(c.source, c.target) for c in self.spec.connections]
-        state = {f"{name}.weight": weight for name, weight in zip(names, self.weights, strict=True)}
-        state |= {f"{_name(n, n + 1)}.bias": bias for n, bias in enumerate(self.biases)}
-        return state
+        return dict(zip(_shapes(self.spec), (*self.weights, *self.biases), strict=True))
 
     def to_module(self) -> nn.Module:
-        """A real module that computes the same: a plain `nn.Sequential` unless the spec has skip connections."""
+        """The network as a module: an `nn.Sequential` unless the spec has skip connections."""
         module = build_module(self.spec)
-        module.load_state_dict(
-            {name: tensor.detach().clone() for name, tensor in self.state_dict().items()}, assign=True
-        )
+        state = {name: tensor.detach().clone() for name, tensor in self.state_dict().items()}
+        module.load_state_dict(state, assign=True)
         return module
 
     def save(self, path: Path, metadata: Mapping[str, str] | None = None) -> None:
-        """Write one network as safetensors; its keys load into :func:`build_module` with `strict=True`.
-
-        Raises:
-            FileError: where the file cannot be written.
-        """
+        """Write one network as safetensors, with the names of :meth:`to_module`'s parameters. Raises FileError."""
         text = {"format": FORMAT, "format_version": FORMAT_VERSION, "spec": self.spec.to_json(), **(metadata or {})}
         write_tensors(path, self.state_dict(), text)
 
@@ -117,7 +109,7 @@ class MLPWeights:
         """Read one network and its metadata.
 
         Raises:
-            FileError: where the file is not a whole network that fits its own spec, or holds other than finite numbers.
+            FileError: the file is damaged, does not fit its own spec, or holds NaN or infinity.
         """
         tensors, metadata = read_tensors(path)
         check_format(path, metadata, FORMAT, FORMAT_VERSION)
@@ -130,22 +122,27 @@ class MLPWeights:
 
 
 def _name(source: int, target: int) -> str:
-    """Linear layers stand at every second place of the Sequential, activations between them."""
+    """The name of a connection in a module; in a Sequential, linear layers and activations alternate."""
     return str(2 * source) if target == source + 1 else f"skip_{source}_{target}"
 
 
-def _from_state(spec: MLPSpec, state: Mapping[str, Tensor]) -> MLPWeights:
-    weights = tuple(state[f"{_name(c.source, c.target)}.weight"] for c in spec.connections)
-    biases = tuple(state[f"{_name(n, n + 1)}.bias"] for n in range(len(spec.sizes) - 1)) if spec.bias else ()
-    return MLPWeights(spec, weights, biases)
-
-
-def _check_tensors(path: Path, spec: MLPSpec, tensors: Mapping[str, Tensor]) -> None:
+def _shapes(spec: MLPSpec) -> dict[str, tuple[int, ...]]:
+    """The parameters of a spec's module and their shapes: weights by connection, then biases by layer."""
     shapes: dict[str, tuple[int, ...]] = {
         f"{_name(c.source, c.target)}.weight": (spec.sizes[c.target], spec.sizes[c.source]) for c in spec.connections
     }
     if spec.bias:
         shapes |= {f"{_name(n, n + 1)}.bias": (size,) for n, size in enumerate(spec.sizes[1:])}
+    return shapes
+
+
+def _from_state(spec: MLPSpec, state: Mapping[str, Tensor]) -> MLPWeights:
+    tensors, count = tuple(state[name] for name in _shapes(spec)), len(spec.connections)
+    return MLPWeights(spec, tensors[:count], tensors[count:])
+
+
+def _check_tensors(path: Path, spec: MLPSpec, tensors: Mapping[str, Tensor]) -> None:
+    shapes = _shapes(spec)
     if set(tensors) != set(shapes):
         raise FileError(f"{path} holds {', '.join(sorted(tensors))}; its spec {spec} needs {', '.join(sorted(shapes))}")
     for name, shape in shapes.items():
@@ -180,7 +177,7 @@ class Activation(nn.Module):
 
 
 class SkipMLP(nn.Module):
-    """A multilayer perceptron with skip connections that carry weights of their own."""
+    """A multilayer perceptron with skip connections that have their own weights."""
 
     def __init__(self, spec: MLPSpec) -> None:
         super().__init__()
@@ -190,13 +187,12 @@ class SkipMLP(nn.Module):
             self.add_module(_name(c.source, c.target), nn.Linear(spec.sizes[c.source], spec.sizes[c.target], bias))
 
     def forward(self, inputs: Tensor) -> Tensor:
-        state = dict(self.named_parameters())
-        return _from_state(self.spec, state).forward(inputs)
+        return _from_state(self.spec, dict(self.named_parameters())).forward(inputs)
 
 
 def build_module(spec: MLPSpec) -> nn.Module:
-    """A module of the spec's shape with torch's own initial weights; masks are left to the weights loaded into it."""
-    if not spec.plain:
+    """A module of the spec's shape with torch's initial weights, to which masks are not applied."""
+    if spec.skips:
         return SkipMLP(spec)
     layers: list[nn.Module] = []
     for fan_in, fan_out in itertools.pairwise(spec.sizes):

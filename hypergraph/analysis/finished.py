@@ -32,9 +32,8 @@ from hypergraph.interfaces import UNKNOWN, Classifier, Task
 from hypergraph.model.generator import Generator
 from hypergraph.runs.directory import RunDirectory
 from hypergraph.runs.events import Observer, ignore
-from hypergraph.runs.members import load_members
 from hypergraph.runs.records import NetworkRecord, to_fields
-from hypergraph.runs.result import read_result
+from hypergraph.runs.result import load_members, read_result
 from hypergraph.training.schedule import draw_wiring
 from hypergraph.weights import MLPWeights
 

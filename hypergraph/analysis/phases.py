@@ -15,8 +15,8 @@ from hypergraph.analysis.sweep import BETA_GRID
 from hypergraph.interfaces import UNKNOWN, Classifier, Task
 from hypergraph.model.generator import Generator
 from hypergraph.runs.directory import RunDirectory
-from hypergraph.runs.members import load_members
 from hypergraph.runs.records import Price
+from hypergraph.runs.result import load_members
 from hypergraph.spec import MLPSpec
 from hypergraph.storage.schema import Count, Number
 

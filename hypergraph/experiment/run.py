@@ -20,10 +20,9 @@ from hypergraph.model.generator import Generator
 from hypergraph.runs.config import RunConfig
 from hypergraph.runs.directory import RunDirectory
 from hypergraph.runs.events import Drawn, NotDrawn, Noticed, Observer, ignore
-from hypergraph.runs.members import load_members
 from hypergraph.runs.pretrained import shipped_ensemble
 from hypergraph.runs.records import NetworkRecord, Result
-from hypergraph.runs.result import write_result
+from hypergraph.runs.result import load_members, write_result
 
 
 def run_experiment(run: RunDirectory, engine: Engine, observe: Observer = ignore) -> FinishedRun:

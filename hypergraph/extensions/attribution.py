@@ -1,17 +1,17 @@
-"""Which plugin an error comes from, told by its traceback: importing a plugin is watched, calling one is not."""
+"""Find the plugin that raised an error. Only loading plugins is guarded; calls into them are attributed afterwards."""
 
 from __future__ import annotations
 
 from traceback import walk_tb
 
 from hypergraph.errors import PluginError
-from hypergraph.extensions.registry import REGISTRIES, Plugin, reason
+from hypergraph.extensions.registry import REGISTRIES, reason
 
 
 def attribute_error(error: BaseException) -> PluginError | None:
-    """What to tell of an error raised in a plugin, or in what one called: the plugin, the error, and the plugin's line.
+    """An error that names the plugin in which `error` was raised, or which called what raised it, and the line there.
 
-    None where no line of an installed plugin is in the traceback.
+    None where the traceback has no line of an installed plugin.
     """
     frames = list(walk_tb(error.__traceback__))
     callers = {type(frame.f_locals.get("self")).__qualname__ for frame, _ in frames}
@@ -20,15 +20,12 @@ def attribute_error(error: BaseException) -> PluginError | None:
         package = _package(frame.f_globals.get("__name__", ""))
         owners = [plugin for plugin in plugins if _package(plugin.value) == package]
         if owners:
-            owner = next((plugin for plugin in owners if _class(plugin) in callers), owners[0])
+            # of several plugins in one package, the one whose method is running
+            owner = next((plugin for plugin in owners if plugin.value.partition(":")[2] in callers), owners[0])
             return PluginError(f"{owner} raised {reason(error)} at {frame.f_code.co_filename}:{line}")
     return None
 
 
 def _package(name: str) -> str:
-    """The top level of a module, or of an entry point's value, package.module:Class."""
+    """The top-level package of a module, or of an entry point's value, `package.module:Class`."""
     return name.partition(":")[0].partition(".")[0]
-
-
-def _class(plugin: Plugin) -> str:
-    return plugin.value.partition(":")[2]

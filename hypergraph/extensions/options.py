@@ -13,12 +13,12 @@ from hypergraph.storage.schema import Finite, as_record
 from hypergraph.storage.untrusted import parse_json
 
 
-def read_options(kind: type, texts: Sequence[str]) -> dict[str, Any]:
-    """The fields that texts such as "size=3" set, in the types that the dataclass `kind` gives them.
+def read_options(options: type, texts: Sequence[str]) -> dict[str, Any]:
+    """Convert texts such as "size=3" to fields of the dataclass `options`.
 
     Raises:
-        UsageError: naming the text that is no key=value, the field that `kind` lacks, or the type that would be right.
-        PluginError: the annotations of `kind` cannot be resolved.
+        UsageError: a text is not key=value, an option is unknown or set twice, or a value has the wrong type.
+        PluginError: the annotations of `options` cannot be resolved.
     """
     values: dict[str, Any] = {}
     for text in texts:
@@ -27,44 +27,44 @@ def read_options(kind: type, texts: Sequence[str]) -> dict[str, Any]:
             raise UsageError(f"--set {text!r} is no key=value, such as size=3")
         if name in values:
             raise UsageError(f"option {name} is set twice")
-        values[name] = _read(_types(kind, [name])[name], name, value)
+        values[name] = _read(_types(options, [name])[name], name, value)
     return values
 
 
-def make_options(kind: type, fields: Mapping[str, Any]) -> Any:
-    """An instance of the dataclass `kind` with these fields set, the others at their defaults.
+def make_options(options: type, values: Mapping[str, Any]) -> Any:
+    """Make an instance of the dataclass `options` with these fields; the others keep their defaults.
 
     Raises:
-        UsageError: for a field that `kind` lacks, a value of another type, or one that `kind` itself refuses.
-        PluginError: the annotations of `kind` cannot be resolved.
+        UsageError: an option is unknown, has the wrong type, or is refused by the dataclass itself.
+        PluginError: the annotations of `options` cannot be resolved.
     """
-    types = _types(kind, fields)
-    values = {name: as_record(value, types[name], f"option {name}") for name, value in fields.items()}
+    types = _types(options, values)
+    checked = {name: as_record(value, types[name], f"option {name}") for name, value in values.items()}
     try:
-        return kind(**values)
+        return options(**checked)
     except ValueError as error:
         raise UsageError(f"options: {error}") from None
 
 
-def _types(kind: type, names: Iterable[str]) -> dict[str, Any]:
-    """The types of the fields of `kind`, which has these `names`."""
-    known = [field.name for field in dataclasses.fields(kind)]
+def _types(options: type, names: Iterable[str]) -> dict[str, Any]:
+    """The types of all fields of `options`. Raises UsageError where one of `names` is no field."""
+    known = [field.name for field in dataclasses.fields(options)]
     for name in names:
         if name not in known:
             close = difflib.get_close_matches(name, known, 1)
             guess = f" (did you mean {close[0]}?)" if close else ""
             raise UsageError(f"unknown option {name!r}{guess}; the task has {', '.join(known) or 'none'}")
     try:
-        return {name: Finite if each is float else each for name, each in get_type_hints(kind).items()}
-    except NameError as error:  # an annotation that only a type checker can read
-        raise PluginError(f"the types of {kind.__qualname__} cannot be read: {error}") from None
+        return {name: Finite if each is float else each for name, each in get_type_hints(options).items()}
+    except NameError as error:  # the annotation names something that is imported for type checkers only
+        raise PluginError(f"the types of {options.__qualname__} cannot be read: {error}") from None
 
 
-def _read(wanted: Any, name: str, text: str) -> Any:
-    """The value that a text stands for: the text itself where that is one, or else what it is as JSON."""
+def _read(kind: Any, name: str, text: str) -> Any:
+    """Convert a text to an option's type: as it is where texts are allowed, else as JSON."""
     value: object = text
     with contextlib.suppress(ValueError):
-        return as_record(text, wanted)
+        return as_record(text, kind)
     with contextlib.suppress(ValueError):
         value = parse_json(text.lower())
-    return as_record(value, wanted, f"option {name}")
+    return as_record(value, kind, f"option {name}")

@@ -1,9 +1,8 @@
-"""Plugins, found by entry point and imported only when one is used.
+"""Plugins: found by entry point, imported only when used.
 
-Listing reads the metadata of installed distributions; it imports no plugin and, like this module, no torch. Where two
-distributions offer one name, `distribution/name` says which is meant. The environment variable `HYPERGRAPH_PLUGINS`
-(`a,b`) hides every plugin that it does not name; set but empty, it hides all. What `hypergraph` itself offers in the
-same way, such as its engine, is never hidden.
+Listing plugins reads the metadata of installed distributions and imports neither a plugin nor torch. Where two
+distributions offer the same name, write `distribution/name`. The environment variable `HYPERGRAPH_PLUGINS` (`a,b`)
+hides all plugins that it does not name; an empty value hides all. Plugins of `hypergraph` itself are never hidden.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
 
 ALLOWED = "HYPERGRAPH_PLUGINS"
 LOAD_TIMEOUT_S = 60
-"""Seconds that a plugin has to be imported, and again to be made; what it imports may lie on a slow network drive."""
+"""Seconds for importing a plugin, and again for making it; imports may be read over a slow network."""
 
 P = TypeVar("P")
 _log = logging.getLogger(__name__)
@@ -42,7 +41,7 @@ class UnknownPluginError(UsageError):
 
 
 class PluginLoadError(PluginError):
-    """An installed plugin that cannot be loaded, because it, or its name, is what `status` says."""
+    """An installed plugin cannot be loaded; `status` says why."""
 
     def __init__(self, status: Literal["broken", "incompatible", "ambiguous"], message: str) -> None:
         super().__init__(message)
@@ -51,7 +50,7 @@ class PluginLoadError(PluginError):
 
 @dataclass(frozen=True)
 class Plugin:
-    """What the metadata says about one plugin."""
+    """One plugin, as its distribution's metadata describe it."""
 
     kind: str
     name: str
@@ -67,7 +66,7 @@ class Plugin:
 
     @property
     def qualified(self) -> str:
-        """A name that no plugin of another distribution shares."""
+        """`distribution/name`, which is unique."""
         return _normalise(f"{self.distribution}/{self.name}")
 
     def __str__(self) -> str:
@@ -83,10 +82,9 @@ class Registry(Generic[P]):
         self._group = f"hypergraph.{kind}s"
 
     def plugins(self) -> list[Plugin]:
-        """Every allowed plugin, by name and then distribution, from metadata alone."""
+        """All allowed plugins, by name and then distribution, read from metadata alone."""
         found: dict[str, Plugin] = {}
         for candidate in distributions():
-            # A half-removed or malformed distribution, maybe a stranger's, must not stop the others.
             try:
                 if not candidate.entry_points.select(group=self._group):
                     continue
@@ -95,7 +93,7 @@ class Registry(Generic[P]):
                 for entry in dist.entry_points.select(group=self._group):
                     plugin = Plugin(self.kind, entry.name, dist.name, dist.version, summary, entry.value)
                     found[plugin.qualified] = plugin
-            except Exception as error:
+            except Exception as error:  # a malformed distribution must not stop the others
                 _log.debug("skipped an unreadable distribution: %r", error)
         return sorted(filter(_is_allowed, found.values()), key=lambda p: (p.name, p.qualified))
 
@@ -108,19 +106,17 @@ class Registry(Generic[P]):
         plugins = self.plugins()
         matches = [p for p in plugins if name == p.name or _normalise(name) == p.qualified]
         if not matches:
-            raise UnknownPluginError(self._unknown(name, plugins))
+            names = dict.fromkeys(p.name for p in plugins)
+            close = difflib.get_close_matches(name, [*names, *(p.qualified for p in plugins)])
+            guess = f" (did you mean {' or '.join(close)}?)" if close else ""
+            hidden = f" ({ALLOWED} is set and may hide others)" if ALLOWED in os.environ else ""
+            installed = ", ".join(names) or "none"
+            raise UnknownPluginError(f"unknown {self.kind} {name!r}{guess}; installed: {installed}{hidden}")
         if len(matches) > 1:
             owners = " and ".join(f"{p.distribution} {p.version}" for p in matches)
             choices = " or ".join(p.qualified for p in matches)
             raise PluginLoadError("ambiguous", f"{self.kind} {name!r} is offered by {owners}: write {choices}")
         return matches[0]
-
-    def _unknown(self, name: str, plugins: list[Plugin]) -> str:
-        names = dict.fromkeys(p.name for p in plugins)
-        close = difflib.get_close_matches(name, [*names, *(p.qualified for p in plugins)])
-        guess = f" (did you mean {' or '.join(close)}?)" if close else ""
-        allowed = f" ({ALLOWED} is set and may hide others)" if ALLOWED in os.environ else ""
-        return f"unknown {self.kind} {name!r}{guess}; installed: {', '.join(names) or 'none'}{allowed}"
 
     def load_class(self, name: str) -> type[P]:
         """Import the class of the plugin called `name` or `distribution/name`.
@@ -132,23 +128,23 @@ class Registry(Generic[P]):
         return self._import(self.find(name))
 
     def load(self, name: str, options: Mapping[str, Any] | None = None) -> P:
-        """Import the class of a plugin, as :meth:`load_class` does, and call it; a task with some of its options set.
+        """Make an instance of a plugin's class, with some of a task's options set.
 
-        Raises UsageError too, for wrong options.
+        Raises what :meth:`load_class` raises, and UsageError for wrong options.
         """
         return self.make(self.find(name), options)
 
     def make(self, plugin: Plugin, options: Mapping[str, Any] | None = None) -> P:
-        """As :meth:`load`, of a plugin that was found."""
+        """As :meth:`load`, for a plugin that was found already."""
         cls: Any = self._import(plugin)
         arguments = [make_options(cls.Options, options)] if options else []
-        with _naming(plugin):
+        with _attributed(plugin):
             return cast(P, cls(*arguments))
 
     def _import(self, plugin: Plugin) -> type[P]:
         module, _, name = self._base.partition(":")
         base = getattr(importlib.import_module(module), name)
-        with _naming(plugin):
+        with _attributed(plugin):
             cls: Any = EntryPoint(plugin.name, plugin.value, self._group).load()
         if not isinstance(cls, type) or not issubclass(cls, base):
             raise PluginLoadError("incompatible", f"{plugin} is not a subclass of {module}.{name}")
@@ -161,24 +157,23 @@ class Registry(Generic[P]):
 TASKS: Registry[Task] = Registry("task", "hypergraph.interfaces:Task")
 CLASSIFIERS: Registry[Classifier] = Registry("classifier", "hypergraph.interfaces:Classifier")
 VISUALIZERS: Registry[Visualizer] = Registry("visualizer", "hypergraph.interfaces:Visualizer")
-ENGINES: Registry[Any] = Registry("engine", "hypergraph.engines.base:Engine")  # whose type is of a higher layer
+ENGINES: Registry[Any] = Registry("engine", "hypergraph.engines.base:Engine")  # its type is in a higher layer
 REGISTRIES: tuple[Registry[Any], ...] = (TASKS, CLASSIFIERS, VISUALIZERS, ENGINES)
 
 
 def classifier_for(task: str) -> Classifier | None:
     """Load the classifier of a task: the one of the same name if it declares that task, else the first that does.
 
-    Classifiers that cannot be loaded are passed over, with a logged warning.
+    Classifiers that cannot be loaded are skipped with a logged warning.
     """
     bare = task.rpartition("/")[2]
     for name in dict.fromkeys([task, bare, *CLASSIFIERS.names()]):
         try:
             plugin = CLASSIFIERS.find(name)
             classifier = CLASSIFIERS.make(plugin)
-            with _naming(plugin):
-                fits = classifier.task == bare
-            if fits:
-                return classifier
+            with _attributed(plugin):
+                if classifier.task == bare:
+                    return classifier
         except UnknownPluginError:
             continue
         except PluginError as error:
@@ -187,7 +182,7 @@ def classifier_for(task: str) -> Classifier | None:
 
 
 def working_visualizers() -> list[Visualizer]:
-    """All visualizers that can be loaded; the others are passed over, with a logged warning."""
+    """Load all visualizers; those that cannot be loaded are skipped with a logged warning."""
     loaded = []
     for plugin in VISUALIZERS.plugins():
         try:
@@ -198,18 +193,18 @@ def working_visualizers() -> list[Visualizer]:
 
 
 _hung: set[Plugin] = set()
-"""Plugins that were waited for in vain, once in a process."""
+"""Plugins that exceeded the time limit, which this process does not try again."""
 
 
 @functools.cache
-def warn_skipped(told: str) -> None:
-    """Warn of a plugin that is left out, once in a process."""
-    _log.warning("passed over: %s", told)
+def warn_skipped(message: str) -> None:
+    """Warn about a plugin that is skipped, once in a process."""
+    _log.warning("passed over: %s", message)
 
 
 @contextlib.contextmanager
-def _naming(plugin: Plugin) -> Iterator[None]:
-    """Turn whatever the plugin's code raises, or that it does not end in time, into a PluginLoadError."""
+def _attributed(plugin: Plugin) -> Iterator[None]:
+    """Run the plugin's code under the time limit, and turn whatever it raises into a PluginLoadError."""
     expired = TimeLimitExceeded()
     try:
         if plugin in _hung:
@@ -219,17 +214,17 @@ def _naming(plugin: Plugin) -> Iterator[None]:
     except KeyboardInterrupt:
         raise
     except TimeLimitExceeded as error:
-        if error is not expired:  # it is that of a plugin which loads this one
+        if error is not expired:  # the limit of another plugin, which loads this one
             raise
         _hung.add(plugin)
         message = f"{plugin} is broken: loading it did not end within {LOAD_TIMEOUT_S} s"
         raise PluginLoadError("broken", message) from None
-    except BaseException as error:  # Exception would let sys.exit through
+    except BaseException as error:  # sys.exit raises no Exception
         raise PluginLoadError("broken", f"{plugin} is broken: {reason(error)}") from error
 
 
 def reason(error: BaseException) -> str:
-    """The type of an error and what it says, in one line, even where its __str__ is broken."""
+    """The type and the message of an error in one line, even where its __str__ is broken."""
     text = str(TracebackException(type(error), error, None))
     return " ".join(f"{type(error).__name__}: {text}".split()).removesuffix(":")
 

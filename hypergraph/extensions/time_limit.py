@@ -1,4 +1,4 @@
-"""A time limit for code that may never end."""
+"""A time limit for code that may hang."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from types import FrameType
 
 
 class TimeLimitExceeded(BaseException):
-    """The time is up. No Exception, for code that hangs may catch these."""
+    """The time is up. It is no Exception, because code that hangs may catch those."""
 
 
 @contextlib.contextmanager
 def time_limit(seconds: float, expired: TimeLimitExceeded) -> Iterator[None]:
-    """Raise `expired` in a block that takes longer; a timer that was running runs on.
+    """Raise `expired` in a block that takes longer than `seconds`; a timer that is already running continues.
 
-    Only in the main thread, and where there are POSIX timers: nothing is bounded elsewhere. Nor can C code be
-    interrupted that never comes back to Python, or a loop that catches everything.
+    Outside the main thread, and without POSIX timers, there is no limit. Neither C code that does not return to Python
+    nor a loop that catches every exception can be stopped.
     """
     if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "setitimer"):
         yield
@@ -29,7 +29,7 @@ def time_limit(seconds: float, expired: TimeLimitExceeded) -> Iterator[None]:
         raise expired
 
     handler = signal.signal(signal.SIGALRM, ring)
-    # again every second, for the first may be lost on an `except:`, or on a `finally:` that waits too
+    # repeated every second, because a bare `except:` or a `finally:` that waits can swallow the first
     left, interval = signal.setitimer(signal.ITIMER_REAL, seconds, 1)
     started = time.monotonic()
     try:
@@ -39,4 +39,4 @@ def time_limit(seconds: float, expired: TimeLimitExceeded) -> Iterator[None]:
         signal.signal(signal.SIGALRM, handler)
         if left:
             rest = left - (time.monotonic() - started)
-            signal.setitimer(signal.ITIMER_REAL, max(rest, 1e-6), interval)  # at once where its time came meanwhile
+            signal.setitimer(signal.ITIMER_REAL, max(rest, 1e-6), interval)  # at once where it is overdue

@@ -12,13 +12,13 @@ hypernetwork                  ``hypernetwork.hypernetwork``                     
 - activation                  ``torch_blocks`` in ``hyperlayer`` (swish)          20 rows -> 20
 - graph attention             ``attention.attention``                             30 rows -> 10
 - information bottleneck      ``channel.channel``                                 8 rows -> 4, and KL [M, W]
-- random variables            ``Generator.draw`` in ``generator``                 nothing -> 5 rows, a side its own
-- learned hyperfeatures       ``hypernetwork.unflatten_hyperweights``             nothing -> 5 rows, of the encoder
-- positional encodings        ``encodings.positional_encodings``                  nothing -> 30 rows, of all members
+- random variables            ``Generator.draw`` in ``generator``                 nothing -> 5 rows, per side
+- learned hyperfeatures       ``hypernetwork.unflatten_hyperweights``             nothing -> 5 rows, encoder only
+- positional encodings        ``encodings.positional_encodings``                  nothing -> 30 rows, all members
 - first hyperlayer            ``hyperlayer.first_hyperlayer`` (reads nothing)     bias [M, 58, 1] -> [M, 39, S, W]
 network                       ``generator.Generator``                             -> ``MLPWeights``, KL [M, spec]
 ============================  ==================================================  ===================================
 
-The loss is the task's, the objective is in ``hypergraph.training``. ``dimensions`` has the numbers of rows and
-``initial`` the hyperweights to start from, on which the paper is silent.
+The task defines the loss, ``hypergraph.training`` the objective. ``dimensions`` has the numbers of rows, and
+``initial`` the initial hyperweights, which the paper does not describe.
 """

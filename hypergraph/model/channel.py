@@ -1,4 +1,4 @@
-"""The information channel on the KL axis (B.2.1): what passes from encoder to decoder is sampled and paid for."""
+"""The information bottleneck (B.2.1): latents from encoder to decoder are sampled, and their information costs KL."""
 
 import torch
 from torch import Tensor
@@ -6,18 +6,18 @@ from torch import Tensor
 from hypergraph.model.dimensions import LATENT
 
 SCALE_RANGE = 5.0
-"""log sigma stays within plus and minus this, so that no KL and no sample can overflow."""
+"""Bound of |log sigma|, so that neither the KL nor a sample can overflow."""
 
 
 def channel(distributions: Tensor, epsilon: Tensor, encoder: bool) -> tuple[Tensor, Tensor]:
-    """Sample the latents and account for their information.
+    """Sample the latents and compute their KL.
 
     The encoder side gives the posterior q, the decoder side the prior p, both normal. With the encoder, latents are
-    drawn from q and KL(q‖p) = log(σp/σq) + (σq² + (μq − μp)²) / 2σp² − ½ is paid; without it they are drawn from p.
+    drawn from q and cost KL(q‖p) = log(σp/σq) + (σq² + (μq − μp)²) / 2σp² − ½; without it they are drawn from p.
 
     Args:
         distributions: [member, 2 * LATENT, side, weight], means and then raw scales; sides (encoder, decoder), or
-            only the decoder where the encoder is ignored.
+            the decoder alone where the encoder is ignored.
         epsilon: standard normal draws, [member, LATENT, weight].
         encoder: whether the encoder is used.
 

@@ -19,9 +19,9 @@ def sinusoids(position: Tensor) -> Tensor:
 def positional_encodings(graph: ComputationGraph) -> Tensor:
     """The three encodings of every weight, float64 [3 * POSITION, weights].
 
-    The input neuron is encoded on weights that leave the input layer, the output neuron on weights that enter the
-    output layer; elsewhere they are zero. The layer of a weight is the mean of the encodings of its two ends, so that
-    consecutive layers give the paper's encoding of the layer's number and a skip connection gives its own.
+    The input neuron is encoded for weights from the input layer, the output neuron for weights into the output layer;
+    elsewhere these encodings are zero. The layer of a weight is the mean of the encodings of its two ends: between
+    consecutive layers this is the paper's encoding of the layer number, and every skip connection gets its own.
     """
     first = graph.source_layer == 0
     last = graph.target_layer == graph.depth

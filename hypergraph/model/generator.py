@@ -1,4 +1,4 @@
-"""The generator: M hypernetworks at once, (beta, specs, noise) -> MLPWeights and KL (the whole of Figure 7)."""
+"""The generator (Figure 7): an ensemble of M hypernetworks, (beta, specs, noise) -> MLPWeights and KL."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ FORMAT_VERSION = "1"
 
 
 class Networks(NamedTuple):
-    """What a generator makes in one pass."""
+    """The result of one pass of a generator."""
 
     networks: list[MLPWeights]
     """One per spec, with the leading axis [member]"""
@@ -40,9 +40,12 @@ class Generator(nn.Module):
     """An ensemble of independent hypernetworks for one or several target networks.
 
     Args:
-        specs: the networks that it is made for, whose learned variables the encoders hold where there are encoders.
-            Ignoring the encoder, any network can be made.
+        specs: the networks that it is trained for, to which the learned variables of the encoder belong. With the
+            encoder ignored, it can generate any network.
         pareto: the hyperhypernetworks of all members, with or without the learned variables of all specs.
+
+    Attributes:
+        recompute: whether gradients recompute the hyperlayers: less memory, more time, the same bits.
     """
 
     def __init__(self, specs: Sequence[MLPSpec], pareto: ParetoHyperhypernetwork) -> None:
@@ -50,7 +53,6 @@ class Generator(nn.Module):
         self.specs = tuple(specs)
         self.pareto = pareto
         self.recompute = False
-        """Whether gradients recompute the hyperlayers: less memory, the same bits, more time."""
         self._plans: dict[tuple[tuple[MLPSpec, ...], torch.device, torch.dtype], tuple[ComputationGraph, Tensor]] = {}
 
     @classmethod
@@ -63,8 +65,8 @@ class Generator(nn.Module):
     ) -> Generator:
         """An untrained generator with one member per random stream.
 
-        `wirings` are the members' own, or none for fully wired ones; see :func:`initial_hyperweights`. Without an
-        encoder there are no learned variables, and so nothing that belongs to one network.
+        `wirings` holds one value per member; by default all are 1. See :func:`initial_hyperweights`. Without an encoder
+        there are no learned variables.
         """
         graph = ComputationGraph.of(*specs)
         count = hyperweight_count(graph.weights) if encoder else SHARED_HYPERWEIGHTS
@@ -75,22 +77,22 @@ class Generator(nn.Module):
 
     @property
     def members(self) -> int:
-        """Number of hypernetworks."""
+        """The number of hypernetworks."""
         return len(self.pareto.weight1)
 
     @property
     def has_encoder(self) -> bool:
-        """Whether there are learned variables; without them every network is made by the decoder alone."""
+        """Whether there are learned variables; without them, networks come from the decoder alone."""
         return self.pareto.hyperweights > SHARED_HYPERWEIGHTS
 
     def member(self, index: int) -> Generator:
-        """One member, as a generator of its own that shares this one's parameters."""
+        """A generator of one member, which shares this one's parameters."""
         state = {name: tensor[index : index + 1] for name, tensor in self.pareto.state_dict().items()}
         return Generator(self.specs, ParetoHyperhypernetwork(**state))
 
     @classmethod
     def join(cls, parts: Sequence[Generator]) -> Generator:
-        """All members of several generators of the same networks, in order. Raises UsageError where they are not."""
+        """Join the members of several generators, in order. Raises UsageError where their networks differ."""
         if len({(part.specs, part.has_encoder) for part in parts}) > 1:
             raise UsageError("generators of different networks, or with and without an encoder, cannot be joined")
         states = [part.pareto.state_dict() for part in parts]
@@ -106,10 +108,10 @@ class Generator(nn.Module):
             beta: price of information per nat, [member].
             draws: standard normal draws, [member, HYPERDEPTH, DRAWS, weight], as :meth:`draw` gives them.
             specs: the networks to generate; those of training if None.
-            encoder: whether the encoder is used. Without it no memorised information enters, and the KL is zero.
+            encoder: whether the encoder is used. Without it there is no memorised information, and the KL is zero.
 
         Raises:
-            UsageError: where the encoder should be used for networks that it was not trained for, or is not there.
+            UsageError: the encoder does not exist, or was trained for other networks.
         """
         chosen = self.specs if specs is None else tuple(specs)
         if encoder and not self.has_encoder:
@@ -126,14 +128,14 @@ class Generator(nn.Module):
         return Networks(_assemble(generated, chosen), kl)
 
     def draw(self, rngs: Sequence[torch.Generator], specs: Sequence[MLPSpec] | None = None) -> Tensor:
-        """The standard normal draws for one pass, one random stream per member."""
+        """The standard normal draws for one pass, [member, HYPERDEPTH, DRAWS, weight], from one stream per member."""
         graph, encodings = self._plan(self.specs if specs is None else tuple(specs))
         shape = HYPERDEPTH, DRAWS, graph.weights
         draws = [torch.randn(shape, generator=rng, device=rng.device, dtype=encodings.dtype) for rng in rngs]
         return torch.stack(draws).to(encodings.device)
 
     def _plan(self, specs: tuple[MLPSpec, ...]) -> tuple[ComputationGraph, Tensor]:
-        """The computation graph and the positional encodings of `specs`, made once per device and precision."""
+        """The computation graph and the positional encodings of `specs`, cached by device and precision."""
         like = self.pareto.weight1
         key = specs, like.device, like.dtype
         if key not in self._plans:
@@ -143,21 +145,20 @@ class Generator(nn.Module):
 
     def save(self, path: Path, metadata: Mapping[str, str] | None = None) -> None:
         """Write the generator as safetensors. Raises FileError."""
-        specs = json.dumps([spec.to_json() for spec in self.specs])
-        text = {
+        own = {
             "format": FORMAT,
             "format_version": FORMAT_VERSION,
-            "specs": specs,
+            "specs": json.dumps([spec.to_json() for spec in self.specs]),
             "encoder": str(int(self.has_encoder)),
         }
-        write_tensors(path, self.pareto.state_dict(), {**text, **(metadata or {})})
+        write_tensors(path, self.pareto.state_dict(), own | dict(metadata or {}))
 
     @classmethod
     def load(cls, path: Path) -> tuple[Generator, dict[str, str]]:
         """Read a generator and its metadata.
 
         Raises:
-            FileError: where the file is not a whole generator that fits its own specs, or holds NaN or infinity.
+            FileError: the file is damaged, does not fit its own specs, or holds NaN or infinity.
         """
         tensors, metadata = read_tensors(path)
         check_format(path, metadata, FORMAT, FORMAT_VERSION)
@@ -179,7 +180,7 @@ class Generator(nn.Module):
 
 
 def _read_specs(text: str) -> list[MLPSpec]:
-    """The specs that :meth:`Generator.save` wrote. Raises ValueError, SpecError."""
+    """Parse the specs of a generator's metadata. Raises ValueError, SpecError."""
     texts = parse_json(text)
     if not isinstance(texts, list) or not all(isinstance(part, str) for part in texts):
         raise ValueError("specs are no list of texts")
@@ -190,22 +191,19 @@ def _read_specs(text: str) -> list[MLPSpec]:
 
 
 def _assemble(generated: Generated, specs: Sequence[MLPSpec]) -> list[MLPWeights]:
-    """Cut the flat weights and biases of a pass into networks."""
-    counts = [spec.weight_count for spec in specs]
-    biased = [sum(spec.sizes[1:]) for spec in specs]
-    parts = zip(specs, generated.weights.split(counts, 1), generated.biases.split(biased, 1), strict=True)
-    return [_network(spec, weights, biases) for spec, weights, biases in parts]
-
-
-def _network(spec: MLPSpec, weights: Tensor, biases: Tensor) -> MLPWeights:
-    counts = [spec.count(connection) for connection in spec.connections]
-    parts = zip(spec.connections, weights.split(counts, 1), strict=True)
-    dense = tuple(_dense(spec, connection, part) for connection, part in parts)
-    return MLPWeights(spec, dense, biases.split(spec.sizes[1:], 1) if spec.bias else ())
+    """Split the flat weights and biases of a pass into networks."""
+    all_weights = generated.weights.split([spec.weight_count for spec in specs], 1)
+    all_biases = generated.biases.split([sum(spec.sizes[1:]) for spec in specs], 1)
+    networks = []
+    for spec, flat, biases in zip(specs, all_weights, all_biases, strict=True):
+        parts = flat.split([spec.count(connection) for connection in spec.connections], 1)
+        dense = tuple(_dense(spec, *each) for each in zip(spec.connections, parts, strict=True))
+        networks.append(MLPWeights(spec, dense, biases.split(spec.sizes[1:], 1) if spec.bias else ()))
+    return networks
 
 
 def _dense(spec: MLPSpec, connection: Connection, weights: Tensor) -> Tensor:
-    """[member, kept weight] -> [member, target, source], with zeros where the mask keeps nothing."""
+    """[member, kept weight] -> [member, target, source], with zeros where the mask removes weights."""
     shape = spec.sizes[connection.target], spec.sizes[connection.source]
     if connection.rows is None:
         return weights.view(-1, *shape)

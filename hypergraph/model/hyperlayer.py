@@ -1,4 +1,4 @@
-"""One hyperlayer: a linear map over hyperfeatures, then a block of operations for each slice of its result (B.2)."""
+"""One hyperlayer: a linear map over hyperfeatures, then blocks that each process a slice of its result (B.2)."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from hypergraph.model.kernel import available, compiled_blocks
 
 
 class Hyperactivations(NamedTuple):
-    """What the blocks of a hyperlayer put out; sides are (encoder, decoder), or only the decoder."""
+    """The output of the blocks of a hyperlayer; sides are (encoder, decoder), or the decoder alone."""
 
     computed: Tensor
     """Activations, attention, latents and noise: [member, COMPUTED, side, weight]"""
     learned: Tensor
-    """Learned variables, which the encoder side alone receives: [member, LEARNED, weight]"""
+    """Learned variables, for the encoder side alone: [member, LEARNED, weight]"""
     encodings: Tensor
-    """Positional encodings, which all members and both sides receive: [3 * POSITION, weight]"""
+    """Positional encodings, shared by all members and both sides: [3 * POSITION, weight]"""
 
     def decoder(self) -> Hyperactivations:
-        """Those of the decoder side alone."""
+        """The decoder side alone."""
         return self._replace(computed=self.computed[:, :, -1:])
 
 
@@ -43,10 +43,9 @@ class Linear(NamedTuple):
 
 
 class _Product(torch.autograd.Function):
-    """The product of a linear map, in which blocks that are the same for both sides are multiplied once.
+    """The product of a linear map, which multiplies blocks that both sides share only once.
 
-    Written out because autograd would copy both sides together on the way forward and apart on the way back: that took
-    a fifth of a training step at 400,000 weights.
+    With autograd, joining and splitting the two sides took a fifth of a training step at 400,000 weights.
     """
 
     @staticmethod
@@ -67,7 +66,7 @@ class _Product(torch.autograd.Function):
         for_computed, for_learned, _ = weight.split((COMPUTED, LEARNED, 3 * POSITION), 2)
         shared, encoder = grad.sum(2), grad[:, :, 0] if computed.shape[2] == 2 else None
         read = [
-            computed.flatten(2) @ grad.flatten(2).mT,  # not its transpose: that takes 1.4 times as long
+            computed.flatten(2) @ grad.flatten(2).mT,  # its transpose takes 1.4 times as long
             torch.zeros_like(for_learned.mT) if encoder is None else learned @ encoder.mT,
             encodings @ shared.mT,
         ]
@@ -80,14 +79,14 @@ class _Product(torch.autograd.Function):
 def hyperlayer(
     linear: Linear, hyperactivations: Hyperactivations, draws: Tensor, graph: ComputationGraph
 ) -> tuple[Tensor, Tensor]:
-    """A hyperlayer past the first: the linear map, then the blocks. Arguments and results as of :func:`blocks`."""
+    """A hyperlayer after the first: the linear map, then the blocks. Draws, graph and results as in :func:`blocks`."""
     return blocks(linear(hyperactivations), draws, graph)
 
 
 def first_hyperlayer(bias: Tensor, draws: Tensor, graph: ComputationGraph, sides: int) -> Tensor:
-    """The blocks of the first hyperlayer, whose input is nothing: every weight has the same preactivations.
+    """The blocks of the first hyperlayer, which has no input: all weights and both sides have the same preactivations.
 
-    Both sides do, too, so that posterior and prior agree and the KL is zero.
+    Posterior and prior are therefore equal, and the KL is zero.
 
     Args:
         bias: of the first linear map, [member, HYPERWIDTH_OUT, 1].
@@ -96,7 +95,7 @@ def first_hyperlayer(bias: Tensor, draws: Tensor, graph: ComputationGraph, sides
         sides: 2 with the encoder, or 1.
 
     Returns:
-        the computed part of the hyperactivations [member, COMPUTED, side, weight].
+        Computed hyperactivations [member, COMPUTED, side, weight].
     """
     activated, projections, distributions = bias.split((ACTIVATION, ATTENTION_IN, CHANNEL_IN), 1)
     noise, epsilon = draws.split((2 * NOISE, LATENT), 1)
@@ -107,15 +106,15 @@ def first_hyperlayer(bias: Tensor, draws: Tensor, graph: ComputationGraph, sides
 
 
 def blocks(preactivations: Tensor, draws: Tensor, graph: ComputationGraph) -> tuple[Tensor, Tensor]:
-    """The operations of a hyperlayer on what its linear map gives.
+    """Activation, attention, channel and noise: the blocks of a hyperlayer after its linear map.
 
     Args:
         preactivations: [member, HYPERWIDTH_OUT, side, weight], sliced into activation, attention and channel.
-        draws: standard normal draws, [member, DRAWS, weight]: noise for each side, and the channel's.
+        draws: standard normal draws, [member, DRAWS, weight]: noise for each side, then the channel's sample.
         graph: the computation graph of the target networks.
 
     Returns:
-        the computed part of the hyperactivations [member, COMPUTED, side, weight], and KL in nats [member, weight].
+        Computed hyperactivations [member, COMPUTED, side, weight], and KL in nats [member, weight].
     """
     if available(preactivations):
         return compiled_blocks(preactivations, draws, graph)
@@ -123,7 +122,7 @@ def blocks(preactivations: Tensor, draws: Tensor, graph: ComputationGraph) -> tu
 
 
 def torch_blocks(preactivations: Tensor, draws: Tensor, graph: ComputationGraph) -> tuple[Tensor, Tensor]:
-    """:func:`blocks` with torch operators: any device, any precision."""
+    """:func:`blocks` with torch operators, on any device and in any precision."""
     activated, projections, distributions = preactivations.split((ACTIVATION, ATTENTION_IN, CHANNEL_IN), 1)
     sides = preactivations.shape[2]
     noise, epsilon = draws.split((2 * NOISE, LATENT), 1)

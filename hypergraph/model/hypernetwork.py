@@ -17,23 +17,23 @@ from hypergraph.model.hyperlayer import Hyperactivations, Linear, first_hyperlay
 
 WEIGHT_AND_BIAS = 2
 LINEAR_SHAPES = [
-    (HYPERWIDTH_OUT, 0),  # the first hyperlayer starts from nothing: it has a bias only
+    (HYPERWIDTH_OUT, 0),  # the first hyperlayer has no input, only a bias
     *[(HYPERWIDTH_OUT, HYPERWIDTH_IN)] * (HYPERDEPTH - 1),
     (WEIGHT_AND_BIAS, HYPERWIDTH_IN),
 ]
 """Hyperfeatures (out, in) of the linear maps: one per hyperlayer, and the read-out."""
 
 SHARED_HYPERWEIGHTS = sum(out * (width + 1) for out, width in LINEAR_SHAPES)
-"""Hyperweights that any network shares; those after them are learned variables of one network."""
+"""Hyperweights that do not depend on the target network; the learned variables follow them."""
 
 
 def hyperweight_count(weights: int) -> int:
-    """Hyperweights with the learned variables of this many generated weights counted in."""
+    """The number of hyperweights, including the learned variables of this many generated weights."""
     return SHARED_HYPERWEIGHTS + HYPERDEPTH * LEARNED * weights
 
 
 class Generated(NamedTuple):
-    """What one pass generates, flat over all weights and biased neurons of the graph."""
+    """The result of one pass, flat over all weights and biased neurons of the graph."""
 
     weights: Tensor
     """[member, weight]"""
@@ -59,7 +59,7 @@ def hypernetwork(
         encodings: positional encodings, [3 * POSITION, weight].
         graph: the computation graph of the target networks.
         encoder: whether the encoder is used; without it latents come from the prior and the KL is zero.
-        recompute: whether the way back computes every hyperlayer again instead of keeping what it needs.
+        recompute: whether gradients recompute the hyperlayers, which saves memory and takes more time.
     """
     run = partial(checkpoint, hyperlayer, use_reentrant=False, preserve_rng_state=False) if recompute else hyperlayer
     (first, *others, read_out), learned = unflatten_hyperweights(hyperweights, graph, encoder)
@@ -103,6 +103,6 @@ def deal_learned(origins: Tensor) -> Tensor:
 
 
 def _mean_over_inputs(values: Tensor, graph: ComputationGraph) -> Tensor:
-    """The bias of a neuron is the mean over the weights that enter it: [member, weight] -> [member, biased neuron]."""
+    """Average over the weights that enter each neuron: [member, weight] -> [member, biased neuron]."""
     sums = values.new_zeros(values.shape[0], len(graph.incoming)).index_add(1, graph.target, values)
     return (sums / graph.incoming)[:, graph.biased]

@@ -1,10 +1,9 @@
-"""Where training starts: how strongly the hyperweights pass the encoder's learned variables on to the weights.
+"""The initial hyperweights: how strongly they pass the encoder's learned variables on to the weights.
 
-The paper does not say how to start, and the start decides which of its outcomes a member comes to. Unwired, from small
-random hyperweights and a noisy channel, members learn to ignore the encoder: what structure they find, they find for
-randomly assigned neurons. Wired, the learned variables feed the channel's means and the latents the weight: a generated
-network starts as a memorised random network that gradient descent can shape, and the price of information then
-simplifies it.
+The paper does not describe the initialisation, but it decides which outcome a member reaches. Unwired members start
+with small random hyperweights and a noisy channel and learn to ignore the encoder: they find structure for randomly
+assigned neurons only. In wired members, learned variables feed the means of the latents, and latents feed the weights:
+a generated network starts as a memorised random network, which training shapes and the price of information simplifies.
 """
 
 from __future__ import annotations
@@ -22,17 +21,17 @@ from hypergraph.model.hyperlayer import Linear
 from hypergraph.model.hypernetwork import LINEAR_SHAPES, flatten_hyperweights
 
 LOG_SCALE = -2.5
-"""Where log sigma of a wired channel starts. From 0, the noise teaches the decoder to ignore the channel."""
+"""Initial log sigma of a wired channel. From 0, the noise would teach the decoder to ignore the channel."""
 READ_OUT = 0.3
-"""Scale of a wired read-out, and of each latent's part in a weight. Members leave the plateau unwired only from 1."""
+"""Scale of a wired read-out, and of each latent's contribution to a weight. Unwired members need a scale of 1."""
 LEARNED_SCALE = 0.3
-"""Spread of the learned variables. From 1, about half of the members stay near their random first weights."""
+"""Standard deviation of the learned variables. With 1, about half of the members stay near their initial weights."""
 
 
 def initial_hyperweights(graph: ComputationGraph, rng: torch.Generator, wiring: float = 1.0) -> tuple[Tensor, Tensor]:
-    """Hyperweights to start from, and the scale on which each of them may vary with beta; both [hyperweight].
+    """Initial hyperweights, and the scale on which each may vary with beta; both [hyperweight].
 
-    `wiring` goes linearly from 0, an unwired start of the same random numbers, to 1.
+    `wiring` interpolates linearly between an unwired start (0) and a wired one (1) from the same random numbers.
     """
     unwired, scales = _unwired(rng)
     signs = 1 - 2 * torch.randint(2, (LATENT,), generator=rng)
@@ -46,7 +45,7 @@ def initial_hyperweights(graph: ComputationGraph, rng: torch.Generator, wiring: 
 
 
 def _unwired(rng: torch.Generator) -> tuple[list[Linear], list[Linear]]:
-    """Random linear maps of one member, with biases of zero, and the scales of their numbers."""
+    """Random linear maps of one member, with zero biases, and the scales of their entries."""
     linears, scales = [], []
     for out, width in LINEAR_SHAPES:
         std = 1 / math.sqrt(max(width, 1))
@@ -56,7 +55,7 @@ def _unwired(rng: torch.Generator) -> tuple[list[Linear], list[Linear]]:
 
 
 def _wired(unwired: Sequence[Linear], signs: Tensor) -> list[Linear]:
-    """Let learned variable k feed the mean of latent k, and every latent the weight, with less of everything else."""
+    """Let learned variable k feed the mean of latent k and all latents feed the weight; scale down the rest."""
     *layers, read_out = [Linear(weight.clone(), bias.clone()) for weight, bias in unwired]
     means = ACTIVATION + ATTENTION_IN
     for linear in layers:

@@ -10,10 +10,9 @@ from torch import Tensor, nn
 
 WIDTHS = (100, 10)
 LOG10_BETA_RANGE = (-12.0, 0.0)
-"""Of the prices that a generator is trained for."""
-
+"""log10 of the lowest and the highest price in training."""
 DEPENDENCE = 0.3
-"""How much the hyperweights vary with beta at the start, relative to their own scale."""
+"""Initial variation of the hyperweights with beta, relative to their own scale."""
 
 
 class ParetoHyperhypernetwork(nn.Module):
@@ -35,7 +34,7 @@ class ParetoHyperhypernetwork(nn.Module):
 
     @classmethod
     def initial(cls, hyperweights: Tensor, scales: Tensor, rngs: Sequence[torch.Generator]) -> ParetoHyperhypernetwork:
-        """Start near `hyperweights`, varying with beta on DEPENDENCE times `scales`; both [member, hyperweight]."""
+        """Start near `hyperweights`, and vary with beta by DEPENDENCE times `scales`; both [member, hyperweight]."""
         members, count = hyperweights.shape
 
         def normal(*shape: int) -> Tensor:
@@ -55,12 +54,12 @@ class ParetoHyperhypernetwork(nn.Module):
 
     @property
     def hyperweights(self) -> int:
-        """Hyperweights of one hypernetwork."""
+        """The number of hyperweights of one hypernetwork."""
         return self.weight3.shape[2] // 2
 
     @classmethod
     def checked(cls, tensors: Mapping[str, Tensor], count: int) -> ParetoHyperhypernetwork:
-        """Build from tensors that may be anything. Raises ValueError where they do not give `count` hyperweights."""
+        """Build from untrusted tensors. Raises ValueError unless they give `count` hyperweights."""
         members = len(tensors["weight1"]) if "weight1" in tensors and tensors["weight1"].dim() else 0
         shapes = {
             "weight1": (members, 1, WIDTHS[0]),
@@ -81,18 +80,17 @@ class ParetoHyperhypernetwork(nn.Module):
         return cls(**tensors)
 
     def reordered(self, order: Tensor) -> ParetoHyperhypernetwork:
-        """One that gives hyperweight `order[n]` in place n; `order` is int64 [hyperweight]."""
+        """A hyperhypernetwork whose hyperweight n is hyperweight order[n] of this one; int64 [hyperweight]."""
         columns = torch.cat([order, order + len(order)])  # of a and of b
         state = self.state_dict()
         heads = {name: state[name][:, :, columns] for name in ("weight3", "bias3")}
         return ParetoHyperhypernetwork(**{**state, **heads})
 
     def forward(self, beta: Tensor, count: int | None = None) -> Tensor:
-        """beta [member] -> hyperweights [member, hyperweight], the first `count` of them if given."""
+        """beta [member] -> the first `count` hyperweights, or all: [member, hyperweight]."""
         low, high = LOG10_BETA_RANGE
         scaled = ((2 * beta.log10() - low - high) / (high - low)).to(self.weight1.dtype)
         hidden = F.silu(torch.baddbmm(self.bias1, scaled[:, None, None], self.weight1))
         hidden = F.silu(torch.baddbmm(self.bias2, hidden, self.weight2))
         a, b = torch.baddbmm(self.bias3, hidden, self.weight3).squeeze(1).chunk(2, 1)
-        hyperweights = a * torch.sigmoid(b)
-        return hyperweights if count is None else hyperweights[:, :count]
+        return (a * torch.sigmoid(b))[:, :count]

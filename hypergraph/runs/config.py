@@ -1,4 +1,4 @@
-"""What a run was asked to do: enough to do it again."""
+"""The configuration of a run, from which it can be repeated."""
 
 from __future__ import annotations
 
@@ -21,30 +21,29 @@ _log = logging.getLogger(__name__)
 TASK = re.compile(r"[^\W_][\w./-]{0,199}")
 DEVICE = re.compile("cpu|cuda(:[0-9]{1,3})?")
 MAX_MEMBERS = 256
-"""More would have a result too large to be read."""
+"""With more, result.json would be too large to be read."""
 MAX_SEED = 2**63 - 1
 MAX_THREADS = 1_024
 SHORT = Meta(max_length=100)
-"""Of a table."""
 
 
 class RunConfig(Record, frozen=True):
-    """A resolved run.
+    """Everything that determines the numbers of a run.
 
     Attributes:
         task: name of the task plugin.
         specs: the network to generate, or several that one generator is trained on.
-        members: how many hypernetworks, numbered from 0.
-        seed: every random number of the run follows from it.
-        device: where the members are trained, as torch names it.
-        recipe: how they are trained; null where the members are generators that the task ships.
+        members: the number of hypernetworks, which are numbered from 0.
+        seed: determines every random number of the run.
+        device: the device of the training, as torch names it.
+        recipe: how the members are trained; null where they are shipped with the task.
         options: the options of the task that were set, by name.
-        chunk_count: into how many chunks the members are divided, each trained together by one process.
-        threads: how many threads each process has; like the chunks, they decide how numbers are rounded.
-        versions: what else the numbers depend on, by name, as it was where the run was planned.
+        chunk_count: the number of chunks of members; one process trains all members of a chunk together.
+        threads: the number of threads of each process; like the chunks, it affects rounding.
+        versions: the versions and the processor where the run was planned, by name.
 
     Raises:
-        UsageError: naming the value that cannot be, from wherever it comes.
+        UsageError: naming the wrong value.
     """
 
     task: str
@@ -74,7 +73,7 @@ class RunConfig(Record, frozen=True):
 
     @property
     def spec(self) -> MLPSpec:
-        """The network that the analysis generates: the one of middle size."""
+        """The network that the analysis generates, the one of middle size."""
         return MLPSpec.middle(self.specs)
 
     @property
@@ -85,7 +84,7 @@ class RunConfig(Record, frozen=True):
 
     @property
     def largest(self) -> MLPSpec:
-        """The network that takes most memory."""
+        """The network with the most weights."""
         return max(self.specs, key=lambda spec: spec.weight_count)
 
     @property
@@ -95,26 +94,26 @@ class RunConfig(Record, frozen=True):
         return f"{self.spec} and {others} more" if others else str(self.spec)
 
     def to_fields(self) -> dict[str, Any]:
-        """Plain values, as :meth:`from_fields` reads them."""
+        """Convert to plain values for JSON."""
         return {"format_version": FORMAT_VERSION, **to_fields(self)}
 
     @classmethod
     def from_fields(cls, fields: object) -> RunConfig:
-        """Read what :meth:`to_fields` wrote, which a result repeats. Raises UsageError, naming the field."""
+        """Read what :meth:`to_fields` wrote; other fields are ignored. Raises UsageError, naming the field."""
         values = as_record(fields, dict[str, Any])
         if (found := values.get("format_version")) == 3:
             values = _from_format_3(values)
         elif found != FORMAT_VERSION:
             raise UsageError(f"format_version is {found!r}: expected {FORMAT_VERSION}")
         for kind, table, place in ((cls, values, ""), (Recipe, values.get("recipe"), "recipe.")):
-            for name in kind.__struct_fields__:  # defaults may be others than when it was written
+            for name in kind.__struct_fields__:  # defaults may have changed since it was written
                 if isinstance(table, dict) and name not in table:
                     raise UsageError(f"{place}{name} is missing")
         return as_record(values, cls)
 
 
 def _from_format_3(fields: dict[str, Any]) -> dict[str, Any]:
-    """The fields of a run of format 3, by the names that they have in format 4."""
+    """Rename the fields of format 3 to those of format 4."""
     names = {"chunks": "chunk_count", "rate": "learning_rate", "opening": "beta_warmup_steps"}
     recipe = fields.get("recipe")
     if isinstance(recipe, dict):

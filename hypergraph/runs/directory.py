@@ -1,14 +1,14 @@
-"""A run directory: where everything of one run is kept.
+"""The directory of a run.
 
-config.json             what was asked, and the versions of what ran
+config.json             the configuration, with the versions where the run was planned
 training/0-1/           members 0 and 1, trained together: state, metrics.jsonl, checkpoints through training, the
                         generator at the end, provenance.json, log.txt, and failures.json where a member diverged
 generator.safetensors   all members, trained
 networks/               a network per member and beta, as plain safetensors
-figures/                drawings
-analysis/               what figures show beside the result, measured once; where it is deleted, it is measured again
-result.json             what was found
-lock                    held while the run works; training/0-1/lock while a worker does
+figures/                figures
+analysis/               measurements for figures and analyses; deleted ones are measured again
+result.json             the result
+lock                    held while a process works on the run; training/0-1/lock while a worker trains the chunk
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from hypergraph.errors import FileError, RunExistsError, UsageError
+from hypergraph.errors import FileError, RunExistsError, UsageError, file_errors
 from hypergraph.runs.config import RunConfig
 from hypergraph.runs.records import Provenance, read_record, to_fields
 from hypergraph.storage.atomic import PARTIAL, finite, make_folder, remove_partial, sync_folder, write_bytes, write_json
@@ -31,7 +31,7 @@ from hypergraph.training.failures import Failure
 
 
 class Chunk:
-    """Members that are trained together, in a folder of their own."""
+    """Members that are trained together, and the files of their training."""
 
     def __init__(self, folder: Path, members: range) -> None:
         self.members = members
@@ -44,11 +44,11 @@ class Chunk:
         self.checkpoints = self.folder / "checkpoints"
 
     def checkpoint(self, step: int) -> Path:
-        """The generator of these members at `step`."""
+        """The file of the generator at `step`."""
         return self.checkpoints / f"{step:07d}.safetensors"
 
     def append_metrics(self, row: dict[str, Any]) -> None:
-        """Add one line to the metrics, of which a kill leaves whole lines. Raises FileError."""
+        """Add one line to the metrics; a kill leaves whole lines. Raises FileError."""
         self._write_metrics([*self._metrics(), json.dumps(finite(row))])
 
     def write_failures(self, failures: Sequence[Failure]) -> None:
@@ -56,13 +56,13 @@ class Chunk:
         write_json(self.failures, to_fields(failures))
 
     def read_failures(self) -> list[Failure]:
-        """What :meth:`write_failures` wrote. Raises FileError."""
-        return read_record(self.failures, list[Failure])
+        """The failures of the training so far. Raises FileError."""
+        return read_record(self.failures, list[Failure]) if self.failures.exists() else []
 
     def add_provenance(self, entry: Provenance) -> None:
-        """Note where a training goes on, unless it is as before. Raises FileError.
+        """Record where a training starts or continues, unless nothing changed. Raises FileError.
 
-        What was computed elsewhere past the step of `entry` was lost, and so its provenance goes too.
+        Entries from the step of `entry` on are dropped, as are the steps computed there.
         """
         entries = [each for each in self.read_provenance() if (each.step or 0) < (entry.step or 0)]
         if not entries or (entries[-1].versions, entries[-1].threads) != (entry.versions, entry.threads):
@@ -70,14 +70,14 @@ class Chunk:
         write_json(self.provenance, list(map(to_fields, entries)))
 
     def read_provenance(self) -> list[Provenance]:
-        """Where the training went on, by step; empty where an earlier release trained. Raises FileError."""
+        """Where the training was started and continued, by step; empty for earlier releases. Raises FileError."""
         return read_record(self.provenance, list[Provenance]) if self.provenance.exists() else []
 
     def rewind(self, step: int, failures: Sequence[Failure]) -> None:
-        """Drop what was logged past `step`, which a resumed training logs again. Raises FileError."""
+        """Drop metrics and failures after `step`, which a resumed training logs again. Raises FileError."""
         try:
-            if self.metrics.exists():
-                self._write_metrics([line for line in self._metrics() if json.loads(line)["step"] <= step])
+            if lines := self._metrics():
+                self._write_metrics([line for line in lines if json.loads(line)["step"] <= step])
         except (ValueError, KeyError, TypeError, RecursionError):
             raise FileError(f"{self.metrics} holds other lines than a training writes") from None
         if self.failures.exists():
@@ -91,10 +91,7 @@ class Chunk:
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Hold the chunk for this process.
-
-        Raises BusyError while a worker, whose parent was killed, is still at its last step, and FileError.
-        """
+        """Hold the chunk for this process. Raises FileError, and BusyError where another worker still holds it."""
         with file_lock(self.folder / "lock"):
             for folder in (self.folder, self.checkpoints):
                 remove_partial(folder)
@@ -102,7 +99,7 @@ class Chunk:
 
 
 class RunDirectory:
-    """The folder of one run."""
+    """The directory of one run."""
 
     def __init__(self, path: Path, config: RunConfig) -> None:
         self.path = path
@@ -113,7 +110,6 @@ class RunDirectory:
         self.figures = path / "figures"
         self.result = path / "result.json"
         self.chunks = [Chunk(self.training, members) for members in config.member_ranges]
-        """How the members are divided."""
 
     @classmethod
     def create(cls, path: Path, config: RunConfig) -> RunDirectory:
@@ -121,24 +117,24 @@ class RunDirectory:
         _check_new(path)
         make_folder(path)
         with file_lock(path / "lock"):
-            _check_new(path)  # of two that start here at once, the second finds the first's
+            _check_new(path)  # another process may have started a run meanwhile
             write_json(path / "config.json", config.to_fields())
         return cls(path, config)
 
     @classmethod
     def open(cls, path: Path) -> RunDirectory:
-        """The run in an existing folder. Raises FileError, UsageError."""
+        """Open the run in a folder. Raises FileError, UsageError."""
         if not (path / "config.json").is_file():
             raise UsageError(f"{path} holds no run: there is no config.json in it")
         check_links(path)
         return cls(path, read_config(path / "config.json"))
 
     def relative(self, path: Path) -> str:
-        """`path` as the files of this run write it."""
+        """`path` relative to the run's folder, as its files name it."""
         return path.relative_to(self.path).as_posix()
 
     def checkpoints(self) -> list[tuple[int, range, Path]]:
-        """The generators kept through training: step, members and file, by step."""
+        """The checkpoints of the training, by step: step, members and file."""
         found = [
             (int(path.stem), chunk.members, path)
             for chunk in self.chunks
@@ -148,19 +144,16 @@ class RunDirectory:
         return sorted(found, key=lambda checkpoint: (checkpoint[0], checkpoint[1][0]))
 
     def failures(self) -> list[Failure]:
-        """The members that diverged in training, and when. Raises FileError."""
-        return [failure for chunk in self.chunks if chunk.failures.exists() for failure in chunk.read_failures()]
+        """All failures in training. Raises FileError."""
+        return [failure for chunk in self.chunks for failure in chunk.read_failures()]
 
     def provenance(self) -> list[Provenance]:
-        """Where the chunks were trained; empty where an earlier release trained them. Raises FileError."""
+        """Where the chunks were trained; empty for earlier releases. Raises FileError."""
         return [entry for chunk in self.chunks for entry in chunk.read_provenance()]
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Hold the run for this process, with all of its folders there; the system releases it when the process dies.
-
-        Raises BusyError, FileError.
-        """
+        """Hold the run for this process, and make its folders. Raises BusyError, FileError."""
         with file_lock(self.path / "lock"):
             trained = self.chunks if self.config.recipe else []
             for folder in (self.networks, self.figures, *(chunk.checkpoints for chunk in trained)):
@@ -178,7 +171,7 @@ def _check_new(path: Path) -> None:
 
 
 def read_config(path: Path) -> RunConfig:
-    """The configuration in a config.json, or in a result.json, which repeats it. Raises FileError."""
+    """Read the configuration from a config.json, or from a result.json, which repeats it. Raises FileError."""
     fields = read_json(path)
     try:
         return RunConfig.from_fields(fields)
@@ -187,22 +180,21 @@ def read_config(path: Path) -> RunConfig:
 
 
 def new_folder(folder: Path) -> Path:
-    """A new folder in `folder`, named after the time, and numbered where a clock told that before. Raises FileError."""
+    """Make a folder in `folder` named after the time, with a number where that name is taken. Raises FileError."""
     make_folder(folder)
     time, numbers = datetime.now().strftime("%Y-%m-%d-%H%M%S"), itertools.count(2)
     path = folder / time
     while True:
-        try:
-            path.mkdir()
-            sync_folder(folder)
-            return path
-        except FileExistsError:
-            path = folder / f"{time}-{next(numbers)}"
-        except OSError as error:
-            raise FileError(f"cannot write {path}: {error.strerror or error}") from None
+        with file_errors("write", path):
+            try:
+                path.mkdir()
+                sync_folder(folder)
+                return path
+            except FileExistsError:
+                path = folder / f"{time}-{next(numbers)}"
 
 
 def latest_run(folder: Path) -> Path | None:
-    """The run in `folder` that was started last, if there is one."""
+    """The run in `folder` that was started last, or None."""
     runs = [path.parent for path in folder.glob("*/config.json")]
     return max(runs, key=lambda run: (run / "config.json").stat().st_mtime_ns, default=None)

@@ -1,7 +1,7 @@
-"""What happens in an experiment, told to an observer while it happens.
+"""The events of an experiment, which an observer receives while it runs.
 
-An observer is a function of one event. The command line is one, a notebook another; :func:`ignore` is a third. Events
-are records, so that a process elsewhere can tell them as a line of JSON.
+An observer is a function of one event, such as the display of the command line, or :func:`ignore`. Events are records,
+so that a process elsewhere can send them as lines of JSON.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Members: TypeAlias = tuple[int, int]
 
 
 class Trained(Struct, frozen=True, tag=True):
-    """A chunk has so many steps behind it."""
+    """A chunk has done `step` steps."""
 
     members: Members
     step: int
@@ -42,11 +42,11 @@ class Diverged(Struct, frozen=True, tag=True):
 
 
 class Stopping(Struct, frozen=True, tag=True):
-    """The training was asked to stop: the step that it is at ends first, and is saved."""
+    """The training was asked to stop: it finishes its step and saves."""
 
 
 class Progressed(Struct, frozen=True, tag=True):
-    """A stage of the analysis, such as "sweeping beta", has done so much of its work."""
+    """A stage of the analysis, such as "sweeping beta", has done `done` of `total` parts."""
 
     stage: str
     done: int
@@ -61,14 +61,14 @@ class Drawn(Struct, frozen=True, tag=True):
 
 
 class NotDrawn(Struct, frozen=True, tag=True):
-    """A figure was not drawn, and why."""
+    """A figure was not drawn, for this reason."""
 
     figure: str
     reason: str
 
 
 class Noticed(Struct, frozen=True, tag=True):
-    """Something that a user should know, in one line."""
+    """One line that the user should read."""
 
     text: str
 
@@ -83,7 +83,7 @@ def ignore(event: Event) -> None:
 
 
 def tracked(items: Sequence[T], stage: str, observe: Observer) -> Iterator[T]:
-    """The items, while the observer is told how many are done."""
+    """Iterate over the items, and report to the observer how many are done."""
     for done, item in enumerate(items):
         observe(Progressed(stage, done, len(items)))
         yield item

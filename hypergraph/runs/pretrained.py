@@ -1,4 +1,4 @@
-"""Generators that a task ships, by name: TASK/NAME is NAME.safetensors in the folder `pretrained` of its package."""
+"""Generators shipped with a task: TASK/NAME is NAME.safetensors in the folder `pretrained` of the task's package."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def shipped(name: str) -> Path:
 
     Raises:
         UnknownPluginError: no task has the name before the last slash.
-        FileError: the task ships no generator of this name; those that it ships are told.
+        FileError: the task ships no generator of this name; the message lists those that it ships.
     """
     task, _, generator = name.rpartition("/")
     paths = {path.stem: path for path in _files(task)}
@@ -31,12 +31,12 @@ def shipped(name: str) -> Path:
 
 def _files(task: str) -> list[Path]:
     package = find_spec(TASKS.find(task).value.partition(":")[0].partition(".")[0])
-    folders = (package.submodule_search_locations if package else None) or []  # a single module ships nothing
+    folders = (package.submodule_search_locations if package else None) or []  # a plain module ships nothing
     return sorted(path for folder in folders for path in (Path(folder) / "pretrained").glob("*.safetensors"))
 
 
 def shipped_ensemble(task: str, spec: MLPSpec) -> Generator:
-    """The shipped generators of a network that have an encoder, as the members of one, in order of their names.
+    """Join the shipped generators of a network that have an encoder, in order of their names.
 
     Raises:
         UsageError: the task ships none for this network.
@@ -51,10 +51,11 @@ def shipped_ensemble(task: str, spec: MLPSpec) -> Generator:
 
 
 def generator_file(source: Path) -> Path:
-    """The generator that a run directory, a file or a shipped name stands for.
+    """The generator's file of a run directory, a file or a shipped name, TASK/NAME.
 
     Raises:
-        UsageError: the run in that directory is not trained to the end.
+        UsageError: the directory has no trained generator.
+        FileError: the task ships no generator of this name.
     """
     if source.is_dir():
         path = source / "generator.safetensors"
@@ -63,7 +64,7 @@ def generator_file(source: Path) -> Path:
         return path
     name, tasks = source.as_posix(), TASKS.names()
     if not source.exists() and name in tasks:
-        return shipped(f"{name}/")  # tells what the task ships
+        return shipped(f"{name}/")  # raises an error that lists what the task ships
     if not source.exists() and source.parent.as_posix() in tasks:
         return shipped(name)
     return source

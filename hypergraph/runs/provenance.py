@@ -1,4 +1,4 @@
-"""What the numbers of a run depend on beside its configuration: versions, and the processor."""
+"""The versions and the processor, which affect the numbers of a run beside its configuration."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hypergraph.model.kernel import BLOCKS
 
 
 def current_versions(task: str, device: str) -> dict[str, str]:
-    """What numbers depend on, by name, as it is in this process. Raises PluginError."""
+    """The versions and the processor of this process, by name. Raises PluginError."""
     plugin, on_cpu = TASKS.find(task), device == "cpu"
     return {
         **{name: version(name) for name in ("hypergraph-toolkit", "torch", "dgl")},
@@ -25,5 +25,5 @@ def current_versions(task: str, device: str) -> dict[str, str]:
 
 
 def changed_versions(recorded: Mapping[str, str], present: Mapping[str, str]) -> list[str]:
-    """What was recorded and differs now, such as "torch 2.4 (here 2.13)"."""
+    """The recorded versions that differ now, such as "torch 2.4 (here 2.13)"."""
     return [f"{name} {then} (here {present.get(name)})" for name, then in recorded.items() if present.get(name) != then]

@@ -1,4 +1,4 @@
-"""The records of a run: what each of its JSON files holds, as types that msgspec checks."""
+"""The records in the JSON files of a run, as types that msgspec checks."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ Price = Annotated[float, Meta(ge=1e-12, le=1)]
 
 
 class NetworkRecord(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One generated network and what was measured on it.
+    """One generated network and its measurements.
 
     Attributes:
         member: number of the hypernetwork in its run.
-        beta: the price per nat.
-        loss: the task's loss on fresh inputs.
+        beta: the price of information per nat.
+        loss: the task's loss on new inputs.
         kl: information in the latents, in nats.
         decoder_loss: the loss of the network generated with the encoder ignored.
         algorithm: the classifier's label, null where no classifier knows such networks.
-        confidence: how sure the classifier is of that label, from 0 to 1.
-        order_parameters: what the classifier measured, by name.
-        file: the network, relative to the run's folder.
+        confidence: the classifier's confidence in this label, from 0 to 1.
+        order_parameters: the classifier's measurements, by name.
+        file: the network's file, relative to the run's folder.
     """
 
     member: Count
@@ -53,13 +53,13 @@ class NetworkRecord(Record, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class Metrics(Record, frozen=True, kw_only=True):
-    """What a training tells of itself now and then: a line of metrics.jsonl.
+    """A measurement during training: a line of metrics.jsonl.
 
     Attributes:
-        step: how many steps of the training were done.
-        time: when it was measured, in seconds since 1970.
-        beta: the prices at which it is watched.
-        loss: the task's loss on fresh inputs, [beta][member].
+        step: the number of steps done.
+        time: the time of the measurement, in seconds since 1970.
+        beta: the prices of the generated networks.
+        loss: the task's loss on new inputs, [beta][member].
         kl: information in the latents, in nats, [beta][member].
         algorithm: the classifier's labels, [beta][member].
     """
@@ -78,8 +78,8 @@ class Provenance(Record, frozen=True, kw_only=True):
     Attributes:
         members: the first and the last member of the part.
         step: the step of the training at which work began there; null for the analysis.
-        versions: what numbers depend on beside the configuration, the processor included, by name.
-        threads: how many threads the process had.
+        versions: the versions and the processor, which affect the numbers, by name.
+        threads: the number of threads of the process.
     """
 
     members: tuple[Count, Count]
@@ -89,15 +89,15 @@ class Provenance(Record, frozen=True, kw_only=True):
 
 
 class Result(Record, frozen=True, kw_only=True):
-    """What result.json holds beside the run's configuration.
+    """The content of result.json beside the run's configuration.
 
     Attributes:
-        failures: the members that diverged in training, and when.
+        failures: the failures of members in training.
         solved_loss: a network whose loss is below this solves the task.
-        algorithms: the classifier's labels, with a colour each.
+        algorithms: the classifier's labels and their colours.
         networks: one record per member and price, by price and then by member.
-        figures: the drawings, relative to the run's folder.
-        analysis_seconds: what the analysis took, in seconds, null until it has ended.
+        figures: the files of the figures, relative to the run's folder.
+        analysis_seconds: the duration of the analysis, in seconds; null until it has ended.
         provenance: where each part of the run was computed; empty where an earlier release did so.
     """
 
@@ -120,7 +120,7 @@ class Result(Record, frozen=True, kw_only=True):
 
 
 def read_record(path: Path, kind: type[R]) -> R:
-    """The record, or records, of this type in a JSON file. Raises FileError."""
+    """Read a JSON file as a value of type `kind`. Raises FileError."""
     fields = read_json(path)
     try:
         return as_record(fields, kind)
@@ -129,5 +129,5 @@ def read_record(path: Path, kind: type[R]) -> R:
 
 
 def to_fields(record: object) -> Any:
-    """The plain values of a record, or of several, as JSON has them."""
+    """Convert a record, or several, to plain values for JSON."""
     return msgspec.to_builtins(record)

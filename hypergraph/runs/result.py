@@ -1,10 +1,13 @@
-"""What was found in a run: its result.json, checked before anything uses it."""
+"""The result and the generators of a run, which are checked when they are read."""
 
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 from hypergraph.errors import FileError, NotFinishedError
+from hypergraph.model.generator import Generator
+from hypergraph.runs.config import RunConfig
 from hypergraph.runs.directory import RunDirectory
 from hypergraph.runs.records import Result, read_record, to_fields
 from hypergraph.storage.atomic import write_json
@@ -12,11 +15,11 @@ from hypergraph.storage.untrusted import is_within
 
 
 def read_result(run: RunDirectory) -> Result:
-    """The result of a run.
+    """Read the result of a run.
 
     Raises:
-        NotFinishedError: the run is not trained and analysed to its end.
-        FileError: the file is no result of this run; one line says what is wrong, and where.
+        NotFinishedError: the training or the analysis has not finished.
+        FileError: the file is no result of this run; the message says where it is wrong.
     """
     if not run.result.is_file() or not run.generator.is_file():
         raise NotFinishedError(run.path, run.config.task)
@@ -32,5 +35,15 @@ def read_result(run: RunDirectory) -> Result:
 
 
 def write_result(run: RunDirectory, result: Result) -> None:
-    """Write what was found beside what was asked, as :func:`read_result` reads it. Raises FileError."""
+    """Write the result beside the run's configuration. Raises FileError."""
     write_json(run.result, {**run.config.to_fields(), **to_fields(result)})
+
+
+def load_members(path: Path, config: RunConfig, count: int) -> Generator:
+    """Load the generator of `count` members of a run. Raises FileError where the file holds another."""
+    generator, _ = Generator.load(path)
+    if generator.members != count:
+        raise FileError(f"{path} holds {generator.members} members; the run's config.json asks for {count}")
+    if generator.specs != config.specs:
+        raise FileError(f"{path} generates other networks than the run's config.json asks for")
+    return generator

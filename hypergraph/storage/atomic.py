@@ -1,4 +1,4 @@
-"""Writes that leave either the old file or the new one, whatever happens meanwhile."""
+"""Atomic, durable writes: after a crash the old file or the new one is there, never a part of one."""
 
 from __future__ import annotations
 
@@ -11,29 +11,27 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from hypergraph.errors import FileError
+from hypergraph.errors import file_errors
 
 PARTIAL = ".partial"
-"""The end of the name of a file that is being written; one is left where the process was killed meanwhile."""
+"""Suffix of files while they are written; a killed process may leave one behind."""
 
 
 def make_folder(path: Path) -> None:
-    """Make a folder and those above it, durably, where they are not there. Raises FileError."""
-    try:
+    """Make a folder and its missing parents, durably. Raises FileError."""
+    with file_errors("write", path):
         missing = [folder for folder in (path, *path.parents) if not folder.exists()]
         path.mkdir(parents=True, exist_ok=True)
         for folder in missing:
             sync_folder(folder.parent)
-    except OSError as error:
-        raise FileError(f"cannot write {path}: {error.strerror or error}") from None
 
 
 def write_bytes(path: Path, data: bytes) -> None:
     """Write a file atomically and durably: temporary file, fsync, rename, fsync of the folder.
 
-    The folder must be there: one that vanished meanwhile is not made again. Raises FileError.
+    Raises FileError, also where the folder does not exist: a folder that was deleted meanwhile is not made again.
     """
-    try:
+    with file_errors("write", path):
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=PARTIAL)
         try:
             with os.fdopen(handle, "wb") as file:
@@ -43,21 +41,17 @@ def write_bytes(path: Path, data: bytes) -> None:
             os.chmod(name, 0o666 & ~_umask())
             os.replace(name, path)
         except BaseException:
-            with contextlib.suppress(OSError):  # it vanished with its folder
+            with contextlib.suppress(OSError):  # the folder may be gone
                 os.unlink(name)
             raise
         sync_folder(path.parent)
-    except OSError as error:
-        raise FileError(f"cannot write {path}: {error.strerror or error}") from None
 
 
 def remove_partial(folder: Path) -> None:
-    """Remove what killed processes left half-written in a folder that nobody writes into. Raises FileError."""
-    try:
+    """Remove half-written files from a folder that no process writes to. Raises FileError."""
+    with file_errors("write", folder):
         for path in folder.glob(f".*{PARTIAL}"):
             path.unlink()
-    except OSError as error:
-        raise FileError(f"cannot write {folder}: {error.strerror or error}") from None
 
 
 def _umask() -> int:
@@ -67,19 +61,19 @@ def _umask() -> int:
 
 
 def sync_folder(folder: Path) -> None:
-    """Make durable which files are in a folder, where its file system can. Raises OSError."""
+    """Make the list of files in a folder durable, where its file system supports that. Raises OSError."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)
     except OSError as error:
-        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # as network file systems say, which do so anyway
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # network file systems, which sync anyway
             raise
     finally:
         os.close(handle)
 
 
 def finite(value: Any) -> Any:
-    """`value` for JSON, which has no NaN and no infinity: null stands for them."""
+    """Replace NaN and infinity, which JSON does not have, by None."""
     if isinstance(value, dict):
         return {name: finite(item) for name, item in value.items()}
     if isinstance(value, (list, tuple)):

@@ -1,4 +1,4 @@
-"""Locks that the system releases when a process dies."""
+"""File locks that the system releases when the process dies."""
 
 from __future__ import annotations
 
@@ -8,27 +8,24 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from hypergraph.errors import BusyError, FileError
+from hypergraph.errors import BusyError, file_errors
 
 
 @contextlib.contextmanager
 def file_lock(path: Path) -> Iterator[None]:
-    """Hold a lock file, which the system releases when the process dies.
+    """Hold a lock file.
 
     Raises:
         BusyError: another process holds it.
         FileError: it cannot be written.
     """
-    handle = None
-    try:
-        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise BusyError(f"another process works on {path.parent}: wait for it, or choose another folder") from None
-    except OSError as error:
-        raise FileError(f"cannot write {path}: {error.strerror or error}") from None
-    else:
+    with contextlib.ExitStack() as stack:
+        with file_errors("write", path):
+            handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+            stack.callback(os.close, handle)
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                message = f"another process works on {path.parent}: wait for it, or choose another folder"
+                raise BusyError(message) from None
         yield
-    finally:
-        if handle is not None:
-            os.close(handle)

@@ -1,4 +1,4 @@
-"""The baseline (section 2.5): the same network, its weights trained by Adam directly."""
+"""The baseline (section 2.5): the same network, whose weights Adam trains directly."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hypergraph.weights import MLPWeights, kept_weights
 def train_directly(
     task: Task, spec: MLPSpec, *, seed: int, steps: int = 10_000, batch: int = 256, rate: float = 1e-2
 ) -> MLPWeights:
-    """One network trained by Adam on the task's loss alone, with a cosine learning rate."""
+    """Train one network with Adam on the task's loss alone, with a cosine learning rate."""
     rng = stream(seed, "baseline")
     network = _initial(spec, rng)
     tensors = [*network.weights, *network.biases]
@@ -34,11 +34,9 @@ def train_directly(
 
 
 def _initial(spec: MLPSpec, rng: torch.Generator) -> MLPWeights:
-    """Normal weights of variance 1 / fan-in where the masks keep them, and no bias."""
-    weights = []
-    for connection in spec.connections:
-        kept = kept_weights(spec, connection)
-        std = kept.sum(1, keepdim=True).clamp(min=1) ** -0.5
-        weights.append(torch.randn(kept.shape, generator=rng) * std * kept)
+    """Normal weights of variance 1 / fan-in where the masks keep them, and zero biases."""
+    masks = [kept_weights(spec, connection) for connection in spec.connections]
+    stds = [kept.sum(1, keepdim=True).clamp(min=1) ** -0.5 for kept in masks]
+    weights = [torch.randn(kept.shape, generator=rng) * std * kept for kept, std in zip(masks, stds, strict=True)]
     biases = tuple(torch.zeros(size) for size in spec.sizes[1:]) if spec.bias else ()
     return MLPWeights(spec, tuple(weights), biases)

@@ -1,4 +1,4 @@
-"""The file of a saved training: all that is needed to go on, to the bit."""
+"""The file of a saved training, from which it continues bit for bit."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from hypergraph.training.failures import Failure
 FORMAT = "hypergraph-training"
 FORMAT_VERSION = "2"
 LAST_GOOD = "good."
-"""Begins the names of the last good state's tensors, where it is an earlier one than the state that is saved."""
+"""Prefix of the tensors of the last good state, where that is older than the saved state."""
 
 State = Mapping[str, Tensor]
-"""What changes in a training, by name: parameters and Adam's moments, each [member, ...]."""
+"""The state of a training by name: parameters and Adam's moments, each [member, ...]."""
 
 
 class Snapshot(NamedTuple):
-    """Where a good state is.
+    """Where the last good state is stored.
 
     Attributes:
         path: the file.
-        step: at which it was kept.
-        prefix: of its tensors' names in the file.
+        step: the step of the state.
+        prefix: prefix of the names of its tensors in the file.
     """
 
     path: Path
@@ -41,15 +41,13 @@ class Snapshot(NamedTuple):
     prefix: str = ""
 
     def read(self) -> dict[str, Tensor]:
-        """Its tensors, [member, ...]. Raises FileError."""
-        tensors, _ = read_tensors(self.path)
-        return {
-            name.removeprefix(self.prefix): tensor for name, tensor in tensors.items() if name.startswith(self.prefix)
-        }
+        """Read its tensors, [member, ...]. Raises FileError."""
+        tensors, start = read_tensors(self.path)[0], len(self.prefix)
+        return {name[start:]: tensor for name, tensor in tensors.items() if name.startswith(self.prefix)}
 
 
 class SavedTraining(NamedTuple):
-    """What a file holds: the state after `step` steps, the failures so far, and where the last good state is."""
+    """The content of a file: the state after `step` steps, the failures so far, and the last good state."""
 
     state: State
     step: int
@@ -60,9 +58,9 @@ class SavedTraining(NamedTuple):
 def write_checkpoint(
     path: Path, state: State, step: int, failures: Sequence[Failure], good: Snapshot | None = None
 ) -> Snapshot:
-    """Write a training after `step` steps, with the good state where that is an earlier one.
+    """Write the state after `step` steps, and the last good state where that is older.
 
-    Returns where the good state is now. Raises FileError.
+    Returns where the good state is stored now. Raises FileError.
     """
     kept = Snapshot(path, step) if good is None or good.step == step else Snapshot(path, good.step, LAST_GOOD)
     earlier = {LAST_GOOD + name: tensor for name, tensor in good.read().items()} if good and kept.prefix else {}
@@ -78,7 +76,7 @@ def write_checkpoint(
 
 
 def read_checkpoint(path: Path, like: State) -> SavedTraining:
-    """Read a training whose tensors have the names and shapes of `like`. Raises FileError where they have others."""
+    """Read a training. Raises FileError unless its tensors have the names and shapes of `like`."""
     tensors, metadata = read_tensors(path)
     check_format(path, metadata, FORMAT, FORMAT_VERSION)
     step, good_step = (_count(path, metadata, name) for name in ("step", "good_step"))
@@ -92,7 +90,7 @@ def read_checkpoint(path: Path, like: State) -> SavedTraining:
 
 
 def _check(path: Path, tensors: State, shapes: Mapping[str, torch.Size]) -> None:
-    """Raise FileError unless the tensors are numbers that a training can have, of these shapes."""
+    """Raise FileError unless the tensors have these shapes and values that a training can have."""
     if set(tensors) != set(shapes):
         raise FileError(f"{path} is no state of a training")
     for name, shape in shapes.items():

@@ -1,11 +1,11 @@
-"""What is kept of members that diverge."""
+"""Records of members that diverged."""
 
 from __future__ import annotations
 
 from hypergraph.storage.schema import Count, Number, Record
 
 MAX_FAILURES = 3
-"""After as many failures a member is retired."""
+"""Failures after which a member is retired."""
 
 
 class Failure(Record, frozen=True, forbid_unknown_fields=True):
@@ -13,11 +13,11 @@ class Failure(Record, frozen=True, forbid_unknown_fields=True):
 
     Attributes:
         member: its number in the run.
-        step: the step, which counts for the other members only.
-        back_to: the step whose state the member was taken back to.
-        loss: the loss in that step, null where it was not finite.
-        kl: information in the latents in that step, in nats, null where it was not finite.
-        retired: whether the member stays as it was at `back_to`.
+        step: the step in which it diverged, which is undone for this member only.
+        back_to: the step of the state to which the member returned.
+        loss: the loss in `step`, null where it was not finite.
+        kl: information in the latents in `step`, in nats, null where it was not finite.
+        retired: whether the member keeps the state of `back_to` from now on.
     """
 
     member: Count

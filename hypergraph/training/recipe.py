@@ -1,4 +1,4 @@
-"""How to train: the numbers that the paper does not give, and the presets."""
+"""The hyperparameters of training, which the paper does not give, and presets."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ class Recipe(Record, frozen=True, forbid_unknown_fields=True):
     Attributes:
         steps: optimiser steps.
         batch: inputs drawn per member and step.
-        learning_rate: the highest learning rate.
-        beta_warmup_steps: steps until all prices of information are drawn.
-        wiring: how far a member's channel is wired at the start, from 0 to 1; null lets each member draw its own.
+        learning_rate: the learning rate at the first step, from which it decays to zero.
+        beta_warmup_steps: steps until prices of information are drawn from their whole range.
+        wiring: how far a member's channel is wired at the start, from 0 to 1; null draws a value per member.
     """
 
     steps: Annotated[int, Meta(ge=1, le=MAX_STEPS)]
@@ -34,7 +34,7 @@ class Recipe(Record, frozen=True, forbid_unknown_fields=True):
 
 @dataclass(frozen=True)
 class Preset:
-    """How many hypernetworks to train, and how."""
+    """A number of members and a recipe."""
 
     members: int
     recipe: Recipe
@@ -44,4 +44,4 @@ PRESETS = {
     "quick": Preset(4, Recipe(steps=10_000)),
     "paper": Preset(33, Recipe(steps=30_000, learning_rate=1e-3, wiring=None)),
 }
-"""`quick` ends within ten minutes on two cores; `paper` has as many members as the paper, of every wiring."""
+"""`quick` takes less than ten minutes on two cores; `paper` has as many members as the paper, of random wiring."""

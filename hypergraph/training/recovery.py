@@ -1,4 +1,4 @@
-"""Members that diverge go back to the last good state, and are retired in the end; the others do not notice."""
+"""Return diverged members to the last good state, and retire them in the end; other members are not affected."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from hypergraph.training.failures import MAX_FAILURES, Failure
 
 
 class Recovery:
-    """What is known of members that diverged, and how to take them back.
+    """Keeps track of diverged members, and restores them.
 
     Args:
-        state: of the training, whose tensors are written to.
+        state: the state of the training, which is changed in place.
         members: their numbers in the run, in the order of the state.
 
     Attributes:
-        failures: all so far.
-        good: where the last good state is, None before one was kept.
+        failures: all failures so far.
+        good: where the last good state is; None before one was kept.
     """
 
     def __init__(self, state: State, members: Sequence[int]) -> None:
@@ -31,19 +31,18 @@ class Recovery:
         self._retired: dict[int, State] = {}
 
     def recover(self, step: int, bad: Tensor, loss: Tensor, kl: Tensor) -> None:
-        """Take members back that are bad in this step, or retired; bad, loss and KL are [member].
+        """Restore members that diverged in this step (`bad`) or are retired; bad, loss and KL are [member].
 
         Raises HypergraphError where a member diverges before a state was kept.
         """
-        if bool(bad.any()):
-            for place in range(len(self._members)):
-                if bool(bad[place]) and place not in self._retired:
-                    self._rollback(place, step, float(loss[place]), float(kl[place]))
+        for place in bad.nonzero().flatten().tolist():
+            if place not in self._retired:
+                self._rollback(place, step, float(loss[place]), float(kl[place]))
         for place, tensors in self._retired.items():
             self._put(place, tensors)
 
     def resume(self, saved: SavedTraining) -> None:
-        """Go on from a saved training: members retired there stay as they are there."""
+        """Continue a saved training; members that are retired in it keep the state that they have there."""
         self.failures, self.good = saved.failures, saved.good
         retired = [failure.member for failure in saved.failures if failure.retired]
         places = [self._members.index(member) for member in retired if member in self._members]

@@ -1,4 +1,4 @@
-"""What a training run draws and schedules: the start, the prices of information, and the learning rate."""
+"""The schedules of a training: initial wiring, prices of information, learning rate."""
 
 import math
 
@@ -11,27 +11,27 @@ from hypergraph.training.recipe import Recipe
 
 LOWEST, HIGHEST = LOG10_BETA_RANGE
 FIRST_WINDOW = 1.0
-"""Decades of beta that are open at the first step."""
+"""Decades of beta that are drawn from at the first step."""
 
 
 def draw_wiring(recipe: Recipe, seed: int, member: int) -> float:
-    """How far this member is wired at the start: as the recipe says, or drawn evenly between 0 and 1."""
+    """The wiring of this member at the start: that of the recipe, or drawn uniformly between 0 and 1."""
     if recipe.wiring is not None:
         return recipe.wiring
     return float(torch.rand((), generator=stream(seed, member, "wiring")))
 
 
 def window_top(step: int, warmup_steps: int) -> float:
-    """log10 of the largest price drawn at `step`; it rises to HIGHEST over `warmup_steps` steps.
+    """log10 of the highest price drawn at `step`, which rises to HIGHEST over `warmup_steps` steps.
 
-    A high price at the start would push the KL to zero before the network has learned to use the channel, for good.
+    High prices at the start would push the KL to zero for good, before the network has learned to use the channel.
     """
     opened = min(step / warmup_steps, 1.0) if warmup_steps else 1.0
     return LOWEST + FIRST_WINDOW + (HIGHEST - LOWEST - FIRST_WINDOW) * opened
 
 
 def draw_beta(rng: torch.Generator, step: int, warmup_steps: int) -> Tensor:
-    """One price, log-uniform over the window of this step: []."""
+    """Draw one price, log-uniform over the window of this step: []."""
     share = torch.rand((), generator=rng, device=rng.device, dtype=torch.float64)
     return 10 ** (LOWEST + share * (window_top(step, warmup_steps) - LOWEST))
 

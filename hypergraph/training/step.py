@@ -1,4 +1,4 @@
-"""Trains the members of one generator together, step by step; no member influences another."""
+"""Train the members of one generator together, step by step; no member influences another."""
 
 from __future__ import annotations
 
@@ -24,24 +24,24 @@ CLIP = 1.0
 
 
 class Trainer:
-    """Adam on log(L + beta * KL), one price and one generated network per member and step.
+    """Adam on log(L + beta * KL), with one price and one generated network per member and step.
 
-    A member that diverges is taken back to the state that :meth:`keep` last wrote and goes on from there with the
-    others; after MAX_FAILURES failures it is retired, and stays there.
+    A member that diverges returns to the state that :meth:`keep` wrote last and continues from there with the others.
+    After MAX_FAILURES failures it is retired: it keeps that state.
 
     Args:
         task: what the networks should compute.
-        specs: the network to generate; or several, of which every step draws one, the same for all members. What an
-            encoder memorises belongs to one network, so a generator of several is trained without.
+        specs: the network to generate; or several, of which every step draws one for all members. The generator of
+            several networks has no encoder, because an encoder memorises a single network.
         recipe: how to train.
-        seed: of the run. Member k draws from the streams (seed, k, ...), whichever other members train beside it.
-        members: which members to train here.
-        device: where.
+        seed: the seed of the run. Member k draws from the streams (seed, k, ...), independent of the other members.
+        members: the members to train.
+        device: the device to train on.
 
     Attributes:
-        generator: what is trained.
-        state: what changes, parameters and Adam's moments by name, each [member, ...].
-        steps_done: how many steps the training has behind it.
+        generator: the generator that is trained.
+        state: parameters and Adam's moments by name, each [member, ...].
+        steps_done: the number of steps done so far.
     """
 
     def __init__(
@@ -71,11 +71,11 @@ class Trainer:
 
     @property
     def failures(self) -> Sequence[Failure]:
-        """The members that diverged so far, and when."""
+        """All failures so far."""
         return self._recovery.failures
 
     def step(self) -> tuple[Tensor, Tensor, Tensor]:
-        """One optimiser step. Returns the beta, loss and KL of this step, each [member].
+        """Do one optimiser step. Returns beta, loss and KL in nats, each [member].
 
         Raises HypergraphError where a member diverges before a state was kept.
         """
@@ -102,26 +102,26 @@ class Trainer:
         return self.specs[int(torch.randint(len(self.specs), (), generator=rng))]
 
     def _descend(self, objectives: Tensor) -> Tensor:
-        """Returns the norms of the gradients, [member]."""
+        """Update the parameters. Returns the norms of the gradients, [member]."""
         objectives.sum().backward()
         norms = clip_per_member([p.grad for p in self.generator.parameters() if p.grad is not None], CLIP)
         for group in self.optimizer.param_groups:
             group["lr"] = decayed_learning_rate(self.steps_done, self.recipe.steps, self.recipe.learning_rate)
         self.optimizer.step()
-        self.optimizer.zero_grad()  # here, so that gradients are not kept through the next forward pass
+        self.optimizer.zero_grad()  # here, so that the next forward pass does not hold gradients in memory
         return norms
 
     def keep(self, path: Path) -> None:
-        """Save, and take this state as the good one. Raises FileError."""
+        """Save, and make this the good state. Raises FileError."""
         self._recovery.good = write_checkpoint(path, self.state, self.steps_done, self.failures)
 
     def save(self, path: Path) -> None:
-        """Write all that is needed to go on, the good state with it where it is another. Raises FileError."""
+        """Save this state, and the good state if it is another. Raises FileError."""
         good = self._recovery.good
         self._recovery.good = write_checkpoint(path, self.state, self.steps_done, self.failures, good)
 
     def restore(self, path: Path) -> None:
-        """Go on from where :meth:`save` was called. Raises FileError where the file does not fit this training."""
+        """Continue from a saved state. Raises FileError where the file does not fit this training."""
         saved = read_checkpoint(path, self.state)
         for name, tensor in self.state.items():
             tensor.copy_(saved.state[name])

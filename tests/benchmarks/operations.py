@@ -31,7 +31,7 @@ def count_operations(spec: MLPSpec, training: bool, batch: int = 256) -> int:
     beta = torch.ones(1, device="meta")
     generator(beta, draws, [spec], encoder=training)  # makes the computation graph, which does not count
     with (
-        mock.patch.object(attention, "SCORES", 2**62),
+        mock.patch.object(attention, "MAX_SCORES", 2**62),
         FlopCounterMode(display=False, custom_mapping=IN_PLACE) as counter,
     ):
         (network,), kl = generator(beta, draws, [spec], encoder=training)

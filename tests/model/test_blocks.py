@@ -279,7 +279,7 @@ def test_attention_in_chunks_is_attention(spec: MLPSpec, members: int, sides: in
     projections = normal(seed, members, ATTENTION_IN, sides, graph.weights).requires_grad_()
     whole = attention.attention(projections, graph)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(attention, "SCORES", scores)
+        patch.setattr(attention, "MAX_SCORES", scores)
         chunked = attention.attention(projections, graph)
     assert_close(chunked, whole, 1e-14)
     along = normal(seed + 1, *whole.shape)
@@ -289,7 +289,7 @@ def test_attention_in_chunks_is_attention(spec: MLPSpec, members: int, sides: in
 
 def test_chunks_hold_few_scores_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     graph = ComputationGraph.of(MLPSpec((20, 30, 1)))
-    monkeypatch.setattr(attention, "SCORES", 3 * 30**2)
+    monkeypatch.setattr(attention, "MAX_SCORES", 3 * 30**2)
     attend, held = attention._attend, []
 
     def watch(chunk: Tensor) -> Tensor:

@@ -18,9 +18,8 @@ from hypergraph.model.generator import Generator
 from hypergraph.rng import stream
 from hypergraph.runs.config import RunConfig
 from hypergraph.runs.directory import RunDirectory
-from hypergraph.runs.members import load_members
 from hypergraph.runs.records import Provenance, Result, to_fields
-from hypergraph.runs.result import read_result, write_result
+from hypergraph.runs.result import load_members, read_result, write_result
 from hypergraph.spec import MLPSpec
 from hypergraph.storage.atomic import make_folder
 from hypergraph.training.recipe import Recipe

@@ -1,4 +1,4 @@
-"""The blocks of a hyperlayer in compiled C: one pass forward and one back. README.md shows the memory."""
+"""The blocks of a hyperlayer in C, forward and backward. README.md describes the memory layouts."""
 
 from hypergraph.model.kernel.binding import BLOCKS, available, compiled_blocks
 

@@ -1,7 +1,7 @@
-"""Loads the compiled blocks and calls them as one autograd function: they do what `torch_blocks` in hyperlayer.py does.
+"""Load the compiled blocks and call them as one autograd function, equivalent to `torch_blocks` in hyperlayer.py.
 
-The installation builds them where it finds a C compiler; where it finds none, or on a GPU, the torch operators do the
-work. `make bench` measures what the compiled blocks gain.
+The installation builds them where there is a C compiler. Without one, or on a GPU, torch operators are used instead.
+`make bench` measures the difference.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from hypergraph.graph import ComputationGraph
 from hypergraph.model.dimensions import COMPUTED, ENDS, HEAD
 
 PAIRS_PER_THREAD = 50_000
-"""How many pairs of slots must attend to each other to be worth a thread."""
+"""Pairs of slots that are worth one more thread."""
 ABI_VERSION = 1
-"""Of the calls into the library, as in blocks.c. It grows whenever arguments or structs change."""
-MOST_PLACES = 2**31
-"""Places among the hyperfeatures of one side, which attention keeps as int32."""
+"""As in blocks.c; it grows whenever arguments or structs change."""
+MAX_PLACES = 2**31
+"""Attention stores places in the hyperfeatures of one side as int32."""
 _TYPES = {torch.float32: "float32", torch.float64: "float64"}
 _log = logging.getLogger(__name__)
 
 
 class WorkSlice(ctypes.Structure):
-    """`struct work_slice` of blocks.c: the neurons and weights that one thread works on."""
+    """`struct work_slice` of blocks.c: the neurons and weights of one thread."""
 
     _fields_ = [
         *((name, ctypes.c_int64) for name in ("members", "sides", "weights")),
@@ -41,9 +41,9 @@ class WorkSlice(ctypes.Structure):
 
 
 def load(folder: Path) -> ctypes.CDLL | None:
-    """The first library in `folder` that loads, the one with threads before the serial one.
+    """Load the first library in `folder` that works; the one with threads comes before the serial one.
 
-    None where there is none, or where it was built from other sources than this file belongs to, which is logged.
+    Returns None where there is none, or, with a warning, where it was built from other sources than this file.
     """
     for path in sorted(folder.glob("_blocks*.so")):
         try:
@@ -53,7 +53,7 @@ def load(folder: Path) -> ctypes.CDLL | None:
         if _fits(library):
             return library
         _log.warning("%s is stale, so torch operators do its work: install hypergraph again", path)
-        return None
+        break
     return None
 
 
@@ -68,17 +68,17 @@ def _fits(library: ctypes.CDLL) -> bool:
 _library = load(Path(__file__).parent)
 _FLAVOUR = "_avx2" if _library is not None and _library.blocks_have_avx2() else ""
 BLOCKS = "torch operators" if _library is None else f"compiled{_FLAVOUR}"
-"""How blocks are computed on the CPU here; each way rounds in its own."""
+"""How this machine computes blocks on the CPU; each way rounds differently."""
 
 
 def available(tensor: Tensor) -> bool:
-    """Whether the compiled blocks can work on such preactivations, [..., side, weight]."""
+    """Whether the compiled blocks support these preactivations, [..., side, weight]."""
     places = HEAD * math.prod(tensor.shape[-2:]) + tensor.shape[-1]
-    return _library is not None and tensor.device.type == "cpu" and tensor.dtype in _TYPES and places <= MOST_PLACES
+    return _library is not None and tensor.device.type == "cpu" and tensor.dtype in _TYPES and places <= MAX_PLACES
 
 
 def compiled_blocks(preactivations: Tensor, draws: Tensor, graph: ComputationGraph) -> tuple[Tensor, Tensor]:
-    """As `torch_blocks` in hyperlayer.py. Raises MemoryError."""
+    """The same as `torch_blocks` in hyperlayer.py. Raises MemoryError."""
     result: tuple[Tensor, Tensor] = _Blocks.apply(preactivations, draws, graph)  # type: ignore[no-untyped-call]
     return result
 
@@ -120,7 +120,7 @@ def _call(name: str, graph: ComputationGraph, preactivations: Tensor, draws: Ten
 
 
 def _slices(graph: ComputationGraph, preactivations: Tensor, draws: Tensor) -> ctypes.Array[WorkSlice]:
-    """The work for as many threads as are worth it."""
+    """The work of each thread, for as many threads as are worthwhile."""
     members, _, sides, weights = preactivations.shape
     worth = members * sides * graph.pairs // PAIRS_PER_THREAD
     shared = members, sides, weights, graph.slots.data_ptr(), graph.starts.data_ptr()
@@ -130,7 +130,7 @@ def _slices(graph: ComputationGraph, preactivations: Tensor, draws: Tensor) -> c
 
 
 def _bounds(graph: ComputationGraph, slices: int) -> Iterator[tuple[int, int, int, int]]:
-    """First and end neuron, first and end weight of each slice: neurons with about equally many pairs of slots."""
+    """First and end neuron, first and end weight of each slice; slices have about equally many pairs of slots."""
     if slices == 1:
         return iter([(0, len(graph.starts) - 1, 0, graph.weights)])
     pairs = graph.starts.diff().square().cumsum(0)
