@@ -1,10 +1,10 @@
-"""Generates interpretable networks with attentional KL hypernetworks, and says which algorithm each one runs.
+"""Generate interpretable networks with attentional KL hypernetworks, and classify the algorithm that each one runs.
 
     import hypergraph as hg
 
     run = hg.train("l1norm", seed=0)
 
-Names are imported when they are first used: importing this package imports neither torch nor dgl.
+Each name is imported at its first use: importing this package imports neither torch nor dgl.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ _HOMES = {
     "MLPSpec": "spec",
     "MLPWeights": "weights",
 }
-"""The module of each name that is no function of experiment/api.py."""
+"""The module of each name; experiment.api for the others."""
 
 
 def __getattr__(name: str) -> Any:

@@ -427,7 +427,7 @@ class Dependent(Strength):
         (Relative, "label must not depend on the networks beside it"),
         (Rowwise, "one label per network, over the flattened axes"),
         (Hoarding, "a label depends on the order of the neurons of layer 1"),
-        (Partial, "which order parameters there are depends on other networks"),
+        (Partial, "the set of order parameters depends on other networks"),
         (Unvaried, "varieties must give one name per network"),
         (Oversure, "confidence must be from 0 to 1"),
         (Unsure, "confidence must give one number per network"),

@@ -1,13 +1,14 @@
-"""A network trained by Adam alone (section 2.5), measured beside the generated one of lowest loss."""
+"""Compare a network that Adam trains directly (section 2.5) with the generated network of lowest loss."""
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 from hypergraph.analysis.classify import Verdict, classify_strict
-from hypergraph.analysis.kept import Analysis
+from hypergraph.analysis.kept import Analysis, kept
 from hypergraph.analysis.measure import measure_loss
 from hypergraph.errors import MissingDataError
 from hypergraph.runs.records import NetworkRecord
@@ -23,7 +24,7 @@ ADAM = "baseline/adam.safetensors"
 
 
 class BaselineRecord(Struct, frozen=True):
-    """How one of the two networks was made, and what was measured on it; see NetworkRecord."""
+    """How one of the two networks was made; the other fields are those of NetworkRecord."""
 
     made_by: str
     loss: Number
@@ -31,20 +32,22 @@ class BaselineRecord(Struct, frozen=True):
     order_parameters: dict[str, Number]
 
 
-def _measure(run: FinishedRun, best: NetworkRecord) -> list[BaselineRecord]:
+def measure_baseline(run: FinishedRun) -> list[BaselineRecord]:
+    """The network trained by Adam, then the generated one of lowest loss."""
+    return kept(run, _BASELINE, {"both": run.best})
+
+
+def _compare(run: FinishedRun, best: NetworkRecord) -> list[BaselineRecord]:
     adam = train_directly(run.task, run.config.spec, seed=run.config.seed)
     adam.save(run.analysis_folder / ADAM)
     networks = {"Adam alone": adam, f"hypernetwork, beta {best.beta:.0e}": run.load_network(best)}
-    return [_measured(run, made_by, network) for made_by, network in networks.items()]
+    records = []
+    for made_by, network in networks.items():
+        loss, verdict = float(measure_loss(run.task, network, seed=run.config.seed)), Verdict()
+        with contextlib.suppress(MissingDataError):  # there may be no classifier
+            (verdict,) = classify_strict(run.classifier, MLPWeights.stack([network]))
+        records.append(BaselineRecord(made_by, loss, verdict.algorithm, {**verdict.order_parameters}))
+    return records
 
 
-def _measured(run: FinishedRun, made_by: str, network: MLPWeights) -> BaselineRecord:
-    loss = float(measure_loss(run.task, network, seed=run.config.seed))
-    try:
-        (verdict,) = classify_strict(run.classifier, MLPWeights.stack([network]))
-    except MissingDataError:
-        verdict = Verdict()
-    return BaselineRecord(made_by, loss, verdict.algorithm, {**verdict.order_parameters})
-
-
-BASELINE = Analysis("baseline", "training by Adam", list[BaselineRecord], _measure)
+_BASELINE = Analysis("baseline", "training by Adam", list[BaselineRecord], _compare)

@@ -1,4 +1,4 @@
-"""Put a classifier's labels beside networks, also where there is no classifier or it does not know such networks."""
+"""Label networks with a classifier, or leave them without a label where no classifier works for them."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from hypergraph.weights import MLPWeights
 
 
 class Verdict(NamedTuple):
-    """What a classifier says of one network.
+    """A classifier's verdict on one network.
 
     Attributes:
-        algorithm: its label, None where no classifier knows such networks.
-        confidence: of that label, from 0 to 1, as Classifier.confidence defines it.
+        algorithm: the label; None where no classifier works for such networks.
+        confidence: of the label, from 0 to 1, as Classifier.confidence defines it.
         order_parameters: by name.
     """
 
@@ -29,25 +29,25 @@ class Verdict(NamedTuple):
 
 
 def classify_strict(classifier: Classifier, networks: MLPWeights, sibling: MLPWeights | None = None) -> list[Verdict]:
-    """One verdict for each of `networks`, which lead with [network]. Raises SpecError where it cannot classify them."""
+    """Classify networks with the leading axis [network]. Raises SpecError where the classifier refuses them."""
     tensors = classifier.order_parameters(networks.map(_single), sibling)
     values = [{name: float(tensor[index]) for name, tensor in tensors.items()} for index in range(networks.lead[0])]
     return list(map(Verdict, classifier.classify(tensors), classifier.confidence(tensors), values))
 
 
 def _single(tensor: Tensor) -> Tensor:
-    """In single precision at least: many operators know no half."""
+    """In single precision at least: many operators lack half precision."""
     return tensor.float() if torch.finfo(tensor.dtype).bits < 32 else tensor
 
 
 def classify(classifier: Classifier | None, networks: MLPWeights, sibling: MLPWeights | None = None) -> list[Verdict]:
-    """As :func:`classify_strict`; empty verdicts where no classifier knows such networks, or it is broken."""
+    """As :func:`classify_strict`, with empty verdicts where there is no classifier, or it refuses or fails."""
     if classifier is not None:
         try:
             return classify_strict(classifier, networks, sibling)
         except SpecError:
             pass
-        except (Exception, SystemExit) as error:  # a broken plugin must not cost a training
+        except (Exception, SystemExit) as error:  # a broken plugin must not end a training
             warn_skipped(
                 str(attribute_error(error) or f"the classifier {type(classifier).__qualname__} raised {error!r}")
             )

@@ -1,4 +1,4 @@
-"""Explanations tested by intervention: what breaks when the part that should matter is taken away?"""
+"""Test explanations by intervention: remove the part that should matter, and measure what breaks."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import torch
 from msgspec import Struct
 from torch import Tensor
 
-from hypergraph.analysis.kept import Analysis
-from hypergraph.analysis.measure import generate, measure_loss
+from hypergraph.analysis.kept import Analysis, kept
+from hypergraph.analysis.measure import best_of, generate, measure_loss
 from hypergraph.interfaces import Task
 from hypergraph.model.generator import Generator
 from hypergraph.model.hypernetwork import deal_learned
@@ -29,14 +29,14 @@ BINS = 20
 
 @torch.no_grad()
 def shuffle_learned(generator: Generator, rng: torch.Generator) -> Generator:
-    """The generator with its learned variables dealt anew among the weights of each connection.
+    """The generator with its learned variables shuffled among the weights of each connection.
 
-    Whoever memorised which weight goes where loses it; whoever draws that at random loses nothing.
+    This destroys a memorised assignment of weights, and changes nothing where the assignment is random.
     """
     counts = [spec.count(connection) for spec in generator.specs for connection in spec.connections]
     firsts = [0, *itertools.accumulate(counts)]
-    dealt = [first + torch.randperm(count, generator=rng) for first, count in zip(firsts[:-1], counts, strict=True)]
-    return Generator(generator.specs, generator.pareto.reordered(deal_learned(torch.cat(dealt))))
+    order = [first + torch.randperm(count, generator=rng) for first, count in zip(firsts[:-1], counts, strict=True)]
+    return Generator(generator.specs, generator.pareto.reordered(deal_learned(torch.cat(order))))
 
 
 @torch.no_grad()
@@ -59,9 +59,9 @@ def ablate_strongest(network: MLPWeights, task: Task, rng: torch.Generator, batc
 
 
 def error_by_input(network: MLPWeights, inputs: Tensor, targets: Tensor) -> Tensor:
-    """The part of the mean squared error, summed over outputs, that depends on one input alone, for each: [input].
+    """The part of the squared error, summed over outputs, that a function of one input could remove: [input].
 
-    The variance of the mean error given that input: what a function of this input, added to the output, could mend.
+    It is the variance of the mean error given that input.
     """
     errors = network(inputs) - targets
     errors = errors - errors.mean(0)
@@ -73,7 +73,7 @@ def error_by_input(network: MLPWeights, inputs: Tensor, targets: Tensor) -> Tens
 
 
 class ShuffleRecord(Struct, frozen=True):
-    """A member's network of lowest loss, and the loss after the member's learned variables were dealt anew."""
+    """A member's network of lowest loss, and the loss after its learned variables were shuffled."""
 
     member: Count
     beta: Price
@@ -82,19 +82,26 @@ class ShuffleRecord(Struct, frozen=True):
     shuffled_loss: Number
 
 
+def measure_shuffle(run: FinishedRun) -> list[ShuffleRecord]:
+    """Every member at its best price, with its learned variables shuffled. Raises MissingDataError."""
+    run.need_encoder()
+    best = best_of(run.networks, lambda network: network.member)
+    return kept(run, _SHUFFLE, {f"member{member}": best[member] for member in sorted(best)})
+
+
 def _shuffle(run: FinishedRun, best: NetworkRecord) -> list[ShuffleRecord]:
     member, seed = best.member, run.config.seed
-    dealt = shuffle_learned(run.generator.member(member), stream(seed, member, "shuffle"))
-    network = generate(dealt, best.beta, seed=seed, members=[member]).networks
+    shuffled = shuffle_learned(run.generator.member(member), stream(seed, member, "shuffle"))
+    network = generate(shuffled, best.beta, seed=seed, members=[member]).networks
     loss = float(measure_loss(run.task, network, seed=seed))
     return [ShuffleRecord(member, best.beta, best.kl, best.loss, loss)]
 
 
-SHUFFLE = Analysis("shuffle", "shuffling learned variables", list[ShuffleRecord], _shuffle)
+_SHUFFLE = Analysis("shuffle", "shuffling learned variables", list[ShuffleRecord], _shuffle)
 
 
 class AblationRecord(Struct, frozen=True):
-    """A member's network of lowest loss of an algorithm, and what :func:`ablate_strongest` gives for it as `growth`."""
+    """A member's network of lowest loss that runs an algorithm; `growth` is that of :func:`ablate_strongest`."""
 
     algorithm: str
     member: Count
@@ -103,13 +110,19 @@ class AblationRecord(Struct, frozen=True):
     growth: list[list[Number]]
 
 
+def measure_ablation(run: FinishedRun) -> list[AblationRecord]:
+    """The best network of each algorithm and member. Raises MissingDataError."""
+    best = best_of(run.classified, lambda network: (str(network.algorithm), network.member))
+    return kept(run, _ABLATION, {"all": [best[key] for key in sorted(best)]})
+
+
 def _ablate(run: FinishedRun, best: Sequence[NetworkRecord]) -> list[AblationRecord]:
-    """All networks in one part: they draw their inputs from one stream, one after another."""
-    rng, found = stream(run.config.seed, "ablation"), []
+    """All networks are one part, because they draw their inputs from one stream, in order."""
+    rng, records = stream(run.config.seed, "ablation"), []
     for network in best:
         growth = ablate_strongest(run.load_network(network), run.task, rng).tolist()
-        found.append(AblationRecord(str(network.algorithm), network.member, network.beta, network.loss, growth))
-    return found
+        records.append(AblationRecord(str(network.algorithm), network.member, network.beta, network.loss, growth))
+    return records
 
 
-ABLATION = Analysis("ablation", "cutting weights", list[AblationRecord], _ablate)
+_ABLATION = Analysis("ablation", "cutting weights", list[AblationRecord], _ablate)

@@ -1,9 +1,8 @@
-"""What an analysis finds is kept in RUN/analysis/, part by part, so that each part is measured once."""
+"""Keep the records of an analysis in RUN/analysis/, one file per part, so that each part is measured once."""
 
 from __future__ import annotations
 
 import contextlib
-import math
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -30,13 +29,13 @@ R = TypeVar("R", bound=msgspec.Struct)
 
 @dataclass(frozen=True)
 class Analysis(Generic[P, R]):
-    """An analysis of a finished run, in parts of which none needs another.
+    """An analysis of a finished run, divided into independent parts.
 
     Attributes:
-        name: of its folder in RUN/analysis/.
-        stage: what it does, as an observer is told.
-        kind: what a part gives: list[Record].
-        measure: finds the records of a part, in any process that can open the run.
+        name: the folder in RUN/analysis/.
+        stage: the name that observers of its progress see.
+        kind: the type of a part's records: list[Record].
+        measure: computes the records of one part.
     """
 
     name: str
@@ -46,36 +45,31 @@ class Analysis(Generic[P, R]):
 
 
 def kept(run: FinishedRun, analysis: Analysis[P, R], parts: Mapping[str, P]) -> list[R]:
-    """The records of some parts, by the names of their files; what is not kept yet is measured and kept.
+    """The records of all parts, in order; measures and keeps the parts that have no readable file yet.
 
-    A part whose file cannot be read is measured again. One without records is not kept, as asking again costs nothing.
-    Raises FileError, and what measuring raises.
+    `parts` has the file names as keys. A part without records is not kept: measuring it again costs nothing. Raises
+    FileError, and what `analysis.measure` raises.
     """
     folder = run.analysis_folder / analysis.name
-    found: dict[str, list[R]] = {}
+    records: dict[str, list[R]] = {}
     for name in parts:
         with contextlib.suppress(FileError):
-            found[name] = read_record(folder / f"{name}.json", analysis.kind)
-    if missing := [name for name in parts if name not in found]:
+            records[name] = read_record(folder / f"{name}.json", analysis.kind)
+    if missing := [name for name in parts if name not in records]:
         make_folder(folder)
         for name in tracked(missing, analysis.stage, run.observe):
-            data = msgspec.json.encode(analysis.measure(run, parts[name]))  # null for what is not finite
-            found[name] = msgspec.json.decode(data, type=analysis.kind)
-            if found[name]:
+            data = msgspec.json.encode(analysis.measure(run, parts[name]))  # NaN and infinity become null
+            records[name] = msgspec.json.decode(data, type=analysis.kind)
+            if records[name]:
                 write_bytes(folder / f"{name}.json", data)
-    return [record for name in parts for record in found[name]]
-
-
-def or_nan(number: float | None) -> float:
-    """A number of a record, NaN where it is not finite."""
-    return math.nan if number is None else number
+    return [record for name in parts for record in records[name]]
 
 
 def fresh_folder(run: FinishedRun) -> Path:
-    """RUN/analysis/, emptied where what it holds belongs to another result or to other versions. Raises FileError."""
+    """RUN/analysis/, emptied if its files belong to another result or to other versions. Raises FileError."""
     folder = run.path / "analysis"
-    about = msgspec.json.encode((run.config.to_fields(), run.result.networks))  # their numbers identify the generator
-    made_by = {"versions": _versions(run.config.task), "result": blake2b(about, digest_size=16).hexdigest()}
+    inputs = msgspec.json.encode((run.config.to_fields(), run.result.networks))  # these numbers identify the generator
+    made_by = {"versions": _versions(run.config.task), "result": blake2b(inputs, digest_size=16).hexdigest()}
     with contextlib.suppress(FileError):
         if read_json(folder / "made_by.json") == made_by:
             return folder
@@ -90,7 +84,7 @@ def fresh_folder(run: FinishedRun) -> Path:
 
 
 def _versions(task: str) -> dict[str, str]:
-    """What decides an analysis; torch and the processor only round it."""
+    """The packages that decide an analysis; torch and the processor affect only its rounding."""
     package = type(classifier_for(task)).__module__.partition(".")[0]
     plugins = [TASKS.find(task), *(p for p in CLASSIFIERS.plugins() if p.value.startswith(package))]
     return {p.distribution: p.version for p in plugins} | {"hypergraph-toolkit": version("hypergraph-toolkit")}

@@ -1,9 +1,10 @@
-"""Generate one network per member at a price beta, and measure it."""
+"""Generate one network per member at a price beta, measure networks, and choose the best."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple, TypeVar
 
 import torch
 from torch import Tensor
@@ -12,21 +13,23 @@ from hypergraph.errors import UsageError
 from hypergraph.interfaces import Task
 from hypergraph.model.generator import Generator
 from hypergraph.rng import stream
+from hypergraph.runs.records import NetworkRecord
 from hypergraph.spec import MLPSpec
 from hypergraph.weights import MLPWeights
 
+K = TypeVar("K")
+
 TEST_INPUTS = 10_000
-"""Inputs on which a loss is measured; its standard error is then about 2 percent of it."""
+"""Inputs on which a loss is measured, for a standard error of about 2 percent."""
 
 
 def check_beta(beta: float) -> None:
-    """Raise UsageError where beta is no price that generators are trained for."""
+    """Raise UsageError unless generators are trained for the price beta."""
     if not 1e-12 <= beta <= 1:
         raise UsageError(f"beta {beta} is no price: generators are trained from 1e-12 (free) to 1 (dear)")
 
 
-@dataclass(frozen=True)
-class Sample:
+class Sample(NamedTuple):
     """One generated network per member.
 
     Attributes:
@@ -49,19 +52,19 @@ def generate(
     encoder: bool | None = None,
     sibling: bool = False,
 ) -> Sample:
-    """One network per member of `generator`, whose numbers in their run are `members`.
+    """One network per member of `generator`; the same seed gives the same networks.
 
-    The same seed gives the same network; `sibling` gives another sample of the same hypernetwork. The encoder is used
-    where there is one, unless `encoder` says otherwise.
+    `members` are the members' numbers in the run. `spec` is the network, the generator's first if None. `encoder` says
+    whether to use the encoder; None uses it where there is one. `sibling` draws a second sample of the same
+    hypernetworks.
     """
-    chosen = (generator.specs[0] if spec is None else spec,)
+    specs = (generator.specs[0] if spec is None else spec,)
     device = generator.pareto.weight1.device
     purpose = "sibling" if sibling else "generate"
     rngs = [stream(seed, member, purpose, device=device) for member in members]
-    prices = torch.full((len(members),), beta, dtype=torch.float64, device=device)
-    networks, kl = generator(
-        prices, generator.draw(rngs, chosen), chosen, generator.has_encoder if encoder is None else encoder
-    )
+    betas = torch.full((len(members),), beta, dtype=torch.float64, device=device)
+    use_encoder = generator.has_encoder if encoder is None else encoder
+    networks, kl = generator(betas, generator.draw(rngs, specs), specs, use_encoder)
     return Sample(networks[0], kl[:, 0])
 
 
@@ -72,3 +75,25 @@ def measure_loss(task: Task, networks: MLPWeights, *, seed: int, inputs: int = T
     x, y = task.sample(networks.spec, inputs, rng)
     outputs = networks(x)
     return task.loss(outputs, y.expand_as(outputs))
+
+
+def or_nan(number: float | None) -> float:
+    """A number of a record, NaN where it was not finite."""
+    return math.nan if number is None else number
+
+
+def by_loss(network: NetworkRecord) -> float:
+    """The sort key of networks by their loss."""
+    return or_nan(network.loss)
+
+
+def best_of(
+    networks: Iterable[NetworkRecord],
+    group: Callable[[NetworkRecord], K],
+    loss: Callable[[NetworkRecord], float] = by_loss,
+) -> dict[K, NetworkRecord]:
+    """The network of lowest loss in each group, the lowest of all first."""
+    best: dict[K, NetworkRecord] = {}
+    for network in sorted(networks, key=loss):
+        best.setdefault(group(network), network)
+    return best

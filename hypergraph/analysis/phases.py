@@ -1,4 +1,4 @@
-"""How the algorithms develop through training (figure 3): each checkpoint swept over the price of information."""
+"""How the algorithms develop through training (figure 3): sweep beta at each checkpoint."""
 
 from __future__ import annotations
 
@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from hypergraph.analysis.classify import classify
-from hypergraph.analysis.kept import Analysis, or_nan
-from hypergraph.analysis.measure import generate, measure_loss
+from hypergraph.analysis.kept import Analysis, kept
+from hypergraph.analysis.measure import generate, measure_loss, or_nan
 from hypergraph.analysis.sweep import BETA_GRID
 from hypergraph.interfaces import UNKNOWN, Classifier, Task
 from hypergraph.model.generator import Generator
-from hypergraph.runs.directory import RunDirectory
 from hypergraph.runs.records import Price
 from hypergraph.runs.result import load_members
 from hypergraph.spec import MLPSpec
@@ -24,20 +23,11 @@ if TYPE_CHECKING:
     from hypergraph.analysis.finished import FinishedRun
 
 PHASE_INPUTS = 2_000
-"""Inputs on which a loss is measured; its standard error is then about 5 percent of it."""
+"""Inputs on which a loss is measured, for a standard error of about 5 percent."""
 
 
 class PhaseRecord(Struct, frozen=True):
-    """What one member generated at one price, at one step of its training.
-
-    Attributes:
-        member: number of the hypernetwork in its run.
-        step: of the training.
-        beta: the price per nat.
-        algorithm: the classifier's label.
-        loss: the task's loss on fresh inputs.
-        kl: information in the latents, in nats.
-    """
+    """A network that one member generated at one step of its training; the other fields are those of NetworkRecord."""
 
     member: Count
     step: Count
@@ -57,32 +47,35 @@ def phases_at(
     members: Sequence[int],
     spec: MLPSpec | None = None,
 ) -> Iterator[PhaseRecord]:
-    """Sweep the generator that `members` had at `step`; `spec` is as in :func:`hypergraph.analysis.sweep.sweep`."""
+    """Sweep the generator that `members` had at `step`; arguments as of :func:`hypergraph.analysis.sweep.sweep`."""
     for beta in BETA_GRID:
-        sample = generate(generator, beta, seed=seed, members=members, spec=spec)
-        losses = measure_loss(task, sample.networks, seed=seed, inputs=PHASE_INPUTS).tolist()
-        verdicts = classify(classifier, sample.networks)
-        for member, verdict, loss, kl in zip(members, verdicts, losses, sample.kl.tolist(), strict=True):
+        networks, kls = generate(generator, beta, seed=seed, members=members, spec=spec)
+        losses = measure_loss(task, networks, seed=seed, inputs=PHASE_INPUTS).tolist()
+        verdicts = classify(classifier, networks)
+        for member, verdict, loss, kl in zip(members, verdicts, losses, kls.tolist(), strict=True):
             yield PhaseRecord(member, step, beta, verdict.algorithm or UNKNOWN, loss, kl)
 
 
-def _measure(run: FinishedRun, checkpoint: tuple[int, range, Path]) -> list[PhaseRecord]:
+def measure_phases(run: FinishedRun) -> list[PhaseRecord]:
+    """One record per member, beta and checkpoint, by step. Raises MissingDataError."""
+    run.need_checkpoints()
+    run.classifier  # noqa: B018, raises where there is none
+    checkpoints = {f"{step:07d}-{m[0]}-{m[-1]}": (step, m, path) for step, m, path in run.directory.checkpoints()}
+    return kept(run, _PHASES, checkpoints)
+
+
+def _sweep_checkpoint(run: FinishedRun, checkpoint: tuple[int, range, Path]) -> list[PhaseRecord]:
     (step, members, path), config = checkpoint, run.config
     generator = load_members(path, config, len(members))
     swept = phases_at(generator, step, run.task, run.classifier, seed=config.seed, members=members, spec=config.spec)
     return list(swept)
 
 
-PHASES = Analysis("phases", "classifying checkpoints", list[PhaseRecord], _measure)
-
-
-def checkpoint_parts(directory: RunDirectory) -> dict[str, tuple[int, range, Path]]:
-    """A part for every checkpoint of every chunk, by step and then by member."""
-    return {f"{step:07d}-{found[0]}-{found[-1]}": (step, found, path) for step, found, path in directory.checkpoints()}
+_PHASES = Analysis("phases", "classifying checkpoints", list[PhaseRecord], _sweep_checkpoint)
 
 
 def outcomes(classifier: Classifier, phases: Sequence[PhaseRecord]) -> dict[int, str]:
-    """How each member developed, in the classifier's words."""
+    """The classifier's name for how each member developed."""
     members = sorted({phase.member for phase in phases})
     return {member: _outcome(classifier, [phase for phase in phases if phase.member == member]) for member in members}
 

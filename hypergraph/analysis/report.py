@@ -1,4 +1,4 @@
-"""What a finished run found, as text to print: which algorithm each member runs at which price."""
+"""The report of a finished run, as text to print: which algorithm each member runs at which price."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ EVERY = 3
 
 
 def report(config: RunConfig, result: Result) -> list[RenderableType]:
-    """The table of algorithms by price, the best network of each algorithm, and what is drawn."""
+    """The table of algorithms by price, the best network of each algorithm, and the figures drawn."""
     title = Text(f"{config.task} {config.spec}: algorithm and loss by price of information")
     return [title, _table(config, result), *_best(result), *_ending(result)]
 
 
 def as_html(parts: Iterable[RenderableType]) -> str:
-    """What rich would print, for a notebook."""
+    """The HTML of what rich would print, for a notebook."""
     console = Console(
         file=io.StringIO(), record=True, width=120, color_system="truecolor", force_jupyter=False, highlight=False
     )
@@ -40,20 +40,20 @@ def as_html(parts: Iterable[RenderableType]) -> str:
 def _table(config: RunConfig, result: Result) -> Table:
     colours, members = result.algorithms, range(config.members)
     cells = {(network.beta, network.member): network for network in result.networks}
+    counted = len(members) > MAX_COLUMNS
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))  # four members fit 80 columns
     table.add_column("beta", justify="right")
-    many = len(members) > MAX_COLUMNS
-    for name in [*colours, ""] if many else [f"member {member}" for member in members]:
+    for name in [*colours, ""] if counted else [f"member {member}" for member in members]:
         table.add_column(name, style=colours.get(name, ""))
     for beta in sorted({network.beta for network in result.networks})[::EVERY]:
         row = [cells[beta, member] for member in members]
-        texts = _counts(row, [*colours, None]) if many else [_text(network, colours) for network in row]
+        texts = _counts(row, [*colours, None]) if counted else [_text(network, colours) for network in row]
         table.add_row(f"{beta:.1e}", *texts)
     return table
 
 
 def _best(result: Result) -> list[Text]:
-    """How many networks run each algorithm, and the best of them."""
+    """One line per algorithm: how many networks run it, and the best of them."""
     lines, total = [], len(result.networks)
     for label, count in Counter(network.algorithm for network in result.networks).most_common():
         best = min((network for network in result.networks if network.algorithm == label), key=_loss)
@@ -83,5 +83,5 @@ def _text(network: NetworkRecord, colours: Mapping[str, str]) -> Text:
 
 
 def _loss(network: NetworkRecord) -> float:
-    """The loss; infinite where it is null because the network diverged."""
+    """The loss, infinite for a network that diverged."""
     return math.inf if network.loss is None else network.loss

@@ -1,9 +1,9 @@
-"""Networks of sizes that a generator was not trained for (section 2.4), made with the encoder ignored."""
+"""Generate networks of sizes that a generator was not trained for (section 2.4), with the encoder ignored."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from statistics import mean
 from typing import TYPE_CHECKING
 
@@ -13,8 +13,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 from torch import Tensor
 
-from hypergraph.analysis.kept import Analysis, kept, or_nan
-from hypergraph.analysis.measure import TEST_INPUTS, generate
+from hypergraph.analysis.kept import Analysis, kept
+from hypergraph.analysis.measure import TEST_INPUTS, best_of, generate, or_nan
 from hypergraph.errors import MissingDataError, UsageError
 from hypergraph.interfaces import Task
 from hypergraph.model.generator import Generator
@@ -29,23 +29,23 @@ if TYPE_CHECKING:
     from hypergraph.analysis.finished import FinishedRun
 
 FACTORS = (0.25, 0.375, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 2.5, 3.0, 4.0)
-"""Sizes of the map, relative to the one network that a generator was trained on."""
+"""Sizes on the map, relative to the network of a generator that was trained on one."""
 STEPS = 15
-"""Sizes of the map, evenly from the smallest to the largest that a generator of several networks was trained on."""
+"""Sizes on the map, evenly from the smallest to the largest network of a generator that was trained on several."""
 
 NORMALISATIONS = {
     "own": "target normalised at each size",
     "training": "target normalised as at the training size",
     "fitted": "best affine read-out, 1 - R²",
 }
-"""Ways to compare an output with a target whose scale depends on the size; the paper does not say which it plots."""
+"""Ways to compare an output with a target whose scale depends on the size; the paper does not name the one it plots."""
 
 SAMPLES = 4
 """Networks generated per size; losses are means over them."""
 
 
 class SizeRecord(Struct, frozen=True):
-    """The losses of a member at one size under each of NORMALISATIONS, and whether it was trained on that size."""
+    """A member's losses at one size under each of NORMALISATIONS; `trained` tells whether it was trained on it."""
 
     member: Count
     beta: Price
@@ -63,17 +63,9 @@ def losses_at_size(
 ) -> dict[str, float]:
     """The mean loss of networks of `spec` under each of NORMALISATIONS.
 
-    Args:
-        generator: of one member, trained for `trained`; its encoder is ignored.
-        beta: the price that it is asked for.
-        task: what the networks should compute.
-        spec: the network to generate.
-        trained: the network whose targets the generator knows.
-        seed: of the run; samples have the seeds after it, since a member is chosen by the networks of its own.
-        member: the member's number in its run.
-
-    Raises:
-        SpecError: where the task cannot be computed by such a network.
+    `generator` is that of one member, trained for `trained`; its encoder is ignored. `member` is its number in the run.
+    The samples use the seeds after `seed`, because networks of `seed` itself chose the member. Raises SpecError where
+    the task refuses such a network.
     """
     task.check_spec(spec)
     samples = [
@@ -99,8 +91,31 @@ def unexplained(outputs: Tensor, targets: Tensor) -> Tensor:
     return (1 - shared / sizes.clamp(min=torch.finfo(sizes.dtype).tiny)).mean(-1)
 
 
+def measure_plane(run: FinishedRun) -> list[SizeRecord]:
+    """Losses over the plane of sizes, of the best member without its encoder. Raises MissingDataError."""
+    return _best_at(run, mapped_sizes)
+
+
+def measure_between(run: FinishedRun) -> list[SizeRecord]:
+    """The same at every input size between those trained on. Raises MissingDataError."""
+    return _best_at(run, sizes_between)
+
+
+def _best_at(run: FinishedRun, sizes: Callable[[Sequence[MLPSpec]], list[tuple[int, int]]]) -> list[SizeRecord]:
+    check_plane(run)
+    return _measured(run, [best_without_encoder(run)], sizes(run.config.specs))
+
+
+def _measured(
+    run: FinishedRun, networks: Iterable[NetworkRecord], sizes: Sequence[tuple[int, int]]
+) -> list[SizeRecord]:
+    """The records of the members and prices of `networks`, at pairs of input and hidden sizes."""
+    parts = {f"member{n.member}-{size[0]}x{size[1]}": (n, *size) for n in networks for size in sizes}
+    return kept(run, _SIZES, parts)
+
+
 def _measure(run: FinishedRun, part: tuple[NetworkRecord, int, int]) -> list[SizeRecord]:
-    """One size; nothing where the task or the memory does not allow it."""
+    """The record of one size; none where the task or the memory does not allow it."""
     (network, inputs, hidden), config = part, run.config
     spec = replace(config.spec, sizes=(inputs, hidden, config.spec.sizes[-1]))
     try:
@@ -112,37 +127,24 @@ def _measure(run: FinishedRun, part: tuple[NetworkRecord, int, int]) -> list[Siz
     return [SizeRecord(network.member, network.beta, inputs, hidden, spec in config.specs, **losses)]
 
 
-SIZES = Analysis("sizes", "trying sizes", list[SizeRecord], _measure)
-
-
-def size_parts(
-    networks: Iterable[NetworkRecord], sizes: Sequence[tuple[int, int]]
-) -> dict[str, tuple[NetworkRecord, int, int]]:
-    """A part for every pair of input and hidden sizes, by members and prices of networks."""
-    return {
-        f"member{network.member}-{inputs}x{hidden}": (network, inputs, hidden)
-        for network in networks
-        for inputs, hidden in sizes
-    }
+_SIZES = Analysis("sizes", "trying sizes", list[SizeRecord], _measure)
 
 
 def best_without_encoder(run: FinishedRun) -> NetworkRecord:
     """The network of the member that does best with its encoder ignored, at its best price.
 
-    Of a generator of several networks, the member that is best on average over these.
+    If the generator was trained on several networks, the best member is that of the lowest mean loss over them.
     """
-    best: dict[int, NetworkRecord] = {}
-    for network in sorted(run.networks, key=lambda network: or_nan(network.decoder_loss)):
-        best.setdefault(network.member, network)
+    best = best_of(run.networks, lambda network: network.member, lambda network: or_nan(network.decoder_loss))
     if len(run.config.specs) == 1:
         return next(iter(best.values()))
-    found = kept(run, SIZES, size_parts(best.values(), [(spec.sizes[0], spec.sizes[1]) for spec in run.config.specs]))
-    means = {member: mean(or_nan(size.own) for size in found if size.member == member) for member in best}
+    records = _measured(run, best.values(), [(spec.sizes[0], spec.sizes[1]) for spec in run.config.specs])
+    means = {member: mean(or_nan(record.own) for record in records if record.member == member) for member in best}
     return best[min(means, key=means.__getitem__)]
 
 
 def check_plane(run: FinishedRun) -> None:
-    """Raise MissingDataError where there is no plane of sizes, or no member works without its encoder."""
+    """Raise MissingDataError unless the specs span a plane of sizes and a member works without its encoder."""
     specs = run.config.specs
     if any(len(spec.sizes) != 3 or spec.masks for spec in specs):
         raise MissingDataError("a map of sizes needs networks of one hidden layer and without masks")
@@ -155,22 +157,18 @@ def check_plane(run: FinishedRun) -> None:
 
 
 def mapped_sizes(specs: Sequence[MLPSpec]) -> list[tuple[int, int]]:
-    """Input and hidden sizes of the map; of several networks, hidden sizes grow with inputs as theirs do."""
+    """Input and hidden sizes of the map; for several specs, hidden sizes grow with inputs as theirs do."""
     inputs, hidden = zip(*sorted(spec.sizes[:2] for spec in specs), strict=True)
     if len(specs) == 1:
-        spans = _whole(inputs[0] * factor for factor in FACTORS), _whole(hidden[0] * factor for factor in FACTORS)
+        axes = [inputs[0] * factor for factor in FACTORS], [hidden[0] * factor for factor in FACTORS]
     else:
         even = np.linspace(inputs[0], inputs[-1], STEPS).round()
-        spans = _whole(even), _whole(np.interp(even, inputs, hidden))
-    return list(itertools.product(*spans))
-
-
-def _whole(wanted: Iterable[float]) -> list[int]:
-    return sorted({max(1, round(float(size))) for size in wanted})
+        axes = even.tolist(), np.interp(even, inputs, hidden).tolist()
+    return list(itertools.product(*(sorted({max(1, round(size)) for size in axis}) for axis in axes)))
 
 
 def sizes_between(specs: Sequence[MLPSpec]) -> list[tuple[int, int]]:
-    """Every input size between those of several networks, with hidden sizes that grow as theirs do."""
+    """Every input size between those of several specs, with hidden sizes that grow as theirs do."""
     if len(specs) < 2:
         raise MissingDataError("the generator was trained on one network")
     inputs, hidden = zip(*sorted(spec.sizes[:2] for spec in specs), strict=True)

@@ -1,14 +1,13 @@
-"""Sweep the price of information from almost free to dear: what each member generates, and which algorithm it runs."""
+"""Sweep the price beta from almost free to dear: generate, measure and classify a network per member."""
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any
 
 from hypergraph.analysis.classify import classify
-from hypergraph.analysis.measure import Sample, generate, measure_loss
+from hypergraph.analysis.measure import generate, measure_loss
 from hypergraph.errors import PluginError
 from hypergraph.extensions.registry import TASKS, classifier_for
 from hypergraph.interfaces import Classifier, Task
@@ -38,43 +37,30 @@ def sweep(
     betas: Sequence[float] = BETA_GRID,
     observe: Observer = ignore,
 ) -> Iterator[list[tuple[NetworkRecord, MLPWeights]]]:
-    """For each beta, one network per member, and what was measured on it.
+    """For each beta, one network per member and its record.
 
-    `spec` is the network to generate, the generator's first if None; `members` are their numbers in the run, from 0 if
-    None.
+    `spec` is the network to generate, the generator's first if None. `members` are the members' numbers in the run, 0
+    and up if None.
     """
     numbers = range(generator.members) if members is None else members
-    make = partial(generate, generator, seed=seed, members=numbers, spec=spec)
+    sample = partial(generate, generator, seed=seed, members=numbers, spec=spec)
     for beta in tracked(betas, "sweeping beta", observe):
-        samples = make(beta), make(beta, encoder=False), make(beta, sibling=True)
-        yield _measured(samples, task, classifier, beta, seed, numbers)
+        networks, kls = sample(beta)
+        losses = measure_loss(task, networks, seed=seed).tolist()
+        decoder_losses = measure_loss(task, sample(beta, encoder=False).networks, seed=seed).tolist()
+        verdicts = classify(classifier, networks, sample(beta, sibling=True).networks)
+        rows = enumerate(zip(numbers, losses, kls.tolist(), decoder_losses, verdicts, strict=True))
+        yield [
+            (_record(verdict._asdict(), member=member, beta=beta, loss=loss, kl=kl, decoder_loss=other), networks[n])
+            for n, (member, loss, kl, other, verdict) in rows
+        ]
 
 
-def _measured(
-    samples: tuple[Sample, Sample, Sample],
-    task: Task,
-    classifier: Classifier | None,
-    beta: float,
-    seed: int,
-    members: Sequence[int],
-) -> list[tuple[NetworkRecord, MLPWeights]]:
-    sample, ignored, sibling = samples
-    losses = measure_loss(task, sample.networks, seed=seed).tolist()
-    decoder_losses = measure_loss(task, ignored.networks, seed=seed).tolist()
-    verdicts = classify(classifier, sample.networks, sibling.networks)
-    fields = [
-        {"member": member, "beta": beta, "loss": loss, "kl": kl, "decoder_loss": decoder_loss, **verdict._asdict()}
-        for member, loss, kl, decoder_loss, verdict in zip(
-            members, losses, sample.kl.tolist(), decoder_losses, verdicts, strict=True
-        )
-    ]
-    return [(_record(values), sample.networks[index]) for index, values in enumerate(fields)]
-
-
-def _record(values: dict[str, Any]) -> NetworkRecord:
-    file = f"networks/member{values['member']}-beta{values['beta']:.1e}.safetensors"
+def _record(verdict: dict[str, Any], *, member: int, beta: float, **measured: float) -> NetworkRecord:
+    file = f"networks/member{member}-beta{beta:.1e}.safetensors"
+    fields = {"member": member, "beta": beta, **finite(measured), **finite(verdict), "file": file}
     try:
-        return as_record({**finite(values), "file": file}, NetworkRecord)
+        return as_record(fields, NetworkRecord)
     except ValueError as error:
         raise PluginError(f"what the task and its classifier say of {file} cannot be recorded: {error}") from None
 
@@ -82,16 +68,16 @@ def _record(values: dict[str, Any]) -> NetworkRecord:
 def sweep_members(
     directory: RunDirectory, generator: Generator, members: Sequence[int], observe: Observer = ignore
 ) -> list[NetworkRecord]:
-    """Sweep some of a run's members, and write their networks into the run; records by price and then by member.
+    """Sweep some of a run's members and write their networks into the run; records by price, then by member.
 
     `generator` is that of these members alone. Raises FileError, PluginError.
     """
-    config, found = directory.config, []
+    config, records = directory.config, []
     task, classifier = TASKS.load(config.task, config.options), classifier_for(config.task)
     swept = sweep(generator, task, classifier, seed=config.seed, spec=config.spec, members=members, observe=observe)
-    for record, network in itertools.chain.from_iterable(swept):
+    for record, network in (pair for pairs in swept for pair in pairs):
         metadata = {"task": config.task, "seed": config.seed, "member": record.member, "beta": record.beta}
         metadata["encoder"] = int(generator.has_encoder)
         network.save(directory.path / record.file, {name: str(value) for name, value in metadata.items()})
-        found.append(record)
-    return found
+        records.append(record)
+    return records

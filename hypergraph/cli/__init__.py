@@ -1,4 +1,4 @@
-"""The command line. Results go to stdout, everything else to stderr; modules import torch only when they work."""
+"""The command line. Results go to stdout, everything else to stderr; commands import torch only when they run."""
 
 from __future__ import annotations
 
@@ -20,20 +20,16 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"auto_envvar_prefix": "HYPERGRAPH"},  # --members of run is HYPERGRAPH_RUN_MEMBERS
 )
-app.command()(contained(run.run))
-app.command()(contained(generate.generate))
-app.command()(contained(classify.classify))
-app.command()(contained(draw.draw))
-app.command()(contained(figures.figures))
-app.command()(contained(inspect.inspect))
+for command in (run.run, generate.generate, classify.classify, draw.draw, figures.figures, inspect.inspect):
+    app.command()(contained(command))
 app.add_typer(plugins.app, name="plugins")
 
 INTERRUPTED = 130
 _UsageError: Any = typer.BadParameter.__mro__[1]  # typer carries its own click, which it does not export
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
+def _print_version(requested: bool) -> None:
+    if requested:
         from importlib.metadata import version
 
         typer.echo(version("hypergraph-toolkit"))
@@ -43,26 +39,24 @@ def _version(wanted: bool) -> None:
 @app.callback()
 def _options(
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, envvar=None, help="Print the version.")
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, envvar=None, help="Print the version.")
     ] = False,
 ) -> None:
     pass
 
 
 def _advice(error: HypergraphError) -> str:
-    """What to type instead, where that is known."""
-    match error:
-        case RunExistsError():
-            return ": continue it with --resume, or choose another --out"
-        case NotFinishedError():
-            return f": go on with hypergraph run {error.task} --resume --out {error.path}"
-        case _:
-            return ""
+    """The options that avoid an error, for the errors that have some."""
+    if isinstance(error, RunExistsError):
+        return ": continue it with --resume, or choose another --out"
+    if isinstance(error, NotFinishedError):
+        return f": go on with hypergraph run {error.task} --resume --out {error.path}"
+    return ""
 
 
 def main() -> None:
     """The entry point of the command `hypergraph`."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as a Ctrl-C: what works saves, and then ends
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # like Ctrl-C: save, then end
     try:
         with results_apart():
             status = app(standalone_mode=False)
@@ -71,11 +65,11 @@ def main() -> None:
         complain(f"{error}{_advice(error)}")
         sys.exit(error.exit_code)
     except _UsageError as error:
-        if message := error.format_message():  # empty where a group without a command printed its help
+        if message := error.format_message():  # empty for a group without a command, which printed its help
             complain(message)
         sys.exit(2)
     except (KeyboardInterrupt, typer.Abort):
         sys.exit(INTERRUPTED)
-    except OSError as error:  # a path that cannot be looked at; or standard output is full, closed or gone
+    except OSError as error:  # an unreadable path; or standard output is full or closed
         complain(f"cannot use {error.filename or 'standard output'}: {error.strerror or error}")
-        os._exit(1)  # a usual exit would flush it once more
+        os._exit(1)  # a normal exit would flush it again

@@ -10,14 +10,14 @@ from rich.table import Table
 
 from hypergraph.cli.options import Json
 from hypergraph.cli.output import complain, out, print_json
-from hypergraph.errors import FileError, printable
+from hypergraph.errors import FileError, UsageError, printable
 from hypergraph.extensions.registry import TASKS
 
 
 def classify(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Networks, as safetensors.")],
     task: Annotated[
-        str | None, typer.Option(autocompletion=TASKS.names, help="The task, where a file does not say.")
+        str | None, typer.Option(autocompletion=TASKS.names, help="The task, if a file does not name it.")
     ] = None,
     json: Json = False,
 ) -> None:
@@ -26,7 +26,7 @@ def classify(
     for file in files:
         try:
             rows.append(_classify(file, task))
-        except FileError as error:  # the others are told all the same
+        except FileError as error:  # the other files are classified all the same
             complain(str(error))
             refused = True
     if rows:
@@ -44,17 +44,12 @@ def _print(rows: list[dict[str, Any]], json: bool) -> None:
         table.add_column(name, overflow="fold")
     for row in rows:
         values = ", ".join(f"{name} {value:.3g}" for name, value in row["order_parameters"].items())
-        texts = row["file"], row["task"], row["algorithm"], _shown(row["confidence"]), values
-        table.add_row(*map(printable, texts))
+        confidence = "" if row["confidence"] is None else f"{row['confidence']:.2f}"  # not in percent: no probability
+        table.add_row(*map(printable, (row["file"], row["task"], row["algorithm"], confidence, values)))
     out.print(table)
 
 
-def _shown(confidence: float | None) -> str:
-    return "" if confidence is None else f"{confidence:.2f}"  # no percentage: it is no probability
-
-
 def _classify(file: Path, task: str | None) -> dict[str, Any]:
-    from hypergraph.errors import UsageError
     from hypergraph.experiment import networks
     from hypergraph.storage.atomic import finite
     from hypergraph.weights import MLPWeights

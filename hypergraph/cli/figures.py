@@ -9,6 +9,7 @@ import typer
 
 from hypergraph.cli.options import Json
 from hypergraph.cli.output import err, out, print_json
+from hypergraph.errors import HypergraphError, UsageError
 from hypergraph.figures import NAMES
 
 
@@ -21,8 +22,6 @@ def figures(
     json: Json = False,
 ) -> None:
     """Draw the figures of RUN that its data allow: each as SVG, as PNG, and its numbers as CSV."""
-    from hypergraph.errors import HypergraphError, UsageError
-
     for name in only or ():
         if name not in NAMES:
             raise UsageError(f"unknown figure {name!r}: there are {', '.join(NAMES)}")
@@ -33,7 +32,7 @@ def figures(
 
     directory = RunDirectory.open(run)
     with Display(directory, err) as display:
-        events = list(draw_figures(directory, only or NAMES, display))
+        events = draw_figures(directory, only or NAMES, display)
     drawn = {event.figure: event.files for event in events if isinstance(event, Drawn)}
     missing = {event.figure: event.reason for event in events if isinstance(event, NotDrawn)}
     if missing and (only or not drawn):

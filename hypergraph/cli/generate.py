@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from hypergraph.cli.options import Layers, Seed, parse_layers
+from hypergraph.cli.options import Seed
 from hypergraph.cli.output import notify
+from hypergraph.errors import UsageError
 
 
 def generate(
@@ -17,7 +18,10 @@ def generate(
     ],
     out: Annotated[Path, typer.Option(metavar="FILE.safetensors", help="Where to write the network.")],
     beta: Annotated[float, typer.Option(help="Price per nat of information, from 1e-12 (free) to 1 (dear).")],
-    layers: Layers = None,
+    layers: Annotated[
+        str | None,
+        typer.Option(metavar="SPEC", help="The network: sizes such as 16,48,1, or a .json or .toml file with a spec."),
+    ] = None,
     seed: Seed = 0,
     member: Annotated[int, typer.Option(min=0, help="Which of the generator's members.")] = 0,
     decoder_only: Annotated[
@@ -25,14 +29,12 @@ def generate(
     ] = False,
 ) -> None:
     """Generate one network from SOURCE and write its weights as safetensors."""
-    from hypergraph.errors import UsageError
-    from hypergraph.experiment.networks import generate_network
+    from hypergraph.experiment.networks import generate_with_metadata
     from hypergraph.storage.atomic import make_folder
 
     if out.suffix != ".safetensors":
         raise UsageError(f"--out {out} must end in .safetensors")
-    spec = parse_layers(layers)
-    made = generate_network(source, beta, spec, seed, member, encoder=not decoder_only)
+    network, metadata = generate_with_metadata(source, beta, layers, seed, member, encoder=not decoder_only)
     make_folder(out.parent)
-    made.network.save(out, made.metadata)
-    notify(f"wrote {out}: {made.network.spec}, {made.kl:.1f} nats")
+    network.save(out, metadata)
+    notify(f"wrote {out}: {network.spec}, {float(metadata['kl']):.1f} nats")

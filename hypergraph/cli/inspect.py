@@ -1,4 +1,4 @@
-"""hypergraph inspect: what a file or a run is."""
+"""hypergraph inspect: describe a file or a run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the commands write: results to stdout, everything else to stderr, whatever plugins do."""
+"""The output of the commands: results to stdout, everything else to stderr, even what plugins print."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ P = ParamSpec("P")
 
 @contextlib.contextmanager
 def results_apart() -> Iterator[None]:
-    """Let sys.stdout, and nothing else, lead to standard output.
+    """Let only sys.stdout lead to standard output.
 
-    Descriptor 1, to which C code and child processes write, leads to stderr: for good, since what C code wrote may
-    come when the process ends. Raises OSError where standard output is closed, or what is printed does not get there.
+    Descriptor 1, to which C code and child processes write, leads to stderr until the process ends, because C code may
+    flush only then. Raises OSError where standard output is closed or does not take what is printed.
     """
     results = open(os.dup(1), "w", encoding=sys.stdout.encoding, errors=sys.stdout.errors)  # noqa: SIM115
     with results, contextlib.redirect_stdout(results):
@@ -35,10 +35,10 @@ def results_apart() -> Iterator[None]:
 
 
 def contained(command: Callable[P, None]) -> Callable[P, None]:
-    """A command that plugins cannot spoil.
+    """Protect a command from its plugins.
 
-    Only `out` and :func:`print_json` write to standard output; whatever else is printed goes to stderr. What a plugin
-    raises, and its sys.exit, is a PluginError that names it; an error that no plugin took part in stays as it is.
+    Only `out` and :func:`print_json` write to standard output; all else that is printed goes to stderr. An error or a
+    sys.exit of a plugin becomes a PluginError that names it; other errors stay as they are.
     """
 
     @functools.wraps(command)
@@ -50,26 +50,26 @@ def contained(command: Callable[P, None]) -> Callable[P, None]:
             except (HypergraphError, KeyboardInterrupt):
                 raise
             except BaseException as error:
-                told = attribute_error(error)
-                if isinstance(error, SystemExit):  # no command ends so: never let it pass for success
-                    told = told or PluginError("a plugin, it cannot be told which, called sys.exit")
-                if told is None:
+                plugin_error = attribute_error(error)
+                if isinstance(error, SystemExit):  # no command calls sys.exit, so this is no success
+                    plugin_error = plugin_error or PluginError("an unknown plugin called sys.exit")
+                if plugin_error is None:
                     raise
-                raise told from error
+                raise plugin_error from error
 
     return work
 
 
 def complain(message: str) -> None:
-    """Print one line on stderr, whatever the message holds."""
+    """Print an error as one line on stderr."""
     print("error:", printable(message), file=sys.stderr)
 
 
 def notify(message: str) -> None:
-    """Print one line on stderr that is no error."""
+    """Print a notice as one line on stderr."""
     err.print(message, soft_wrap=True)
 
 
 def print_json(value: object) -> None:
-    """Print a result for programs on stdout."""
+    """Print a result as JSON on stdout."""
     print(json.dumps(value, indent=2), file=out.file)

@@ -1,4 +1,4 @@
-"""`hypergraph plugins`: which plugins are installed, whether they load, and a project to begin a new one with."""
+"""hypergraph plugins: list the installed plugins, check that they load, and write a project for a new one."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def new_task(
     name: Annotated[str, typer.Argument(metavar="NAME", help="What users will type: small letters, digits and _.")],
     out: Annotated[Path | None, typer.Option(help="The project's folder; hypergraph-NAME if not given.")] = None,
 ) -> None:
-    """Write a project for a task: closed forms, classifier and tests of an example, to be changed into yours."""
+    """Write a project for a task: an example's closed forms, classifier and tests, to be changed into yours."""
     from hypergraph.extensions import scaffold
 
     folder = out or Path(f"hypergraph-{name}")
@@ -84,7 +84,7 @@ def _print_table(rows: list[dict[str, str]], check: bool) -> None:
         table.add_column(field, no_wrap=True)
     table.add_column("description")
     for row in rows:
-        # Text, because a stranger's metadata may hold what rich takes for markup.
+        # as Text, because a plugin's metadata may hold markup of rich
         summary = Text(row["summary"], no_wrap=True, overflow="ellipsis")
         table.add_row(*(Text(row[field]) for field in fields), summary)
     out.print(table)

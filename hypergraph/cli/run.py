@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from hypergraph.cli.options import Device, Json, Seed
+from hypergraph.cli.options import Json, Seed
 from hypergraph.extensions.registry import ENGINES, TASKS
 
 
@@ -46,7 +46,7 @@ def run(
         ),
     ] = None,
     seed: Seed = 0,
-    device: Device = "auto",
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     engine: Annotated[
         str, typer.Option(autocompletion=ENGINES.names, help="Where the members are trained: an engine plugin.")
     ] = "local",
@@ -72,7 +72,7 @@ def run(
     from hypergraph.cli import start
     from hypergraph.cli.work import work
 
-    worker = ENGINES.load(engine)
+    engine_plugin = ENGINES.load(engine)
     if source:
         directory = start.repeated(context, task, source, out)
     elif resume:
@@ -80,5 +80,5 @@ def run(
     elif pretrained:
         directory = start.shipped(context, task, seed, out)
     else:
-        directory = start.new(context, worker, out)
-    work(directory, worker, json, source)
+        directory = start.new(context, engine_plugin, out)
+    work(directory, engine_plugin, json, source)

@@ -1,4 +1,4 @@
-"""The run that `hypergraph run` works on: a new one, one to go on with, or one to do again."""
+"""The run that `hypergraph run` works on: a new, shipped, repeated or resumed one."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ import typer
 from hypergraph.cli.output import notify
 from hypergraph.engines.base import Engine
 from hypergraph.errors import UsageError
-from hypergraph.experiment.plan import RUNS, Request, plan, plan_shipped, start
-from hypergraph.experiment.repeat import check_here, plan_repeat
+from hypergraph.experiment.plan import RUNS, Request, changes_here, plan, plan_repeat, plan_shipped, start
 from hypergraph.extensions.options import read_options
 from hypergraph.extensions.registry import TASKS
 from hypergraph.runs.directory import RunDirectory, latest_run
@@ -18,43 +17,43 @@ from hypergraph.spec import MLPSpec
 
 FLAGS = {"options": "set", "source": "from"}
 """Parameters whose option has another name."""
-KEPT = ("members", "steps", "layers", "preset", "wiring", "pretrained", "options", "seed", "device")
-"""Options that a run is started with and keeps."""
-KEPT_BY_REPEATED = (*(name for name in KEPT if name != "device"), "resume")
-"""Options that a repeated run has already, or that make no sense for it; the device may be another."""
-KEPT_BY_SHIPPED = ("members", "steps", "layers", "preset", "wiring", "options", "device", "engine")
-"""Options that make no sense for generators that come trained."""
+FIXED_WHEN_RESUMED = ("members", "steps", "layers", "preset", "wiring", "pretrained", "options", "seed", "device")
+"""Options that a resumed run takes from its start."""
+FIXED_WHEN_REPEATED = (*(name for name in FIXED_WHEN_RESUMED if name != "device"), "resume")
+"""Options that a repeated run takes from its source, and --resume; it may use another device."""
+FIXED_WHEN_SHIPPED = ("members", "steps", "layers", "preset", "wiring", "options", "device", "engine")
+"""Options of a training, which shipped generators do not need."""
 
 
 def new(context: typer.Context, engine: Engine, out: Path | None) -> RunDirectory:
-    """A new run, as the options of the command ask for it. Raises HypergraphError."""
-    given = context.params
-    task = _named(given["task"])
-    options = read_options(TASKS.load_class(task).Options, given["options"] or ())
-    networks = [spec for text in given["layers"] or () for spec in MLPSpec.parse_all(text)]
-    kept = {name: given[name] for name in ("members", "steps", "preset", "wiring", "seed", "device")}
-    return start(plan(Request(task, networks=networks, options=options, **kept), engine), out)
+    """A new run, planned from the command's options. Raises HypergraphError."""
+    params = context.params
+    task = _required(params["task"])
+    options = read_options(TASKS.load_class(task).Options, params["options"] or ())
+    networks = [spec for text in params["layers"] or () for spec in MLPSpec.parse_all(text)]
+    others = {name: params[name] for name in ("members", "steps", "preset", "wiring", "seed", "device")}
+    return start(plan(Request(task, networks=networks, options=options, **others), engine), out)
 
 
 def shipped(context: typer.Context, task: str | None, seed: int, out: Path | None) -> RunDirectory:
-    """A new run that analyses the generators of a task. Raises HypergraphError."""
-    _refuse_given(context, "shipped generators have their own", KEPT_BY_SHIPPED, "or --pretrained")
-    return start(plan_shipped(_named(task), seed), out)
+    """A new run that analyses the shipped generators of a task. Raises HypergraphError."""
+    _refuse(context, FIXED_WHEN_SHIPPED, "shipped generators have their own", "or --pretrained")
+    return start(plan_shipped(_required(task), seed), out)
 
 
 def repeated(context: typer.Context, task: str | None, source: Path, out: Path | None) -> RunDirectory:
-    """A new run that does again what another did. Raises HypergraphError."""
-    _refuse_given(context, "a repeated run has its", KEPT_BY_REPEATED, "or --from")
-    config, changed = plan_repeat(source, context.params["device"] if _was_given(context, "device") else None)
+    """A new run that repeats another. Raises HypergraphError."""
+    _refuse(context, FIXED_WHEN_REPEATED, "a repeated run has its", "or --from")
+    config, changes = plan_repeat(source, context.params["device"] if _was_given(context, "device") else None)
     _check_task(task or config.task, config.task, source)
-    _tell_changed(source, changed)
+    _warn_of_changes(source, changes)
     return start(config, out)
 
 
 def resumed(context: typer.Context, task: str | None, out: Path | None) -> RunDirectory:
-    """A run to go on with: the one in `out`, or the last one of the task. Raises HypergraphError."""
-    _refuse_given(context, "a resumed run keeps its", KEPT, "or start a new run")
-    name = _named(task)
+    """The run to resume: the one in `out`, or the last one of the task. Raises HypergraphError."""
+    _refuse(context, FIXED_WHEN_RESUMED, "a resumed run keeps its", "or start a new run")
+    name = _required(task)
     folder = RUNS / TASKS.find(name).name
     path = out or latest_run(folder)
     if path is None:
@@ -63,30 +62,31 @@ def resumed(context: typer.Context, task: str | None, out: Path | None) -> RunDi
     _check_task(name, directory.config.task, path)
     notify(f"Going on with {path}")
     if not directory.generator.exists():
-        _tell_changed(path, check_here(directory.config))
+        _warn_of_changes(path, changes_here(directory.config))
     return directory
 
 
-def _tell_changed(path: Path, changed: list[str]) -> None:
-    if changed:
-        notify(f"{path} was started with {', '.join(changed)}: its numbers may differ")
+def _warn_of_changes(path: Path, changes: list[str]) -> None:
+    """Warn about versions or hardware that differ from those recorded."""
+    if changes:
+        notify(f"{path} was started with {', '.join(changes)}: its numbers may differ")
 
 
-def _named(task: str | None) -> str:
+def _required(task: str | None) -> str:
     if task is None:
         raise UsageError(f"name a TASK, such as {' or '.join(TASKS.names())}, or a run to repeat with --from")
     return task
 
 
-def _check_task(asked: str, found: str, path: Path) -> None:
-    if asked.rpartition("/")[2] != found.rpartition("/")[2]:
-        raise UsageError(f"{path} is a run of {found}, not of {asked}")
+def _check_task(task: str, task_of_run: str, path: Path) -> None:
+    if task.rpartition("/")[2] != task_of_run.rpartition("/")[2]:
+        raise UsageError(f"{path} is a run of {task_of_run}, not of {task}")
 
 
-def _refuse_given(context: typer.Context, message: str, options: tuple[str, ...], otherwise: str) -> None:
-    given = [f"--{FLAGS.get(name, name)}" for name in options if _was_given(context, name)]
-    if given:
-        raise UsageError(f"{message} {' and '.join(given)}: leave them out, {otherwise}")
+def _refuse(context: typer.Context, options: tuple[str, ...], reason: str, alternative: str) -> None:
+    """Raise UsageError if any of these options was given."""
+    if flags := [f"--{FLAGS.get(name, name)}" for name in options if _was_given(context, name)]:
+        raise UsageError(f"{reason} {' and '.join(flags)}: leave them out, {alternative}")
 
 
 def _was_given(context: typer.Context, name: str) -> bool:

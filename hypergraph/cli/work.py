@@ -1,4 +1,4 @@
-"""Work on a run as it is watched, and say what came out."""
+"""Complete a run under a display, and print its result."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from hypergraph.cli.output import err, notify, out, print_json
 from hypergraph.engines.base import Engine, TrainingError
 from hypergraph.errors import FileError
 from hypergraph.experiment.display import Display
-from hypergraph.experiment.repeat import same_networks
-from hypergraph.experiment.run import run_experiment
+from hypergraph.experiment.run import run_experiment, same_networks
 from hypergraph.runs.directory import RunDirectory
 from hypergraph.storage.untrusted import read_json
 
 
 def work(run: RunDirectory, engine: Engine, json: bool, source: Path | None) -> None:
-    """Do what is left to do of a run and print the result; compare it with the run `source` if it repeats one.
+    """Complete a run and print its result; compare it with the run `source` if it repeats one.
 
-    Raises HypergraphError, KeyboardInterrupt; what was saved is kept, and how to go on is told.
+    Raises HypergraphError, KeyboardInterrupt, and prints the command that resumes the run.
     """
     try:
         with Display(run, err) as display:
             finished = run_experiment(run, engine, display)
     except (KeyboardInterrupt, TrainingError, FileError):
         if run.path.exists():
-            notify(f"Stopped. What was saved is kept; go on with: {resume_command(run.config.task, run.path)}")
+            command = shlex.join(["hypergraph", "run", run.config.task, "--resume", "--out", str(run.path)])
+            notify(f"Stopped. What was saved is kept; go on with: {command}")
         raise
     if json:
         print_json(read_json(run.result))
@@ -36,21 +36,10 @@ def work(run: RunDirectory, engine: Engine, json: bool, source: Path | None) -> 
         for part in report(run.config, finished.result):
             out.print(part, soft_wrap=isinstance(part, Text))
     if source:
-        notify(_compared(run, source))
+        comparison = {
+            True: f"Every number of every network is as in {source}",
+            False: f"The numbers of the networks differ from {source}",
+            None: f"{source} records no networks to compare with",
+        }
+        notify(comparison[same_networks(run, source)])
     notify(f"Everything is in {run.path}")
-
-
-def resume_command(task: str, path: Path) -> str:
-    """What to type to go on with a run."""
-    return shlex.join(["hypergraph", "run", task, "--resume", "--out", str(path)])
-
-
-def _compared(run: RunDirectory, source: Path) -> str:
-    """Whether a repeated run has the numbers that its source recorded, in words."""
-    match same_networks(run, source):
-        case None:
-            return f"{source} records no networks to compare with"
-        case True:
-            return f"Every number of every network is as in {source}"
-        case _:
-            return f"The numbers of the networks differ from {source}"

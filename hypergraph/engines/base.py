@@ -1,4 +1,4 @@
-"""What an engine is: something that trains the chunks of a run, on this machine or on others."""
+"""The interface of an engine, which trains the chunks of a run on this machine or on others."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from hypergraph.runs.events import Observer
 from hypergraph.training.memory import RECOMPUTED, check_memory, fitting_members
 
 MIN_WEIGHTS_FOR_THREADS = 10_000
-"""Over all members. Below, threads wait for each other longer than they work, above all on a busy machine."""
+"""Over all members. With fewer weights, threads mostly wait for each other, above all on a busy machine."""
 
 
 class TrainingError(HypergraphError):
-    """A chunk was not trained to its end, and why."""
+    """The training of a chunk failed for a reason."""
 
     def __init__(self, chunk: Chunk, reason: str) -> None:
         super().__init__(f"training of members {chunk.folder.name} failed: {reason}")
@@ -29,13 +29,13 @@ class TrainingError(HypergraphError):
 
 @dataclass(frozen=True)
 class Resources:
-    """What an engine's workers have, wherever they are.
+    """The resources of an engine's workers.
 
     Attributes:
         workers: how many chunks can be trained at once, on all machines together.
-        cores: of each machine, shared by the workers on it.
-        memory: bytes that are free for training on each machine, shared by the workers on it.
-        machines: how many there are, as good as alike.
+        cores: of each machine, shared by its workers.
+        memory: free bytes of each machine, shared by its workers.
+        machines: their number; all are taken to be alike.
     """
 
     workers: int
@@ -51,15 +51,15 @@ class Engine(ABC):
 
     @abstractmethod
     def resources(self, device: str) -> Resources:
-        """What the workers have for a training on `device`, as torch names it."""
+        """The resources for a training on `device`, as torch names it."""
 
     @abstractmethod
     def train(self, run: RunDirectory, observe: Observer) -> None:
-        """Train every chunk of a run that is not trained yet, going on where one was saved.
+        """Train every unfinished chunk of a run, from its saved state if there is one.
 
-        The caller holds the run. `observe` is called in the caller's thread with what the chunks tell. Where it raises,
-        or the caller is interrupted, it gets `Stopping`, the chunks end their step and save, and then the error goes
-        on to the caller. See :func:`hypergraph.engines.chunk.train_chunk`, which trains one chunk.
+        The caller holds the lock of the run. The engine calls `observe` in the caller's thread with the events of the
+        chunks. If `observe` raises or the caller is interrupted, the engine sends it `Stopping`, lets the chunks
+        finish their step and save, and raises the error. :func:`hypergraph.engines.chunk.train_chunk` trains a chunk.
 
         Raises:
             TrainingError: where a chunk fails; the others save and stop.
@@ -67,10 +67,10 @@ class Engine(ABC):
 
 
 def plan_chunks(config: RunConfig, resources: Resources) -> RunConfig:
-    """The configuration with as many chunks and threads as the workers' resources suggest.
+    """The configuration with a number of chunks and threads that suits the workers' resources.
 
-    A chunk per worker as long as each has a member that fits in memory; more, to be trained one after another, where
-    those do not fit. Where networks are large, the workers at work share the cores of their machine as threads.
+    One chunk per worker; more, trained in turn, where those do not fit in memory; never more than members. For large
+    networks, the workers of a machine share its cores as threads.
 
     Raises UsageError where not even one member fits.
     """
@@ -84,7 +84,7 @@ def plan_chunks(config: RunConfig, resources: Resources) -> RunConfig:
 
 
 def max_parallel_chunks(config: RunConfig, resources: Resources) -> int:
-    """How many chunks of a run to train at once: one per worker, as far as they fit in memory."""
+    """How many chunks of a run to train at once: one per worker, if they fit in memory."""
     fitting = fitting_members(config.largest, RECOMPUTED, resources.memory)
     room = fitting // max(map(len, config.member_ranges)) * resources.machines
     return max(1, min(resources.workers, config.chunk_count, room))

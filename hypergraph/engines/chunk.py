@@ -1,4 +1,4 @@
-"""Trains one chunk of a run's members, in any process and any thread: what every engine calls."""
+"""Train one chunk of a run's members, in any process and thread; every engine calls this."""
 
 from __future__ import annotations
 
@@ -23,57 +23,60 @@ from hypergraph.training.memory import needs_recompute
 from hypergraph.training.step import Trainer
 
 WATCH_BETAS = (1e-9, 1e-4, 1.0)
-"""A low, a middle and a high beta, at which training is watched."""
+"""A low, a middle and a high beta, at which the networks are measured during training."""
 WATCH_INPUTS = 2_000
 METRICS, STATES, CHECKPOINTS = 100, 20, 20
-"""How often over a whole training metrics are written, the state is saved, and a generator is kept."""
-TELL_EVERY_S = 1
+"""How often a whole training writes metrics, saves its state, and keeps a generator."""
+REPORT_EVERY_S = 1
 
 
 def train_chunk(run: RunDirectory, chunk: Chunk, observe: Observer, stop: threading.Event) -> bool:
-    """Train a chunk to its end, or until `stop` is set, and save; one that was saved is gone on with.
+    """Train a chunk to its end, or until `stop` is set, and save its state; start from a saved state if there is one.
 
-    It holds the chunk meanwhile, and waits for whoever holds it, such as a worker whose engine was killed and that is
-    at its last step. `observe` is called in this thread. The caller chooses torch's number of threads, as the run's
-    configuration has it: nothing that belongs to the whole process is changed here.
+    The function holds the chunk's lock. It waits for another process that holds it, such as a worker that outlives a
+    killed engine for one step. It calls `observe` in this thread, and changes nothing of the process: the caller sets
+    torch's threads to those of the run's configuration.
 
     Returns whether the end was reached.
 
     Raises:
         HypergraphError: a file cannot be read or written, a plugin is broken, or a member diverges at once.
-        Exception: whatever the task raises, of which `attribute_error` tells.
+        Exception: any error of the task; `attribute_error` names its plugin.
     """
-    with _held(chunk, stop) as held:
-        return held and _ChunkTraining(run, chunk, observe).train(stop)
-
-
-@contextmanager
-def _held(chunk: Chunk, stop: threading.Event) -> Iterator[bool]:
-    """Hold a chunk, as soon as it is free, unless asked to stop before."""
     while not stop.is_set():
-        with ExitStack() as stack:
+        with ExitStack() as hold:
             try:
-                stack.enter_context(chunk.lock())
+                hold.enter_context(chunk.lock())
             except BusyError:
                 stop.wait(0.1)
                 continue
-            yield True
-            return
-    yield False
+            return _ChunkTraining(run, chunk, observe).train(stop)
+    return False
+
+
+@contextmanager
+def torch_threads(count: int) -> Iterator[None]:
+    """Let torch use this number of threads, which decides how numbers are rounded."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def evenly_spread(steps: int, times: int) -> frozenset[int]:
-    """So many of a training's steps, all where it has fewer: equally far apart, and the last one."""
+    """This many of a training's steps, or all if it has fewer: evenly spread, with the last."""
     return frozenset(math.ceil(steps * n / times) for n in range(1, times + 1))
 
 
 def checkpoint_steps(steps: int) -> frozenset[int]:
-    """The steps whose generators are kept: closer together at first, when algorithms form, and the last one."""
+    """The steps whose generators are kept: denser at first, when algorithms form, with the last."""
     return frozenset(max(1, round(steps * (n / CHECKPOINTS) ** 2)) for n in range(1, CHECKPOINTS + 1))
 
 
 class _ChunkTraining:
-    """The training of a chunk that is held."""
+    """The training of a chunk whose lock is held."""
 
     def __init__(self, run: RunDirectory, chunk: Chunk, observe: Observer) -> None:
         config = run.config
@@ -86,33 +89,33 @@ class _ChunkTraining:
         device = torch.device(config.device)
         self.trainer = Trainer(self.task, config.specs, config.recipe, config.seed, chunk.members, device)
         self.trainer.generator.recompute = needs_recompute(config.largest, config.members, config.device)
-        self.told = -math.inf
+        self.reported_at = -math.inf
 
     def train(self, stop: threading.Event) -> bool:
         """Returns whether the end was reached."""
         trainer, chunk = self.trainer, self.chunk
-        watched, kept = evenly_spread(self.steps, METRICS), evenly_spread(self.steps, STATES)
+        metrics, states = evenly_spread(self.steps, METRICS), evenly_spread(self.steps, STATES)
         checkpoints = checkpoint_steps(self.steps)
         self._begin()
         while trainer.steps_done < self.steps and not stop.is_set():
             self._step()
-            if trainer.steps_done in watched:
+            if trainer.steps_done in metrics:
                 self._watch()
             if trainer.steps_done in checkpoints:
                 trainer.generator.save(chunk.checkpoint(trainer.steps_done))
-            if trainer.steps_done in kept:
+            if trainer.steps_done in states:
                 trainer.keep(chunk.state)
-            if time.monotonic() - self.told > TELL_EVERY_S:
-                self._tell()
-        if trainer.steps_done not in kept:
+            if time.monotonic() - self.reported_at > REPORT_EVERY_S:
+                self._report()
+        if trainer.steps_done not in states:
             trainer.save(chunk.state)
         if trainer.steps_done == self.steps:
             trainer.generator.save(chunk.trained)
-        self._tell()
+        self._report()
         return trainer.steps_done == self.steps
 
     def _begin(self) -> None:
-        """Start, or go on from what was saved; what was logged past it is dropped."""
+        """Start from the saved state if there is one, and drop logs past it; record where this is computed."""
         trainer, chunk, config = self.trainer, self.chunk, self.config
         if chunk.state.exists():
             trainer.restore(chunk.state)
@@ -120,9 +123,8 @@ class _ChunkTraining:
             trainer.keep(chunk.state)
         chunk.rewind(trainer.steps_done, trainer.failures)
         versions, threads = current_versions(config.task, config.device), torch.get_num_threads()
-        chunk.add_provenance(
-            Provenance(members=self.members, step=trainer.steps_done, versions=versions, threads=threads)
-        )
+        here = Provenance(members=self.members, step=trainer.steps_done, versions=versions, threads=threads)
+        chunk.add_provenance(here)
 
     def _step(self) -> None:
         before = len(self.trainer.failures)
@@ -132,8 +134,8 @@ class _ChunkTraining:
             for failure in failures:
                 self.observe(Diverged(self.members, failure))
 
-    def _tell(self) -> None:
-        self.told = time.monotonic()
+    def _report(self) -> None:
+        self.reported_at = time.monotonic()
         self.observe(Trained(self.members, self.trainer.steps_done))
 
     def _watch(self) -> None:
@@ -141,10 +143,10 @@ class _ChunkTraining:
         loss, kl, algorithm = [], [], []
         generator, seed = self.trainer.generator, self.config.seed
         for beta in WATCH_BETAS:
-            sample = generate(generator, beta, seed=seed, members=self.chunk.members, spec=self.config.spec)
-            loss.append(finite(measure_loss(self.task, sample.networks, seed=seed, inputs=WATCH_INPUTS).tolist()))
-            kl.append(finite(sample.kl.tolist()))
-            algorithm.append([verdict.algorithm for verdict in classify(self.classifier, sample.networks)])
+            networks, kls = generate(generator, beta, seed=seed, members=self.chunk.members, spec=self.config.spec)
+            loss.append(finite(measure_loss(self.task, networks, seed=seed, inputs=WATCH_INPUTS).tolist()))
+            kl.append(finite(kls.tolist()))
+            algorithm.append([verdict.algorithm for verdict in classify(self.classifier, networks)])
         step = self.trainer.steps_done
         metrics = Metrics(step=step, time=time.time(), beta=WATCH_BETAS, loss=loss, kl=kl, algorithm=algorithm)
         self.chunk.append_metrics(dict(to_fields(metrics)))

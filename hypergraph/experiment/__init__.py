@@ -1,8 +1,8 @@
-"""An experiment from beginning to end, as library code: it prints nothing and tells an observer what happens.
+"""An experiment from beginning to end, as library code: it prints nothing and sends its events to an observer.
 
-plan.py      what was asked for, checked, as the configuration of a run
+plan.py      check a request and make the configuration of a run
 run.py       train, sweep, analyse, draw
-networks.py  single networks: generate, classify, draw
+networks.py  generate, classify and draw single networks
 display.py   an observer that shows an experiment on a terminal or in a notebook
 api.py       the functions of `import hypergraph`
 """

@@ -1,4 +1,4 @@
-"""Experiments from Python: train, go on, open."""
+"""Experiments from Python: train, resume, open."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def train(
     out: Path | str | None = None,
     observe: Observer | None = None,
 ) -> FinishedRun:
-    """Train hypernetworks on a task, sweep the price of information, classify and draw: as `hypergraph run` does.
+    """Train hypernetworks on a task, sweep the price of information, classify and draw, like `hypergraph run`.
 
     Args:
         task: the name of a task plugin.
@@ -44,25 +44,25 @@ def train(
         preset: quick or paper.
         wiring: how far the encoder is wired to the weights at the start, from 0 to 1; the preset's if None.
         options: of the task.
-        seed: every random number follows from it.
+        seed: determines every random number.
         device: auto, cpu, cuda or cuda:N.
         engine: the name of an engine plugin.
-        out: the run's folder; runs/TASK/TIME if None. A run that is there and was interrupted: :func:`resume`.
-        observe: is told what happens; if None, it is shown here.
+        out: the new run's folder; runs/TASK/TIME if None. :func:`resume` continues an interrupted run.
+        observe: receives the events; if None, a display shows them.
 
     Raises:
         HypergraphError: naming what is wrong.
         KeyboardInterrupt: after the training was saved.
     """
-    given = [layers] if isinstance(layers, (str, MLPSpec)) else layers
-    networks = [spec for each in given for spec in (MLPSpec.parse_all(each) if isinstance(each, str) else [each])]
+    texts = [layers] if isinstance(layers, (str, MLPSpec)) else layers
+    networks = [spec for text in texts for spec in (MLPSpec.parse_all(text) if isinstance(text, str) else [text])]
     request = Request(task, members, steps, networks, preset, wiring, options or {}, seed, device)
     config = plan(request, ENGINES.load(engine))
     return _work(start(config, None if out is None else Path(out)), engine, observe)
 
 
 def resume(run: Path | str, *, engine: str = "local", observe: Observer | None = None) -> FinishedRun:
-    """Go on with a run that was interrupted, to the same bits. Arguments and errors as of :func:`train`."""
+    """Continue an interrupted run, to the same bits. Arguments and errors as of :func:`train`."""
     return _work(RunDirectory.open(Path(run)), engine, observe)
 
 
@@ -74,7 +74,7 @@ def _work(directory: RunDirectory, engine: str, observe: Observer | None) -> Fin
 
 
 def open_run(path: Path | str) -> FinishedRun:
-    """A finished run, whoever made it. Raises UsageError and FileError: there is no run, or it is not finished."""
+    """A finished run. Raises UsageError where there is no run, FileError where it is not finished."""
     return FinishedRun(RunDirectory.open(Path(path)))
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from statistics import median
-from types import TracebackType
 from typing import Any
 
 from rich.console import Console, Group, RenderableType
@@ -21,6 +20,7 @@ from rich.progress import (
 )
 from rich.table import Table
 
+from hypergraph.analysis.measure import or_nan
 from hypergraph.analysis.report import as_html
 from hypergraph.interfaces import UNKNOWN
 from hypergraph.runs.directory import RunDirectory
@@ -28,33 +28,29 @@ from hypergraph.runs.events import Diverged, Event, Members, NotDrawn, Noticed, 
 from hypergraph.runs.records import Metrics
 
 PLAIN_LINES = 10
-"""How many lines report a training where nothing can be shown live."""
+"""Lines that report a training without a live view."""
 
 
 class Display:
-    """Shows the events of an experiment on a run, between entering and leaving it.
-
-    Args:
-        run: the run.
-        console: where to show them.
-    """
+    """A context manager that shows the events of an experiment on `console`."""
 
     def __init__(self, run: RunDirectory, console: Console) -> None:
         self.console = console
         self.training = TrainingView(run, console)
         self.stages = _progress(console, "{task.description}")
-        self._shown: RenderableType = self.training.progress
-        live = Live(console=console, get_renderable=lambda: self._shown, transient=True)
+        self._view: RenderableType = self.training.progress
+        live = Live(console=console, get_renderable=lambda: self._view, transient=True)
         self._live = live if console.is_terminal else None
         self._cell = _notebook_cell()
 
     def __enter__(self) -> Display:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._hide()
+    def __exit__(self, *error: object) -> None:
+        if self._cell:
+            self._cell.update({"text/html": ""}, raw=True)
+        elif self._live and self._live.is_started:
+            self._live.stop()
 
     def __call__(self, event: Event) -> None:
         """Show one event."""
@@ -65,7 +61,7 @@ class Display:
                 if due and not (self._live or self._cell):
                     self._say(self.training.line())
             case Progressed():
-                self._progressed(event)
+                self._show_progress(event)
             case Diverged():
                 self._say(str(event.failure))
             case Stopping():
@@ -75,33 +71,25 @@ class Display:
             case Noticed():
                 self._say(event.text)
 
-    def _progressed(self, event: Progressed) -> None:
+    def _show_progress(self, event: Progressed) -> None:
         bars = {task.description: task.id for task in self.stages.tasks}
-        bar = bars.get(event.stage)
-        if bar is None:
-            bar = self.stages.add_task(event.stage, total=event.total)
+        bar = bars[event.stage] if event.stage in bars else self.stages.add_task(event.stage)
         self.stages.update(bar, completed=event.done, total=event.total, visible=event.done < event.total)
         self._show(self.stages)
 
-    def _show(self, shown: RenderableType) -> None:
-        self._shown = shown
+    def _show(self, view: RenderableType) -> None:
+        self._view = view
         if self._cell:
-            self._cell.update({"text/html": as_html([shown])}, raw=True)
+            self._cell.update({"text/html": as_html([view])}, raw=True)
         elif self._live and not self._live.is_started:
             self._live.start()
-
-    def _hide(self) -> None:
-        if self._cell:
-            self._cell.update({"text/html": ""}, raw=True)
-        elif self._live and self._live.is_started:
-            self._live.stop()
 
     def _say(self, text: str) -> None:
         self.console.print(text, soft_wrap=True)
 
 
 class TrainingView:
-    """Where a training stands: how far it is, and what was generated last at a few prices."""
+    """The state of a training: steps done, and the last loss, KL and algorithm of each member at a few prices."""
 
     def __init__(self, run: RunDirectory, console: Console) -> None:
         config = run.config
@@ -110,41 +98,41 @@ class TrainingView:
         trained = {(chunk.members[0], chunk.members[-1]): chunk.trained.exists() for chunk in run.chunks}
         self.steps: dict[Members, int] = {members: self.total * done for members, done in trained.items()}
         self.cells: dict[tuple[float, int], tuple[float, float, str]] = {}
-        self.found: set[str] = set()
-        self.heard: set[Members] = set()
+        self.algorithms: set[str] = set()
+        self.started: set[Members] = set()
         self.reported = -1
         self.progress = _progress(console, "training {task.description}", TextColumn("step"))
         self.bar = self.progress.add_task(f"{config.members} x {config.networks} on {config.task}", total=self.total)
 
     @property
     def step(self) -> int:
-        """Steps that members have behind them, on average."""
+        """The mean number of steps done, over members."""
         return sum((last - first + 1) * steps for (first, last), steps in self.steps.items()) // self.members
 
     def update(self, event: Trained | Watched) -> bool:
-        """Take in an event. Returns whether it is time for the next plain line."""
+        """Add an event. Returns whether the next plain line is due."""
         self.steps[event.members] = event.step if isinstance(event, Trained) else event.metrics.step
-        if event.members in self.heard:
+        if event.members in self.started:
             self.progress.update(self.bar, completed=self.step)
-        else:  # what a resumed training has behind it says nothing of the time that is left
-            self.heard.add(event.members)
+        else:  # the steps before a resume must not count in the estimate of the time left
+            self.started.add(event.members)
             self.progress.reset(self.bar, completed=self.step)
         if isinstance(event, Watched):
-            self._take_in(event.members[0], event.metrics)
+            self._add_metrics(event.members[0], event.metrics)
         tenth = self.step * PLAIN_LINES // self.total
         due = tenth > self.reported and bool(self.cells)
         self.reported = tenth if due else self.reported
         return due
 
-    def _take_in(self, first: int, metrics: Metrics) -> None:
+    def _add_metrics(self, first: int, metrics: Metrics) -> None:
         for row, beta in enumerate(metrics.beta):
             columns = zip(metrics.loss[row], metrics.kl[row], metrics.algorithm[row], strict=True)
             for member, (loss, nats, label) in enumerate(columns, first):
-                self.cells[beta, member] = _or_nan(loss), _or_nan(nats), label or ""
-                self.found |= {label or ""} - {UNKNOWN, ""}
+                self.cells[beta, member] = or_nan(loss), or_nan(nats), label or ""
+                self.algorithms |= {label or ""} - {UNKNOWN, ""}
 
     def line(self) -> str:
-        """Where the training stands, in one line."""
+        """The state of the training in one line."""
         task = self.progress.tasks[0]
         left = f"{task.time_remaining:.0f} s left" if task.time_remaining is not None else "time left unknown"
         betas = sorted({beta for beta, _ in self.cells})
@@ -155,10 +143,10 @@ class TrainingView:
         return f"beta {beta:.0e}: loss {min(losses):.3f}-{max(losses):.3f} KL {min(nats):.1f}-{max(nats):.1f} nats"
 
     def _found(self) -> str:
-        return f"found: {', '.join(sorted(self.found)) or 'nothing yet'}"
+        return f"found: {', '.join(sorted(self.algorithms)) or 'nothing yet'}"
 
     def table(self) -> Group:
-        """The live view: a bar, and at each price the median loss and KL and how many members run which algorithm."""
+        """The live view: a bar, and for each price the median loss and KL, and the members that run each algorithm."""
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
         for name in ("beta", "loss", "KL (nats)", "algorithms"):
             table.add_column(name)
@@ -169,7 +157,7 @@ class TrainingView:
         return Group(self.progress, table, self._found())
 
     def _cells(self, beta: float) -> list[tuple[float, float, str]]:
-        """Loss, KL and algorithm of every member heard of, at one price."""
+        """Loss, KL and algorithm of every member that was measured, at one price."""
         return [cell for (price, _), cell in self.cells.items() if price == beta]
 
 
@@ -180,13 +168,9 @@ def _progress(console: Console, text: str, *columns: ProgressColumn) -> Progress
 
 
 def _notebook_cell() -> Any:
-    """A place in the output of a notebook's cell that can be shown anew; None outside of a notebook."""
+    """An updatable output in the current notebook cell; None outside of a notebook."""
     if "ipykernel" not in sys.modules:
         return None
     from IPython.display import display
 
     return display({"text/html": ""}, raw=True, display_id=True)
-
-
-def _or_nan(value: float | None) -> float:
-    return float("nan") if value is None else value

@@ -1,31 +1,21 @@
-"""Single networks: generated, classified and drawn."""
+"""Generate, classify and draw single networks."""
 
 from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import NamedTuple
 
 from hypergraph.analysis.classify import Verdict, classify_strict
 from hypergraph.analysis.measure import check_beta
 from hypergraph.analysis.measure import generate as sample_networks
 from hypergraph.errors import HypergraphError, UsageError
 from hypergraph.extensions.registry import TASKS, classifier_for, working_visualizers
-from hypergraph.interfaces import Visualizer
 from hypergraph.model.generator import Generator
 from hypergraph.runs.pretrained import generator_file
 from hypergraph.spec import MLPSpec
 from hypergraph.storage.atomic import make_folder
 from hypergraph.training.memory import GENERATION, check_memory
 from hypergraph.weights import MLPWeights
-
-
-class GeneratedNetwork(NamedTuple):
-    """A network from a trained generator, its information in nats, and what its file tells of it."""
-
-    network: MLPWeights
-    kl: float
-    metadata: dict[str, str]
 
 
 def generate(
@@ -37,52 +27,52 @@ def generate(
     member: int = 0,
     encoder: bool = True,
 ) -> MLPWeights:
-    """One network from a run, from a generator's file, or from a shipped generator, TASK/NAME.
+    """One network from a trained generator.
 
     Args:
-        source: the run's folder, the file, or the name.
+        source: a run's folder, a generator's file, or a shipped generator, TASK/NAME.
         beta: the price per nat, from 1e-12 (free) to 1 (dear).
-        layers: the network; what the generator was trained for if None.
+        layers: the network; one that the generator was trained for if None.
         seed: of the sample.
         member: which of the generator's members.
-        encoder: whether to use the encoder, where there is one; without it, no information is memorised.
+        encoder: whether to use the encoder, if there is one; without it, the network holds no memorised information.
 
     Raises:
-        UsageError: naming the argument that cannot be.
+        UsageError: naming the wrong argument.
         FileError: there is no generator.
         HypergraphError: the generator diverged in training.
     """
+    return generate_with_metadata(Path(source), beta, layers, seed, member, encoder)[0]
+
+
+def generate_with_metadata(
+    source: Path, beta: float, layers: MLPSpec | str | None, seed: int, member: int, encoder: bool
+) -> tuple[MLPWeights, dict[str, str]]:
+    """As :func:`generate`, with the metadata of its file, in which `kl` is the information in nats."""
     spec = MLPSpec.parse(layers) if isinstance(layers, str) else layers
-    return generate_network(Path(source), beta, spec, seed, member, encoder).network
-
-
-def generate_network(
-    source: Path, beta: float, spec: MLPSpec | None, seed: int, member: int, encoder: bool
-) -> GeneratedNetwork:
-    """As :func:`generate`, with what is known of the network."""
     check_beta(beta)
     generator, metadata = Generator.load(generator_file(source))
     if not 0 <= member < generator.members:
         raise UsageError(f"{source} has members 0 to {generator.members - 1}, not {member}")
-    chosen = spec or MLPSpec.middle(generator.specs)
-    check_memory(chosen, 1, GENERATION)
+    spec = spec or MLPSpec.middle(generator.specs)
+    check_memory(spec, 1, GENERATION)
     one = generator.member(member)
-    used = one.has_encoder and encoder
-    sample = sample_networks(one, beta, seed=seed, members=[member], spec=chosen, encoder=used)
-    network, kl = sample.networks[0], float(sample.kl[0])
+    encoder = one.has_encoder and encoder
+    networks, kls = sample_networks(one, beta, seed=seed, members=[member], spec=spec, encoder=encoder)
+    network = networks[0]
     if not all(bool(tensor.isfinite().all()) for tensor in network.state_dict().values()):
         raise HypergraphError(f"what {source} generates at beta {beta} is not finite: it diverged in training")
-    facts = {"beta": beta, "seed": seed, "member": member, "encoder": int(used), "kl": kl}
+    facts = {"beta": beta, "seed": seed, "member": member, "encoder": int(encoder), "kl": float(kls[0])}
     task = {"task": metadata["task"]} if "task" in metadata else {}
-    return GeneratedNetwork(network, kl, {**task, **{name: str(value) for name, value in facts.items()}})
+    return network, {**task, **{name: str(value) for name, value in facts.items()}}
 
 
 def classify(network: MLPWeights | Path | str, task: str | None = None) -> Verdict:
-    """Which algorithm a network, or the one in a file, runs.
+    """The algorithm that a network, or the network in a file, runs.
 
     Raises:
-        UsageError: the task is not named, neither here nor in the file, or has no classifier.
-        SpecError: the classifier does not know such networks.
+        UsageError: neither `task` nor the file names the task, or the task has no classifier.
+        SpecError: the classifier refuses such networks.
         FileError: the file holds no network.
     """
     if not isinstance(network, MLPWeights):
@@ -99,27 +89,22 @@ def classify(network: MLPWeights | Path | str, task: str | None = None) -> Verdi
 
 
 def draw(network: MLPWeights, *paths: Path | str, layout: str | None = None, seed: int = 0) -> None:
-    """Draw a network, or several side by side, into files whose suffixes (.svg, .png, .pdf) say the format.
+    """Draw a network, or several side by side, into files whose suffixes (.svg, .png, .pdf) name the format.
 
     Raises:
-        UsageError: no installed visualizer knows the layout or the format.
+        UsageError: no installed visualizer has the layout or the format.
         FileError: a file cannot be written.
     """
-    visualizer, name = _visualizer(layout)
-    together = MLPWeights.stack([network]).map(lambda tensor: tensor.flatten(0, len(network.lead)))
+    pairs = [(visualizer, name) for visualizer in working_visualizers() for name in visualizer.layouts]
+    match = next((pair for pair in pairs if layout in (None, pair[1])), None)
+    if match is None:
+        names = ", ".join(name for _, name in pairs) or "none installed"
+        raise UsageError(f"no visualizer draws layout {layout!r}; there are {names}")
+    visualizer, name = match
+    stacked = MLPWeights.stack([network]).map(lambda tensor: tensor.flatten(0, len(network.lead)))
     for path in map(Path, paths):
         make_folder(path.parent)
-        visualizer.draw(together, [path], layout=name, seed=seed)
-
-
-def _visualizer(layout: str | None) -> tuple[Visualizer, str]:
-    """The first visualizer that knows a layout, and the layout; its default where none is named."""
-    visualizers = working_visualizers()
-    for visualizer in visualizers:
-        if layout is None or layout in visualizer.layouts:
-            return visualizer, layout or visualizer.layouts[0]
-    layouts = [name for visualizer in visualizers for name in visualizer.layouts]
-    raise UsageError(f"no visualizer draws layout {layout!r}; there are {', '.join(layouts) or 'none installed'}")
+        visualizer.draw(stacked, [path], layout=name, seed=seed)
 
 
 def picture(network: MLPWeights) -> bytes:

@@ -1,4 +1,4 @@
-"""What was asked for, checked against the task and the machine, as the configuration of a run."""
+"""Plan a run: check a request against the task and the machine, and make the run's configuration."""
 
 from __future__ import annotations
 
@@ -14,30 +14,22 @@ from hypergraph.engines.base import Engine, plan_chunks
 from hypergraph.errors import UsageError
 from hypergraph.extensions.registry import TASKS
 from hypergraph.runs.config import DEVICE, RunConfig
-from hypergraph.runs.directory import RunDirectory, new_folder
+from hypergraph.runs.directory import RunDirectory, new_folder, read_config
 from hypergraph.runs.pretrained import shipped_ensemble
-from hypergraph.runs.provenance import current_versions
+from hypergraph.runs.provenance import changed_versions, current_versions
 from hypergraph.spec import MLPSpec
+from hypergraph.training.memory import RECOMPUTED, check_memory, free_memory
 from hypergraph.training.recipe import PRESETS, Recipe
 
 RUNS = Path("runs")
-"""Where runs go that are given no folder."""
+"""The folder of runs without a folder of their own."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """What a user asks for; None leaves a choice to the preset.
+    """A request for a new run; its fields are arguments of :func:`hypergraph.experiment.api.train`.
 
-    Attributes:
-        task: the name of a task plugin.
-        members: how many hypernetworks to train, each from its own seed.
-        steps: optimiser steps.
-        networks: the network to generate, or several that one generator is trained on; the task's own if empty.
-        preset: the name of one of PRESETS.
-        wiring: how far the encoder is wired to the weights at the start, from 0 to 1.
-        options: of the task.
-        seed: every random number follows from it.
-        device: auto, cpu, cuda or cuda:N.
+    `networks` are its `layers`, parsed; without any, the task's own network is generated.
     """
 
     task: str
@@ -52,47 +44,74 @@ class Request:
 
 
 def plan(request: Request, engine: Engine) -> RunConfig:
-    """The configuration of a new run, divided into chunks for the workers of `engine`.
+    """The configuration of a new run, with chunks for the workers of `engine`.
 
     Raises:
-        UsageError: naming what cannot be.
+        UsageError: naming the wrong value.
         PluginError: the task cannot be loaded.
     """
     task = TASKS.load(request.task, request.options)
     specs = tuple(dict.fromkeys(request.networks or [task.default_spec]))
     for spec in specs:
         task.check_spec(spec)
-    members, recipe = _chosen(request)
+    members, recipe = _training_of(request)
     device, options = resolve_device(request.device), dict(request.options)
     config = RunConfig(request.task, specs, members, request.seed, device, recipe, options)
     config = plan_chunks(config, engine.resources(device))
     return replace(config, versions=current_versions(config.task, device))
 
 
-def _chosen(request: Request) -> tuple[int, Recipe]:
-    """How many members to train, and how."""
+def _training_of(request: Request) -> tuple[int, Recipe]:
+    """The number of members and their recipe: the preset's, with the values that the request sets."""
     if request.preset not in PRESETS:
         raise UsageError(f"unknown preset {request.preset!r}: there are {' and '.join(PRESETS)}")
     preset = PRESETS[request.preset]
-    given = {"steps": request.steps, "wiring": request.wiring}
-    recipe = replace(preset.recipe, **{name: value for name, value in given.items() if value is not None})
+    values = {"steps": request.steps, "wiring": request.wiring}
+    recipe = replace(preset.recipe, **{name: value for name, value in values.items() if value is not None})
     return preset.members if request.members is None else request.members, recipe
 
 
 def plan_shipped(task: str, seed: int) -> RunConfig:
-    """The configuration of an analysis of the generators that a task ships. Raises UsageError, PluginError."""
+    """The configuration of a run that analyses the shipped generators of a task. Raises UsageError, PluginError."""
     spec = TASKS.load(task).default_spec
     members = shipped_ensemble(task, spec).members
     return RunConfig(task, (spec,), members, seed, "cpu", None, versions=current_versions(task, "cpu"))
 
 
+def plan_repeat(source: Path, device: str | None = None) -> tuple[RunConfig, list[str]]:
+    """The configuration that repeats a run, and the versions and hardware that differ from those recorded.
+
+    Args:
+        source: the run's folder or its result.json.
+        device: the run's own if None.
+
+    Raises:
+        UsageError: the device does not exist here, or its memory is too small.
+        FileError: there is no run.
+        PluginError: the task cannot be loaded.
+    """
+    recorded = read_config(source / "config.json" if source.is_dir() else source)
+    config = replace(recorded, device=resolve_device(device or recorded.device))
+    return replace(config, versions=current_versions(config.task, config.device)), changes_here(config)
+
+
+def changes_here(config: RunConfig) -> list[str]:
+    """The versions and hardware here that differ from those recorded, on which the numbers of a run depend.
+
+    Raises UsageError where its largest chunk does not fit in memory, PluginError.
+    """
+    device = resolve_device(config.device)
+    check_memory(config.largest, max(map(len, config.member_ranges)), RECOMPUTED, free_memory(device))
+    return changed_versions(config.versions, current_versions(config.task, device))
+
+
 def start(config: RunConfig, folder: Path | None = None) -> RunDirectory:
-    """The new folder of a run; runs/TASK/TIME where none is named. Raises FileError, UsageError."""
+    """Create the run's folder; runs/TASK/TIME if None. Raises FileError, UsageError."""
     return RunDirectory.create(folder or new_folder(RUNS / config.task.rpartition("/")[2]), config)
 
 
 def resolve_device(text: str) -> str:
-    """The device that `text` asks for, as torch names it. Raises UsageError where there is none."""
+    """The name that torch has for a device. Raises UsageError where there is no such device."""
     if text == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     if not DEVICE.fullmatch(text):

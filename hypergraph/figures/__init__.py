@@ -1,4 +1,4 @@
-"""The figures of a run: those of the paper, and those that go beyond it. This file imports nothing heavy."""
+"""The figures of a run, of the paper and beyond. This file imports nothing heavy."""
 
 NAMES = {
     "algorithms": "figure 1: the algorithms found",

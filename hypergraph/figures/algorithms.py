@@ -1,4 +1,4 @@
-"""Figures 1 and 6: the algorithms found, and a network trained by Adam beside a generated one."""
+"""Figures 1 and 6: one network per algorithm, and a network trained by Adam beside a generated one."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pathlib import Path
 import torch
 
 from hypergraph.analysis.baseline import ADAM
-from hypergraph.analysis.finished import FinishedRun, by_loss
-from hypergraph.analysis.kept import or_nan
+from hypergraph.analysis.finished import FinishedRun
+from hypergraph.analysis.measure import by_loss, or_nan
 from hypergraph.errors import MissingDataError
 from hypergraph.extensions.registry import working_visualizers
 from hypergraph.figures.output import FigureOutput, FigureRow, columns
@@ -19,17 +19,14 @@ from hypergraph.weights import MLPWeights
 
 
 def algorithms(run: FinishedRun) -> FigureOutput:
-    """Figure 1: of each algorithm found, in each of its varieties, the network of lowest loss.
-
-    The network of lowest loss of all where no classifier knows them.
-    """
+    """Figure 1: the network of lowest loss of each variety of each algorithm; of all networks without a classifier."""
     best = {"best": run.best}
     with contextlib.suppress(MissingDataError):
         best = _best_by_variety(run)
-    found = sorted(best.items(), key=lambda item: -by_loss(item[1]))
-    rows = [{"algorithm": name, **columns(network, "member", "beta", "loss", "kl", "file")} for name, network in found]
+    best = dict(sorted(best.items(), key=lambda item: -by_loss(item[1])))
+    rows = [{"algorithm": name, **columns(best[name], "member", "beta", "loss", "kl", "file")} for name in best]
     titles = [f"{row['algorithm']}\nloss {row['loss']:.2g}, KL {row['kl']:.2g} nats" for row in rows]
-    return _drawn(run, rows, [run.load_network(network) for _, network in found], titles)
+    return _drawn(run, rows, [run.load_network(network) for network in best.values()], titles)
 
 
 def _best_by_variety(run: FinishedRun) -> dict[str, NetworkRecord]:
@@ -56,7 +53,7 @@ def baseline(run: FinishedRun) -> FigureOutput:
 def _drawn(
     run: FinishedRun, rows: list[FigureRow], networks: Sequence[MLPWeights], titles: Sequence[str]
 ) -> FigureOutput:
-    """Networks as the first visualizer that loads draws them."""
+    """Draw networks with the first visualizer that loads."""
     visualizers = working_visualizers()
     if not visualizers:
         raise MissingDataError("no visualizer is installed")

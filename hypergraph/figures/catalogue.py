@@ -1,4 +1,4 @@
-"""Every figure by name, and how a run gets those that its data allow."""
+"""All figures by name, and drawing those that a run's data allow."""
 
 from __future__ import annotations
 
@@ -9,36 +9,23 @@ from hypergraph.errors import HypergraphError
 from hypergraph.extensions.attribution import attribute_error
 from hypergraph.figures.ablation import ablation
 from hypergraph.figures.algorithms import algorithms, baseline
-from hypergraph.figures.encoder import encoder, shuffle
+from hypergraph.figures.curves import encoder, rate, shuffle
 from hypergraph.figures.order_space import order_space
-from hypergraph.figures.outcomes import outcomes
 from hypergraph.figures.output import FigureOutput
-from hypergraph.figures.phases import phases
-from hypergraph.figures.rate import rate
+from hypergraph.figures.phases import outcomes, phases
 from hypergraph.figures.sizes import sizes, unseen
 from hypergraph.runs.events import Drawn, NotDrawn
 
-FIGURES: dict[str, Callable[[FinishedRun], FigureOutput]] = {
-    "algorithms": algorithms,
-    "order-space": order_space,
-    "phases": phases,
-    "encoder": encoder,
-    "sizes": sizes,
-    "unseen": unseen,
-    "baseline": baseline,
-    "outcomes": outcomes,
-    "rate": rate,
-    "ablation": ablation,
-    "shuffle": shuffle,
-}
+_FUNCTIONS = (algorithms, order_space, phases, encoder, sizes, unseen, baseline, outcomes, rate, ablation, shuffle)
+FIGURES: dict[str, Callable[[FinishedRun], FigureOutput]] = {f.__name__.replace("_", "-"): f for f in _FUNCTIONS}
 
 
 def draw(run: FinishedRun, names: Iterable[str]) -> Iterator[Drawn | NotDrawn]:
-    """Draw figures into the run's folder; what they need and is not measured yet is measured and kept.
+    """Draw figures into the run's folder, after the analyses that they need.
 
     Raises PluginError where the run's task cannot be loaded, MissingDataError where all of its networks diverged.
     """
-    _ = run.task, run.networks  # without them there is no figure
+    _ = run.task, run.networks  # every figure needs them
     return (_drawn(run, name) for name in names)
 
 
@@ -47,5 +34,5 @@ def _drawn(run: FinishedRun, name: str) -> Drawn | NotDrawn:
         return Drawn(name, tuple(FIGURES[name](run).write(run.directory.figures, name)))
     except HypergraphError as error:
         return NotDrawn(name, str(error))
-    except (Exception, SystemExit) as error:  # a broken plugin must not cost the other figures
+    except (Exception, SystemExit) as error:  # a broken plugin must not prevent the other figures
         return NotDrawn(name, str(attribute_error(error) or f"it raised {error!r}"))

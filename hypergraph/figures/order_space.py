@@ -16,11 +16,11 @@ from hypergraph.errors import MissingDataError
 from hypergraph.figures.output import FigureOutput, FigureRow, by_group, coloured, columns, grid, plotted
 
 SPREAD = 10.0
-"""Largest over smallest value from which an axis is logarithmic."""
+"""An axis is logarithmic if its largest value is this many times its smallest."""
 
 
 def order_space(run: FinishedRun) -> FigureOutput:
-    """One line per member over beta in each plane of the classifier, coloured by the phases it starts and ends in."""
+    """One line per member over beta in each plane of the classifier, coloured by its first and last algorithm."""
     planes = run.classifier.planes
     if not planes:
         raise MissingDataError(f"the classifier of {run.classifier.task} names no planes of order parameters")
@@ -36,30 +36,24 @@ def order_space(run: FinishedRun) -> FigureOutput:
     def plot(figure: Figure) -> None:
         for axes, plane in zip(grid(figure, len(planes), 3), planes, strict=True):
             for member, line in lines.items():
-                _line(axes, plane, line, colours[kinds[member]], run.classifier.colours)
+                x, y = ([row[name] for row in line] for name in plane)
+                axes.plot(x, y, color=colours[kinds[member]], linewidth=0.8, alpha=0.6)
+                dots = [run.classifier.colours[row["algorithm"]] for row in line]
+                axes.scatter(x, y, s=7, c=dots, linewidths=0, zorder=2)
             _frame(axes, plane, rows, run.classifier.boundaries)
         counts = Counter(kinds.values())
         handles = [Line2D([], [], color=colours[kind], label=f"{kind} ({counts[kind]})") for kind in colours]
         seen = {label: run.classifier.colours[label] for label in dict.fromkeys(row["algorithm"] for row in rows)}
-        dots: dict[str, Any] = {"marker": "o", "linestyle": "none", "markersize": 4}
-        handles += [Line2D([], [], color=colour, label=label, **dots) for label, colour in seen.items()]
-        figure.legend(
-            handles=handles, loc="outside lower center", ncols=6, title="lines from beta 1e-12 to 1 (members)"
-        )
+        dot: dict[str, Any] = {"marker": "o", "linestyle": "none", "markersize": 4}
+        handles += [Line2D([], [], color=colour, label=label, **dot) for label, colour in seen.items()]
+        title = "lines from beta 1e-12 to 1 (members)"
+        figure.legend(handles=handles, loc="outside lower center", ncols=6, title=title)
 
     return plotted(rows, (4.2 * min(len(planes), 3), 4.4 * -(-len(planes) // 3)), plot)
 
 
-def _line(
-    axes: Axes, plane: tuple[str, str], line: Sequence[FigureRow], colour: str, algorithms: Mapping[str, str]
-) -> None:
-    x, y = ([row[name] for row in line] for name in plane)
-    axes.plot(x, y, color=colour, linewidth=0.8, alpha=0.6)
-    axes.scatter(x, y, s=7, c=[algorithms[row["algorithm"]] for row in line], linewidths=0, zorder=2)
-
-
 def _frame(axes: Axes, plane: tuple[str, str], rows: Sequence[FigureRow], boundaries: Mapping[str, float]) -> None:
-    """Labels, scales and boundaries; logarithmic where values are positive and spread over decades."""
+    """Set labels, scales and boundaries; an axis of positive values over decades is logarithmic."""
     for name, axis, set_scale, line in (
         (plane[0], axes.xaxis, axes.set_xscale, axes.axvline),
         (plane[1], axes.yaxis, axes.set_yscale, axes.axhline),

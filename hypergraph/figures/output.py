@@ -1,4 +1,4 @@
-"""A figure as it is kept: SVG, PNG, and its numbers as CSV."""
+"""Write a figure as SVG and PNG, and its numbers as CSV."""
 
 from __future__ import annotations
 
@@ -40,12 +40,13 @@ STYLE = {
 }
 RESOLUTION = 150
 PALETTE = ("#d95f02", "#1b9e77", "#7570b3", "#2166ac", "#e7298a", "#8c8c8c", "#a6761d", "#66a61e")
-"""Colours of groups that have none of their own."""
+"""Colours of groups without a colour of their own."""
 NARROW, WIDE = 4, 300
-"""Ends of a logarithmic axis less than the one apart: even ticks; less than the other: 1, 2, 5, 10 and so on."""
+"""A logarithmic axis has even ticks if its ends differ by less than the first factor, else ticks at 1, 2, 5, 10 and so
+on if by less than the second."""
 
 FigureRow: TypeAlias = dict[str, Any]
-"""A line of a figure's table, by the names of its columns."""
+"""A row of a figure's table: column name to value."""
 
 
 @dataclass(frozen=True)
@@ -53,8 +54,8 @@ class FigureOutput:
     """A figure and its numbers.
 
     Attributes:
-        rows: the numbers, one table; all rows have the same names.
-        draw: writes the picture into a file whose suffix says the format.
+        rows: the table of the numbers; all rows have the same columns.
+        draw: writes the picture into a file whose suffix names the format.
     """
 
     rows: Sequence[FigureRow]
@@ -75,7 +76,7 @@ class FigureOutput:
 
 
 def plotted(rows: Sequence[FigureRow], size: tuple[float, float], plot: Callable[[Figure], None]) -> FigureOutput:
-    """A sheet whose picture `plot` draws on a figure of `size` in inches, whatever the user's matplotlibrc says."""
+    """A figure of `size` in inches that `plot` draws, with settings independent of the user's matplotlibrc."""
 
     def draw(path: Path) -> None:
         buffer = io.BytesIO()
@@ -91,13 +92,13 @@ def plotted(rows: Sequence[FigureRow], size: tuple[float, float], plot: Callable
 
 
 def _show_literally(figure: Figure) -> None:
-    """Let dollar signs in labels and titles stand for themselves, and no control character break the SVG.
+    """Show dollar signs of labels and titles as they are, and replace control characters, which break an SVG.
 
-    Only logarithmic axes are numbered in formulas.
+    The tick labels of logarithmic axes stay formulas.
     """
     axes = [axis for panel in figure.axes for axis in (panel.xaxis, panel.yaxis)]
-    numbered = [axis for axis in axes if isinstance(axis.get_major_formatter(), LogFormatter)]
-    formulas = {label for axis in numbered for label in axis.get_ticklabels(which="both")}
+    logarithmic = [axis for axis in axes if isinstance(axis.get_major_formatter(), LogFormatter)]
+    formulas = {label for axis in logarithmic for label in axis.get_ticklabels(which="both")}
     for text in set(figure.findobj(Text)) - formulas:
         text.set_parse_math(False)
         text.set_text("\n".join(map(printable, text.get_text().split("\n"))))
@@ -110,12 +111,12 @@ def grid(figure: Figure, count: int, columns: int, **options: Any) -> list[Axes]
     for panel in panels.flat[count:]:
         panel.set_axis_off()
     for panel in panels.flat[max(0, count - columns) : count]:
-        panel.tick_params(labelbottom=True)  # also above an empty place
+        panel.tick_params(labelbottom=True)  # also above an empty cell
     return list(panels.flat[:count])
 
 
 def tick_logarithmic(axes: Axes) -> None:
-    """Give logarithmic axes, on which all is drawn, plain numbers where they span too little for powers of ten."""
+    """Put plain numbers on logarithmic axes that span too little for powers of ten; call it after all drawing."""
     for axis, (low, high) in ((axes.xaxis, axes.get_xlim()), (axes.yaxis, axes.get_ylim())):
         if high < NARROW * low:
             axis.set_major_locator(MaxNLocator(4))
@@ -133,7 +134,7 @@ def coloured(groups: Iterable[str]) -> dict[str, str]:
 
 
 def columns(record: Struct, *names: str) -> FigureRow:
-    """Fields of a record, all if none are named: NaN for a number that is missing, as only a label may be."""
+    """Fields of a record, all if none are named; a missing number is NaN, a missing label None."""
     values = {name: getattr(record, name) for name in names or record.__struct_fields__}
     return {name: math.nan if value is None and name != "algorithm" else value for name, value in values.items()}
 

@@ -1,4 +1,4 @@
-"""Figure 5: the loss over input and hidden sizes, most of which the generator was never trained on."""
+"""Figure 5: the loss over input and hidden sizes, most of them unseen in training."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from hypergraph.figures.output import FigureOutput, FigureRow, columns, edges, p
 CONTOURS = ("#d6303f", "#2f6bd8")
 """Colours of the contours, the lowest first."""
 SHADES = 100.0
-"""Largest over smallest loss that shades of grey tell apart."""
+"""The ratio of the largest to the smallest loss that has its own shade of grey."""
 
 
 def sizes(run: FinishedRun) -> FigureOutput:
-    """Figure 5: the map for the member that solves the task best with its encoder ignored, at its best price."""
+    """Figure 5: the map of the best member without its encoder, at its best price."""
     rows, specs = list(map(columns, run.sizes)), run.config.specs
     shown = {name: text for name, text in NORMALISATIONS.items() if not (len(specs) > 1 and name == "training")}
     stars = sorted({(spec.sizes[1], spec.sizes[0]) for spec in specs})
@@ -43,7 +43,7 @@ def sizes(run: FinishedRun) -> FigureOutput:
 
 
 def unseen(run: FinishedRun) -> FigureOutput:
-    """The loss at every input size between those of several networks that a generator was trained on."""
+    """The loss at every input size between those of the networks that the generator was trained on."""
     rows = list(map(columns, run.unseen))
 
     def plot(figure: Figure) -> None:

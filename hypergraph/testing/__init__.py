@@ -1,4 +1,4 @@
-"""Checks for plugin authors: call one from a test of your plugin; it raises AssertionError naming what is wrong."""
+"""Checks for plugin authors: call one from a test of your plugin; it raises AssertionError naming the fault."""
 
 from hypergraph.testing.classifier import check_classifier
 from hypergraph.testing.engine import check_engine

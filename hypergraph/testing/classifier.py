@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from itertools import product
+from typing import TypeAlias
 
 import torch
 from matplotlib.colors import is_color_like
@@ -17,23 +18,28 @@ from hypergraph.testing.networks import equal, random_networks
 from hypergraph.weights import MLPWeights
 
 NETWORKS = 4
-"""How many random networks a classifier gets: a square number, for they are also given as a square."""
+"""The number of random networks, which are also arranged as a square."""
 BETAS = 31
-"""How many betas the phases have that a classifier has to name."""
+"""The number of betas of a phase diagram."""
+
+Samples: TypeAlias = tuple[MLPWeights, MLPWeights]
+"""Networks and their siblings."""
+Parameters: TypeAlias = Mapping[str, Tensor]
+"""Order parameters by name."""
 
 
 def check_classifier(classifier: Classifier, spec: MLPSpec) -> None:
     """Check the order parameters and labels of a classifier on random networks of `spec`."""
     _check_declarations(classifier)
-    networks, sibling = (random_networks(spec, NETWORKS, seed) for seed in (0, 1))
-    parameters = _check_order_parameters(classifier, networks, sibling)
+    samples = random_networks(spec, NETWORKS, 0), random_networks(spec, NETWORKS, 1)
+    parameters = _check_order_parameters(classifier, samples)
     _check_labels(classifier, parameters)
-    _check_neighbours(classifier, networks, sibling)
-    _check_leading_axes(classifier, networks, sibling)
-    _check_without_sibling(classifier, networks)
-    _check_neuron_order(classifier, networks, sibling)
+    _check_neighbours(classifier, samples, parameters)
+    _check_leading_axes(classifier, samples, parameters)
+    _check_without_sibling(classifier, samples[0])
+    _check_neuron_order(classifier, samples, parameters)
     _check_named(classifier, parameters)
-    _check_nan(classifier, networks)
+    _check_nan(classifier, samples[0])
     _check_outcomes(classifier)
 
 
@@ -48,20 +54,19 @@ def _check_declarations(classifier: Classifier) -> None:
         assert math.isfinite(boundary), f"the boundary of {name} must be finite, not {boundary}"
 
 
-def _check_order_parameters(classifier: Classifier, networks: MLPWeights, sibling: MLPWeights) -> dict[str, Tensor]:
-    given = [weights.map(torch.clone) for weights in (networks, sibling)]
-    parameters = classifier.order_parameters(networks, sibling)
-    untouched = equal(networks, given[0]) and equal(sibling, given[1])
-    assert untouched, "order_parameters must not change the weights it is given"
+def _check_order_parameters(classifier: Classifier, samples: Samples) -> Parameters:
+    copies = [weights.map(torch.clone) for weights in samples]
+    parameters = classifier.order_parameters(*samples)
+    assert all(map(equal, samples, copies)), "order_parameters must not change the weights it is given"
     assert parameters, "there must be an order parameter"
     for name, values in parameters.items():
         shape = list(values.shape)
         assert shape == [NETWORKS], f"{name} must be one number per network, [{NETWORKS}], not {shape}"
-    _check_close(classifier.order_parameters(networks, sibling), parameters, "must be the same when computed again")
+    _check_close(classifier.order_parameters(*samples), parameters, "must be the same when computed again")
     return parameters
 
 
-def _check_labels(classifier: Classifier, parameters: Mapping[str, Tensor]) -> None:
+def _check_labels(classifier: Classifier, parameters: Parameters) -> None:
     labels = classifier.classify(parameters)
     count = len(labels)
     assert count == NETWORKS, f"classify must give one label per network, {NETWORKS}, not {count}"
@@ -75,24 +80,21 @@ def _check_labels(classifier: Classifier, parameters: Mapping[str, Tensor]) -> N
     assert sure, f"confidence must be from 0 to 1, or NaN, not {confidence}"
 
 
-def _check_neighbours(classifier: Classifier, networks: MLPWeights, sibling: MLPWeights) -> None:
-    together = classifier.order_parameters(networks, sibling)
-    labels = classifier.classify(together)
-    for index, label in enumerate(labels):
-        alone = classifier.order_parameters(networks[index], sibling[index])
-        _check_close(alone, {name: values[index] for name, values in together.items()}, "depends on other networks")
+def _check_neighbours(classifier: Classifier, samples: Samples, parameters: Parameters) -> None:
+    for index, label in enumerate(classifier.classify(parameters)):
+        alone = classifier.order_parameters(*(weights[index] for weights in samples))
+        _check_close(alone, {name: values[index] for name, values in parameters.items()}, "depends on other networks")
         assert classifier.classify(alone) == [label], "a label must not depend on the networks beside it"
 
 
-def _check_leading_axes(classifier: Classifier, networks: MLPWeights, sibling: MLPWeights) -> None:
-    row = classifier.order_parameters(networks, sibling)
-    square = classifier.order_parameters(*(weights.map(_square) for weights in (networks, sibling)))
+def _check_leading_axes(classifier: Classifier, samples: Samples, parameters: Parameters) -> None:
+    square = classifier.order_parameters(*(weights.map(_square) for weights in samples))
     for name, values in square.items():
-        shape, right = list(values.shape), list(_square(row[name]).shape)
+        shape, right = list(values.shape), list(_square(parameters[name]).shape)
         assert shape == right, f"{name} must have the leading axes of the weights, {right}, not {shape}"
     flat = {name: values.flatten() for name, values in square.items()}
-    _check_close(flat, row, "depends on how the leading axes are arranged")
-    same = classifier.classify(square) == classifier.classify(row)
+    _check_close(flat, parameters, "depends on how the leading axes are arranged")
+    same = classifier.classify(square) == classifier.classify(parameters)
     assert same, "classify must give one label per network, over the flattened axes"
 
 
@@ -110,14 +112,14 @@ def _check_without_sibling(classifier: Classifier, networks: MLPWeights) -> None
             raise AssertionError(message) from error
 
 
-def _check_neuron_order(classifier: Classifier, networks: MLPWeights, sibling: MLPWeights) -> None:
-    if networks.spec.masks:  # they tell neurons apart
+def _check_neuron_order(classifier: Classifier, samples: Samples, parameters: Parameters) -> None:
+    spec = samples[0].spec
+    if spec.masks:  # masks distinguish neurons
         return
-    parameters = classifier.order_parameters(networks, sibling)
     labels = classifier.classify(parameters)
-    for layer in range(1, len(networks.spec.sizes) - 1):
+    for layer in range(1, len(spec.sizes) - 1):
         complaint = f"depends on the order of the neurons of layer {layer}"
-        shuffled = classifier.order_parameters(_shuffled(networks, layer), _shuffled(sibling, layer))
+        shuffled = classifier.order_parameters(*(_shuffled(weights, layer) for weights in samples))
         _check_close(shuffled, parameters, complaint)
         assert classifier.classify(shuffled) == labels, f"a label {complaint}"
 
@@ -135,13 +137,11 @@ def _shuffled(networks: MLPWeights, layer: int) -> MLPWeights:
     return MLPWeights(networks.spec, tuple(weights), tuple(biases))
 
 
-def _check_named(classifier: Classifier, parameters: Mapping[str, Tensor]) -> None:
-    for where, names in (
-        ("boundaries", set(classifier.boundaries)),
-        ("planes", {name for plane in classifier.planes for name in plane}),
-    ):
-        unknown = sorted(names - set(parameters))
-        assert not unknown, f"{where}: {unknown} are no order parameters"
+def _check_named(classifier: Classifier, parameters: Parameters) -> None:
+    names = {"boundaries": classifier.boundaries, "planes": [name for plane in classifier.planes for name in plane]}
+    for attribute in names:
+        unknown = sorted({*names[attribute]} - {*parameters})
+        assert not unknown, f"{attribute}: {unknown} are no order parameters"
 
 
 def _check_nan(classifier: Classifier, networks: MLPWeights) -> None:
@@ -150,7 +150,7 @@ def _check_nan(classifier: Classifier, networks: MLPWeights) -> None:
 
 
 def _check_outcomes(classifier: Classifier) -> None:
-    """Check the names of developments in which one label gives way to another at low prices."""
+    """Check the names of developments in which one label replaces another at low prices."""
     if not classifier.outcomes:
         return
     cheap = BETAS // 2
@@ -160,8 +160,8 @@ def _check_outcomes(classifier: Classifier) -> None:
         assert name in classifier.outcomes, f"outcome gives {name!r}, which is not among the outcomes"
 
 
-def _check_close(found: Mapping[str, Tensor], right: Mapping[str, Tensor], complaint: str) -> None:
-    assert found.keys() == right.keys(), f"which order parameters there are {complaint}"
-    for name, values in right.items():
-        close = torch.allclose(found[name], values, rtol=1e-4, atol=1e-5, equal_nan=True)  # sums round as they please
+def _check_close(actual: Parameters, expected: Parameters, complaint: str) -> None:
+    assert actual.keys() == expected.keys(), f"the set of order parameters {complaint}"
+    for name, values in expected.items():
+        close = torch.allclose(actual[name], values, rtol=1e-4, atol=1e-5, equal_nan=True)  # rounding differs
         assert close, f"{name} {complaint}"

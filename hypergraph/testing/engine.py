@@ -1,4 +1,4 @@
-"""Checks of an engine: small real trainings, to the end, interrupted, broken, and gone on with."""
+"""Check an engine with small real trainings: to the end, interrupted, failing, and resumed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from hypergraph.engines.base import Engine, TrainingError
-from hypergraph.engines.chunk import train_chunk
+from hypergraph.engines.chunk import torch_threads, train_chunk
 from hypergraph.errors import BusyError
 from hypergraph.runs.config import RunConfig
 from hypergraph.runs.directory import Chunk, RunDirectory
@@ -27,21 +27,21 @@ from hypergraph.training.recipe import Recipe
 STEPS = 40
 
 Parameters = Sequence[Mapping[str, Tensor]]
-"""Of the trained generator of each chunk."""
+"""The parameters of the trained generator of each chunk."""
 
 
 def check_engine(engine: Engine, folder: Path, task: str) -> None:
     """Check an engine with trainings of an installed task on networks 4,6,1, in a new folder.
 
-    Two chunks of 40 steps are trained four times; this takes seconds, and as long as workers take to start.
+    It trains two chunks of 40 steps four times, which takes seconds, plus the time to start workers.
     """
     for name, value in asdict(engine.resources("cpu")).items():
         assert isinstance(value, int), f"resources: {name} must be an int, not {value!r}"
         assert value > 0, f"resources: {name} must be positive, not {value}"
     config = small_config(task)
-    with _threads(1):
+    with torch_threads(1):
         expected = trained_here(RunDirectory.create(folder / "here", config))
-    with _threads(2):  # others than those of the run
+    with torch_threads(2):  # not the number of the run
         _check_training(engine, RunDirectory.create(folder / "whole", config), expected)
         run = RunDirectory.create(folder / "interrupted", config)
         _check_failure(engine, run, _check_interrupt(engine, run))
@@ -49,27 +49,17 @@ def check_engine(engine: Engine, folder: Path, task: str) -> None:
 
 
 def small_config(task: str) -> RunConfig:
-    """A run of two chunks that is trained in seconds."""
+    """The configuration of two chunks that train in seconds."""
     recipe = Recipe(steps=STEPS, batch=16)
     return RunConfig(task, (MLPSpec((4, 6, 1)),), 3, 0, "cpu", recipe, chunk_count=2, threads=1)
 
 
 def trained_here(run: RunDirectory) -> Parameters:
-    """What the chunks of a run are trained to in this process, without an engine."""
+    """Train the chunks of a run in this process, without an engine."""
     with run.lock():
         for chunk in run.chunks:
             train_chunk(run, chunk, ignore, threading.Event())
     return [read_tensors(chunk.trained)[0] for chunk in run.chunks]
-
-
-@contextmanager
-def _threads(count: int) -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _check_training(engine: Engine, run: RunDirectory, expected: Parameters) -> None:
@@ -78,13 +68,13 @@ def _check_training(engine: Engine, run: RunDirectory, expected: Parameters) -> 
         name, own = _name(chunk), [event for event in events if _is_of(chunk, event)]
         steps = list(map(_step, own))
         assert chunk.trained.exists(), f"{name} must be trained to the end"
-        assert steps, f"nothing is told of {name}"
-        assert steps == sorted(steps), f"the steps told of {name} must ascend, not {steps}"
-        assert own[-1] == Trained(_members(chunk), STEPS), f"the end of {name} must be told last"
-        assert any(isinstance(event, Watched) for event in own), f"no metrics are told of {name}"
-        found = [(entry.members, entry.step, entry.threads) for entry in chunk.read_provenance()]
+        assert steps, f"no event reports {name}"
+        assert steps == sorted(steps), f"the steps of {name} must ascend, not {steps}"
+        assert own[-1] == Trained(_members(chunk), STEPS), f"the last event of {name} must report its end"
+        assert any(isinstance(event, Watched) for event in own), f"no event has metrics of {name}"
+        entries = [(entry.members, entry.step, entry.threads) for entry in chunk.read_provenance()]
         right = [(_members(chunk), 0, run.config.threads)]
-        assert found == right, f"the provenance of {name} (members, step, threads) must be {right}, not {found}"
+        assert entries == right, f"the provenance of {name} (members, step, threads) must be {right}, not {entries}"
     _check_parameters(run, expected)
     files = [chunk.trained.stat().st_ino for chunk in run.chunks]
     again = _trained(engine, run)
@@ -93,11 +83,11 @@ def _check_training(engine: Engine, run: RunDirectory, expected: Parameters) -> 
 
 
 def _check_interrupt(engine: Engine, run: RunDirectory) -> Chunk:
-    """Check that an interrupt at the first event saves; gives the chunk that it is of."""
+    """Check that an interrupt at the first event saves; returns the chunk of that event."""
     events, error = _outcome(engine, run, interrupt=True)
     interrupted = isinstance(error, KeyboardInterrupt)
     assert interrupted, f"train must raise the KeyboardInterrupt that its observer raises, not {error!r}"
-    assert Stopping() in events, "an interrupt must be answered with Stopping"
+    assert Stopping() in events, "train must send Stopping after an interrupt"
     assert not all(chunk.trained.exists() for chunk in run.chunks), "an interrupt must stop the training"
     chunk = next(chunk for chunk in run.chunks if _is_of(chunk, events[0]))
     saved = _saved(chunk)
@@ -106,10 +96,12 @@ def _check_interrupt(engine: Engine, run: RunDirectory) -> Chunk:
 
 
 def _check_failure(engine: Engine, run: RunDirectory, broken: Chunk) -> None:
-    """Check what happens where the state of one chunk cannot be read and the others have one."""
+    """Check a training in which the state of one chunk is broken and the others have a state."""
     for chunk in run.chunks:
         if not chunk.state.exists():
-            _begin(run, chunk)
+            stop = threading.Event()
+            with torch_threads(run.config.threads):
+                train_chunk(run, chunk, lambda event: stop.set(), stop)  # noqa: B023, called in this pass of the loop
     state, before = broken.state.read_bytes(), {chunk: _saved(chunk) for chunk in run.chunks}
     broken.state.write_bytes(b"")
     _, error = _outcome(engine, run)
@@ -120,31 +112,25 @@ def _check_failure(engine: Engine, run: RunDirectory, broken: Chunk) -> None:
         assert _saved(chunk) >= before[chunk], f"{_name(chunk)} must keep the state while another chunk fails"
 
 
-def _begin(run: RunDirectory, chunk: Chunk) -> None:
-    stop = threading.Event()
-    with _threads(run.config.threads):
-        train_chunk(run, chunk, lambda event: stop.set(), stop)
-
-
 def _check_resumed(engine: Engine, run: RunDirectory, expected: Parameters) -> None:
     before = {chunk: _saved(chunk) for chunk in run.chunks}
     events = _trained(engine, run)
     _check_parameters(run, expected)
     for chunk, saved in before.items():
         steps = [_step(event) for event in events if _is_of(chunk, event)]
-        assert min(steps, default=STEPS) > saved or saved == STEPS, f"{_name(chunk)} must go on from the saved state"
+        assert min(steps, default=STEPS) > saved or saved == STEPS, f"{_name(chunk)} must continue from the saved state"
 
 
 def _check_parameters(run: RunDirectory, expected: Parameters) -> None:
     for chunk, right in zip(run.chunks, expected, strict=True):
         assert chunk.trained.exists(), f"{_name(chunk)} must be trained to the end"
-        found, _ = read_tensors(chunk.trained)
-        same = all(torch.equal(tensor, found[name]) for name, tensor in right.items())
+        tensors, _ = read_tensors(chunk.trained)
+        same = all(torch.equal(tensor, tensors[name]) for name, tensor in right.items())
         assert same, f"{_name(chunk)} must have the parameters that train_chunk gives in this process"
 
 
 def _trained(engine: Engine, run: RunDirectory) -> list[Event]:
-    """What an engine tells of a training that ends well."""
+    """The events of a training that must end well."""
     events, error = _outcome(engine, run)
     if error is not None:
         raise AssertionError(f"train raises {error!r}") from error
@@ -152,24 +138,24 @@ def _trained(engine: Engine, run: RunDirectory) -> list[Event]:
 
 
 def _outcome(engine: Engine, run: RunDirectory, interrupt: bool = False) -> tuple[list[Event], BaseException | None]:
-    """What an engine tells and raises; checks how it tells, and what it leaves behind."""
-    heard: list[tuple[Event, int]] = []
+    """The events and the error of a training; checks the calls of `observe` and the side effects."""
+    observed: list[tuple[Event, int]] = []
     error: BaseException | None = None
 
     def observe(event: Event) -> None:
-        heard.append((event, threading.get_ident()))
-        if interrupt and len(heard) == 1:
+        observed.append((event, threading.get_ident()))
+        if interrupt and len(observed) == 1:
             raise KeyboardInterrupt
 
     before = _process()
-    with run.lock(), _unprinted(run.path / "stdout"):
+    with run.lock(), _silent(run.path / "stdout"):
         try:
             engine.train(run, observe)
         except BaseException as raised:
             error = raised
     for name, value in _process().items():
-        assert value == before[name], f"train must leave this process its {name}"
-    for event, thread in heard:
+        assert value == before[name], f"train must not change the {name} of this process"
+    for event, thread in observed:
         assert isinstance(event, TrainingEvent), f"events must be those of hypergraph.runs.events, not {event!r}"
         assert thread == threading.get_ident(), "observe must be called in the thread that calls train"
     for chunk in run.chunks:
@@ -177,12 +163,12 @@ def _outcome(engine: Engine, run: RunDirectory, interrupt: bool = False) -> tupl
             with chunk.lock():
                 pass
         except BusyError as busy:
-            raise AssertionError(f"work on {_name(chunk)} goes on after train has ended") from busy
-    return [event for event, _ in heard], error
+            raise AssertionError(f"work on {_name(chunk)} continues after train has ended") from busy
+    return [event for event, _ in observed], error
 
 
 def _process() -> dict[str, object]:
-    """What belongs to the whole process."""
+    """The process-wide state."""
     return {
         "threads of torch": torch.get_num_threads(),
         "signal handlers": [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)],
@@ -193,8 +179,8 @@ def _process() -> dict[str, object]:
 
 
 @contextmanager
-def _unprinted(path: Path) -> Iterator[None]:
-    """Refuse what is written to standard output, by this process or by one that it starts."""
+def _silent(path: Path) -> Iterator[None]:
+    """Refuse output on stdout, of this process or of those that it starts."""
     with path.open("w") as file, redirect_stdout(file):
         before = os.dup(1)
         os.dup2(file.fileno(), 1)
@@ -230,5 +216,5 @@ def _step(event: Event) -> int:
 
 
 def _saved(chunk: Chunk) -> int:
-    """The step of a chunk's state, 0 where there is none."""
+    """The step of a chunk's saved state, 0 without one."""
     return int(read_tensors(chunk.state)[1]["step"]) if chunk.state.exists() else 0

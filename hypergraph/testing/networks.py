@@ -1,4 +1,4 @@
-"""What the checks share: random networks, and a watch over the random streams that belong to the whole process."""
+"""Shared by the checks: random networks, and a guard of the process-wide random streams."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from hypergraph.weights import MLPWeights, kept_weights
 
 @contextmanager
 def own_stream(method: str, own: str) -> Iterator[None]:
-    """Refuse draws from the streams that all of a process shares."""
+    """Refuse draws from process-wide streams; `own` is the stream to use instead."""
     before = shared_streams()
     yield
     for library, state in shared_streams().items():
@@ -25,13 +25,10 @@ def own_stream(method: str, own: str) -> Iterator[None]:
 
 
 def shared_streams() -> dict[str, object]:
+    """The states of the process-wide streams, by library."""
     state: Any = np.random.get_state()
-    _, keys, *place = state
-    return {
-        "torch": torch.get_rng_state().tolist(),
-        "numpy": (keys.tolist(), place),
-        "random": random.getstate(),
-    }
+    _, keys, *position = state
+    return {"torch": torch.get_rng_state().tolist(), "numpy": (keys.tolist(), position), "random": random.getstate()}
 
 
 def equal(one: MLPWeights, other: MLPWeights) -> bool:

@@ -1,4 +1,4 @@
-"""Checks of a task: its sampler and its loss."""
+"""Check the sampler and the loss of a task."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hypergraph.rng import stream
 from hypergraph.testing.networks import own_stream
 
 LARGE = 1e3
-"""Outputs of this size occur early in a training."""
+"""A size of outputs that occurs early in a training."""
 
 
 def check_task(task: Task, batch: int = 7) -> None:
@@ -41,7 +41,7 @@ def _check_numbers(task: Task) -> None:
 
 
 def _check_batch(task: Task, batch: int) -> Tensor:
-    """Check what one batch looks like; gives its targets."""
+    """Check the tensors of one batch; returns its targets."""
     spec = task.default_spec
     with own_stream("sample", "rng"):
         inputs, targets = task.sample(spec, batch, stream("check", 0))
@@ -62,11 +62,11 @@ def _check_stream(task: Task, batch: int) -> None:
 
 def _check_loss(task: Task, targets: Tensor) -> None:
     outputs = torch.randn((3, *targets.shape), generator=stream("check", 2))
-    for name, given in (("ordinary", outputs), ("large", LARGE * outputs)):
-        loss = _loss_of(task, given, targets.expand_as(given).clone())
+    for name, tensor in (("ordinary", outputs), ("large", LARGE * outputs)):
+        loss = _loss_of(task, tensor, targets.expand_as(tensor).clone())
         assert loss.shape == (3,), f"loss must be one number per network, [3], not {list(loss.shape)}"
         assert bool(torch.isfinite(loss).all()), f"the loss of {name} outputs must be finite"
-        alone = torch.stack([_loss_of(task, output, targets) for output in given])
+        alone = torch.stack([_loss_of(task, output, targets) for output in tensor])
         assert torch.allclose(loss, alone), "the loss of a network must not depend on the others beside it"
 
 

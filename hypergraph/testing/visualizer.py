@@ -1,4 +1,4 @@
-"""Checks of a visualizer: every layout draws into every format, the same for the same seed."""
+"""Check a visualizer: every layout draws into every format, the same for the same seed."""
 
 from __future__ import annotations
 
@@ -17,19 +17,16 @@ from hypergraph.testing.networks import equal, own_stream, random_networks
 from hypergraph.weights import MLPWeights
 
 TITLES = ("$\\frac$ <b>", "ü & β")
-"""What breaks a drawing that takes titles for formulas, for markup or for ASCII."""
+"""Titles that break a drawing which reads them as formulas, markup or ASCII."""
 SIGNATURES = {".svg": b"<", ".png": b"\x89PNG\r\n\x1a\n", ".pdf": b"%PDF"}
-"""The formats, and how their files begin."""
+"""The first bytes of each format."""
 
 Draw = Callable[[MLPWeights, Sequence[Path], Sequence[str]], list[bytes]]
-"""Draws networks into paths, under titles; gives what is in the files."""
+"""Draws networks into paths, under titles; returns the content of the files."""
 
 
 def check_visualizer(visualizer: Visualizer, spec: MLPSpec, folder: Path) -> None:
-    """Check that every layout of a visualizer draws networks of `spec` into `folder`, the same for the same seed.
-
-    They are drawn into a file each, alone, and into one file together.
-    """
+    """Check that every layout draws networks of `spec` into files in `folder`: one each, one alone, and all in one."""
     layouts = list(visualizer.layouts)
     assert layouts, "there must be a layout"
     assert len(set(layouts)) == len(layouts), f"a layout is named twice in {layouts}"
@@ -44,29 +41,25 @@ def check_visualizer(visualizer: Visualizer, spec: MLPSpec, folder: Path) -> Non
 
 
 def _check_refusals(visualizer: Visualizer, network: MLPWeights, folder: Path) -> None:
-    layout = visualizer.layouts[0]
-    blocking = folder / "file"
+    known, blocking = visualizer.layouts[0], folder / "file"
     blocking.write_bytes(b"")
-    _check_refusal(visualizer, network, folder / "refused.svg", "no such layout", UsageError)
-    _check_refusal(visualizer, network, folder / "refused.nonsense", layout, UsageError)
-    _check_refusal(visualizer, network, blocking / "folder" / "refused.svg", layout, FileError)
-
-
-def _check_refusal(
-    visualizer: Visualizer, network: MLPWeights, path: Path, layout: str, right: type[Exception]
-) -> None:
-    wrong = f"layout {layout!r} and the file {path} must raise {right.__name__}"
-    try:
-        visualizer.draw(network, [path], layout=layout, titles=["network"])
-    except right:
-        return
-    except Exception as error:
-        raise AssertionError(f"{wrong}, not {error!r}") from error
-    raise AssertionError(wrong)
+    for layout, path, error in (
+        ("no such layout", folder / "refused.svg", UsageError),
+        (known, folder / "refused.nonsense", UsageError),
+        (known, blocking / "folder" / "refused.svg", FileError),
+    ):
+        rule = f"layout {layout!r} and the file {path} must raise {error.__name__}"
+        try:
+            visualizer.draw(network, [path], layout=layout, titles=["network"])
+        except error:
+            continue
+        except Exception as other:
+            raise AssertionError(f"{rule}, not {other!r}") from other
+        raise AssertionError(rule)
 
 
 def _check_drawings(draw: Draw, networks: MLPWeights, path: Path) -> None:
-    """Check drawings of two networks in a format, into files beside `path`."""
+    """Check drawings of two networks into files beside `path`, in its format."""
     paths = [path.with_stem(f"{path.stem}-{name}") for name in ("first", "second", "alone", "together")]
     first, second = draw(networks, paths[:2], TITLES)
     alone, again = (draw(networks[:1], paths[2:3], TITLES[:1]) for _ in range(2))
@@ -79,8 +72,8 @@ def _check_drawings(draw: Draw, networks: MLPWeights, path: Path) -> None:
 def _drawn(
     visualizer: Visualizer, layout: str, networks: MLPWeights, paths: Sequence[Path], titles: Sequence[str]
 ) -> list[bytes]:
-    """Draw, and check what this leaves behind; gives what is in the files."""
-    given, figures = networks.map(torch.clone), plt.get_fignums()
+    """Draw, and check the side effects; returns the content of the files."""
+    copies, figures = networks.map(torch.clone), plt.get_fignums()
     for path in paths:
         path.unlink(missing_ok=True)
     with own_stream("draw", "seed"):
@@ -89,7 +82,7 @@ def _drawn(
         except Exception as error:
             names = [path.name for path in paths]
             raise AssertionError(f"drawing {names} with titles {list(titles)} raises {error!r}") from error
-    assert equal(networks, given), "draw must not change the weights it is given"
+    assert equal(networks, copies), "draw must not change the weights it is given"
     assert plt.get_fignums() == figures, "draw leaves figures of pyplot open: close them, or use Figure"
     return [_read(path) for path in paths]
 

@@ -1,6 +1,6 @@
-"""All weights of a network as one matrix over its neurons, which is all that a drawing knows of the network.
+"""The weights of a network as one matrix over its neurons, from which drawings are made.
 
-Neurons are numbered layer by layer, inputs first. Biases belong to no pair of neurons and are not drawn.
+Neurons are numbered layer by layer, inputs first. Biases are not drawn, because they belong to no pair of neurons.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from hypergraph.weights import MLPWeights
 
 
 def layer_slices(spec: MLPSpec) -> list[slice]:
-    """Where the neurons of each layer stand among all neurons."""
+    """The slice of each layer among all neurons."""
     return [slice(start, stop) for start, stop in pairwise(accumulate(spec.sizes, initial=0))]
 
 
 def adjacency(weights: MLPWeights) -> Tensor:
     """The weights [network, target neuron, source neuron], float64 on the CPU, zero where there is no weight.
 
-    The weights of each connection are divided by their norm. How strong one layer is beside another says little, as a
-    factor can move through a hidden neuron (exactly so with ReLU), and often one layer would hide the other.
+    The weights of each connection are divided by their norm. The relative strength of layers says little, because a
+    factor can move through a hidden neuron (exactly with ReLU), and often one layer would hide another.
     """
     layers = layer_slices(weights.spec)
     neurons = layers[-1].stop

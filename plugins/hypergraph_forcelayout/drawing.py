@@ -1,4 +1,4 @@
-"""Networks at given positions as the bytes of a picture, in the colours of the paper's figures 1 and 6.
+"""Draw networks at given positions, in the colours of the paper's figures 1 and 6.
 
 Input neurons are green, hidden ones grey, outputs magenta; positive weights red, negative ones blue. Width and
 opacity of a weight grow with its size. Biases are not drawn.
@@ -28,41 +28,40 @@ INPUT, HIDDEN, OUTPUT = "#1a9641", "#404040", "#d6009a"
 POSITIVE, NEGATIVE = "#d7191c", "#2050d8"
 
 NEGLIGIBLE = 0.04
-"""A weight smaller than this, relative to the network's largest, is left out."""
+"""A weight below this, relative to the network's largest, is not drawn."""
 
 CROWD = 2.0
-"""Weights per neuron, in units of the network's largest, above which all are drawn thinner, so that gaps remain."""
+"""Weights per neuron, in units of the network's largest, above which all are drawn thinner to leave gaps."""
 
 SIDE = 5 * 72
 """The longer side of a network, in points (1/72 inch)."""
 
 DIAMETERS = (2.5, 9.0)
-"""Of a neuron, smallest and largest, in points."""
+"""The smallest and the largest diameter of a neuron, in points."""
 
 OUTPUT_SIZE = 1.4
 """The diameter of an output, relative to the other neurons."""
 
 RESOLUTION = 200
-"""Of pixels, in dots per inch."""
+"""The resolution of pixels, in dots per inch."""
 
 MANY = 20_000
-"""A vector format gets its weights as pixels where a picture has more, lest no viewer can open it."""
+"""With more weights, a vector format holds them as pixels, so that viewers can open it."""
 
 METADATA = {".svg": {"Date": None}, ".png": {}, ".pdf": {"CreationDate": None}}
-"""The formats, and what to leave out of each, so that the same network gives the same bytes on any day."""
-
+"""The formats, and the metadata that each omits so that the same network gives the same bytes on any day."""
 
 COLUMNS = 4
-"""Of networks side by side, at most."""
+"""The largest number of networks side by side."""
 
 GAP = 36
-"""Between networks side by side, in points."""
+"""The gap between networks side by side, in points."""
 
 TITLE = 18
-"""Size of the titles of networks side by side, in points: a page of them is seen from afar."""
+"""The font size of titles of networks side by side, in points."""
 
 LETTERS = 34
-"""In a line of such a title, at most."""
+"""The largest number of letters in a line of such a title."""
 
 
 class Panel(NamedTuple):
@@ -71,7 +70,7 @@ class Panel(NamedTuple):
     Attributes:
         adjacency: its weights [neuron, neuron].
         positions: of its neurons [neuron, 2].
-        title: what stands above it.
+        title: the text above it.
     """
 
     adjacency: Tensor
@@ -82,7 +81,7 @@ class Panel(NamedTuple):
 def picture(panels: Sequence[Panel], spec: MLPSpec, suffix: str) -> bytes:
     """Draw networks, several of them left to right in rows; `suffix` is a key of `METADATA`."""
     buffer = BytesIO()
-    # Whatever the user's matplotlibrc says; ids within an SVG are random unless they are salted.
+    # independent of the user's matplotlibrc; ids in an SVG are random without a salt
     with matplotlib.style.context(["default", {"svg.hashsalt": "hypergraph"}]):
         figure = _page(panels, spec) if len(panels) > 1 else _single(panels[0], spec)
         weights = [axes.collections[0] for axes in figure.axes]
@@ -103,13 +102,13 @@ def _single(panel: Panel, spec: MLPSpec) -> Figure:
 
 
 def _page(panels: Sequence[Panel], spec: MLPSpec) -> Figure:
-    """Each network as it is drawn alone, in the middle of a panel; panels are as large as the largest needs."""
+    """Each network as it is drawn alone, centred in a panel; all panels have the size of the largest network."""
     rows = math.ceil(len(panels) / COLUMNS)
     columns = math.ceil(len(panels) / rows)
     figure = Figure()
     boxes = torch.stack([_draw(figure.add_axes((0, 0, 1, 1)), panel, spec) for panel in panels])
     width, height = boxes.diff(dim=1).amax((0, 1)).tolist()
-    width = max(width, SIDE)  # for the title of a slim network
+    width = max(width, SIDE)  # room for the title of a narrow network
     across, down = width + GAP, height + GAP + _fit_titles(figure, width)
     figure.set_size_inches(columns * across / 72, rows * down / 72)
     for number, (axes, (x, y)) in enumerate(zip(figure.axes, boxes.mean(1).tolist(), strict=True)):
@@ -121,7 +120,7 @@ def _page(panels: Sequence[Panel], spec: MLPSpec) -> Figure:
 
 
 def _fit_titles(figure: Figure, width: float) -> float:
-    """Set the titles of all axes in lines no longer than `width`, in points; gives the height of the tallest title."""
+    """Wrap and shrink the titles of all axes to `width`, in points; returns the height of the tallest title."""
     for axes in figure.axes:
         lines = map(printable, axes.get_title().split("\n"))
         wrapped = [textwrap.fill(line, LETTERS, break_on_hyphens=False) for line in lines]
@@ -129,14 +128,14 @@ def _fit_titles(figure: Figure, width: float) -> float:
     titles = [axes.title for axes in figure.axes]
     extents = [title.get_window_extent() for title in titles]
     scale = 72 / figure.dpi
-    shrink = width / max(width, *(scale * extent.width for extent in extents))  # where letters are wide
+    shrink = width / max(width, *(scale * extent.width for extent in extents))  # for wide letters
     for title in titles:
         title.set_fontsize(TITLE * shrink)
     return float(scale * shrink * max(extent.height for extent in extents))
 
 
 def _draw(axes: Axes, panel: Panel, spec: MLPSpec) -> Tensor:
-    """Draw a network, in points, under its title; gives the corners [low and high, 2] of the box that it fills."""
+    """Draw a network and its title, in points; returns the corners [low and high, 2] of its bounding box."""
     positions = panel.positions
     points = positions * (SIDE / (positions.amax(0) - positions.amin(0)).max())
     diameter = _diameter(points)
@@ -152,7 +151,7 @@ def _draw(axes: Axes, panel: Panel, spec: MLPSpec) -> Tensor:
 
 
 def _diameter(points: Tensor) -> float:
-    """Of a neuron: small enough, within bounds, that all but the closest stay apart."""
+    """The diameter of neurons, within DIAMETERS: small enough that all but the closest do not touch."""
     apart = torch.cdist(points, points).fill_diagonal_(math.inf).amin(-1)
     smallest, largest = DIAMETERS
     return max(smallest, min(largest, 0.6 * float(apart.quantile(0.1))))
@@ -162,7 +161,7 @@ def _weights(adjacency: Tensor, points: Tensor, diameter: float) -> LineCollecti
     largest = adjacency.abs().max()
     target, source = (adjacency.abs() > NEGLIGIBLE * largest).nonzero(as_tuple=True)
     weight = adjacency[target, source] / largest
-    order = weight.abs().argsort(stable=True)  # the strongest is drawn last, on top
+    order = weight.abs().argsort(stable=True)  # the strongest last, on top
     target, source, weight = target[order], source[order], weight[order]
     size = weight.abs().numpy()
     colours = np.where(weight.numpy()[:, None] > 0, to_rgba(POSITIVE), to_rgba(NEGATIVE))

@@ -1,4 +1,4 @@
-"""Layered layout: inputs left, outputs right, and hidden neurons beside the neurons that they are joined with."""
+"""Layered layout: inputs left, outputs right, and hidden neurons near those that they connect."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from hypergraph_forcelayout.adjacency import layer_slices
 SWEEPS = 8
 
 WIDTH = 1.2
-"""Of a drawing, relative to its height, as long as layers then stay `GAP` apart."""
+"""The width of a drawing, relative to its height, if layers then stay `GAP` apart."""
 GAP = 0.25
 
 
 def layered_layout(adjacency: Tensor, spec: MLPSpec) -> Tensor:
     """Positions in the plane [network, neuron, 2], from weights [network, neuron, neuron].
 
-    Inputs and outputs keep their order, the first on top. To have few and only weak weights cross, each hidden layer
-    is sorted by the barycentre of its neurons' neighbours, over and over.
+    Inputs and outputs keep their order, the first on top. To reduce crossings of strong weights, hidden layers are
+    sorted repeatedly by the barycentre of each neuron's neighbours.
     """
     layers = layer_slices(spec)
     affinity = adjacency.square()
     height = adjacency.new_zeros(adjacency.shape[:-1])
-    # Hidden neurons start at height 0, so that the first sweep goes by the inputs and outputs alone.
+    # hidden neurons start at height 0, so that only inputs and outputs decide the first sweep
     height[:, layers[0]], height[:, layers[-1]] = _slots(spec.sizes[0]), _slots(spec.sizes[-1])
     for _ in range(SWEEPS):
         for layer in layers[1:-1]:

@@ -1,7 +1,7 @@
-"""Force-directed layout (Appendix B.1): gradient descent in four dimensions, of which two fade away.
+"""Force-directed layout (Appendix B.1): gradient descent in four dimensions, two of which are annealed to zero.
 
-In the plane, two modules that have become tangled cannot slide past each other. In four dimensions they can; a decay
-that grows from step to step then presses the drawing flat.
+Tangled modules cannot pass each other in the plane, but they can in four dimensions; a growing decay then flattens the
+drawing.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from hypergraph_forcelayout.energy import attraction, gradient
 
 DIMENSIONS = 4
 ANNEALING = 600
-"""Steps until the excess dimensions have vanished."""
+"""Steps until the excess dimensions are zero."""
 SETTLING = 200
-"""Steps in the plane that follow."""
+"""Further steps in the plane."""
 MOMENTUM = 0.9
 
 
@@ -32,9 +32,9 @@ def force_layout(adjacency: Tensor, seed: int) -> Tensor:
 
 
 def descend(attraction: Tensor, seed: int) -> Iterator[Tensor]:
-    """Lay out networks of given attraction [network, neuron, neuron]; yields the start and what each step leaves.
+    """Lay out networks by their attraction [network, neuron, neuron]; yields the positions at the start and each step.
 
-    Positions are [network, neuron, 4], and [network, neuron, 2] once the excess dimensions have vanished.
+    Positions are [network, neuron, 4], and [network, neuron, 2] once the excess dimensions are zero.
     """
     positions = _start(attraction.shape[-1], seed).expand(len(attraction), -1, -1)
     velocity = torch.zeros_like(positions)
@@ -44,7 +44,7 @@ def descend(attraction: Tensor, seed: int) -> Iterator[Tensor]:
         velocity = _push(velocity, positions, attraction) * kept
         positions = positions * kept + velocity
         yield positions
-    # Both have been multiplied by zero there.
+    # the excess dimensions were multiplied by zero
     positions, velocity = positions[..., :2], velocity[..., :2]
     for _ in range(SETTLING):
         velocity = _push(velocity, positions, attraction)
@@ -53,9 +53,9 @@ def descend(attraction: Tensor, seed: int) -> Iterator[Tensor]:
 
 
 def _start(neurons: int, seed: int) -> Tensor:
-    """Random positions [neuron, dim] in a ball about as large as the layout will be."""
+    """Random positions [neuron, dim] in a ball of about the size of the final layout."""
     rng = torch.Generator().manual_seed(seed)
-    # The origin's pull 2r on a neuron balances the repulsion n/r² of all others where r³ = n/2.
+    # the attraction 2r of the origin balances the repulsion n/r² of all others at r³ = n/2
     radius: float = (neurons / 2) ** (1 / 3)
     return torch.randn(neurons, DIMENSIONS, generator=rng, dtype=torch.float64) * (radius / 2)
 

@@ -19,7 +19,7 @@ from hypergraph_forcelayout.layered import layered_layout
 from hypergraph_forcelayout.layout import force_layout
 
 MAX_NEURONS = 5_000
-"""Every pair of them takes part in the layout; beyond, neither memory nor eyes can cope."""
+"""Every pair takes part in the layout, so more neurons need too much memory, and are not readable either."""
 
 
 class ForceLayout(Visualizer):
@@ -41,9 +41,9 @@ class ForceLayout(Visualizer):
         seed: int = 0,
         titles: Sequence[str] = (),
     ) -> None:
-        """Draw networks [network, ...], each into its path or all into one; nothing is written if an argument is wrong.
+        """Draw networks [network, ...], each into its path or all into one; wrong arguments write nothing.
 
-        Biases are not drawn. `seed` is where the force layout starts; the layered one has no randomness.
+        Biases are not drawn. `seed` determines the start of the force layout; the layered one is deterministic.
 
         Raises:
             UsageError: for an unknown layout or suffix.
@@ -61,7 +61,7 @@ class ForceLayout(Visualizer):
             write_bytes(path, picture(page, weights.spec, path.suffix.lower()))
 
     def _forced(self, matrices: Tensor, seed: int) -> Tensor:
-        """The force layout, which the other formats of a picture share: computed anew for other networks only."""
+        """The force layout, kept for the other formats of the same networks."""
         key = blake2b(matrices.numpy().tobytes() + repr((matrices.shape, seed)).encode()).digest()
         if self._last is None or self._last[0] != key:
             self._last = key, force_layout(matrices, seed)

@@ -1,4 +1,4 @@
-"""Which of the paper's three algorithms a network runs, told from its weights alone."""
+"""Classify which of the paper's three algorithms a network runs, from its weights alone."""
 
 from __future__ import annotations
 
@@ -26,23 +26,23 @@ from hypergraph_l1norm.task import L1Norm
 ASSIGNED = 7.0
 """From this assignment on, inputs have hidden neurons of their own."""
 ASSIGNED_TWICE = 4.5
-"""From this two-sided assignment on, they have one for either sign."""
+"""From this two-sided assignment on, inputs have one for each sign."""
 ASSIGNED_SHARE = 0.5
-"""From this assigned share on, such neurons are the rule and no accident of a wide layer."""
+"""From this assigned share on, such neurons are no accident of a wide layer."""
 ONE_SIGNED = 0.8
 """From this one-signedness on, the read-out is a plain sum."""
 
 
 class L1NormClassifier(Classifier):
-    """Convexity: inputs have no hidden neuron of their own. Pudding: they have, for one sign. Double-sided: for both.
+    """Convexity: inputs have no hidden neuron of their own. Pudding: for one sign. Double-sided: for both signs.
 
-    All three sum their hidden neurons with one sign, mostly the positive: the norm is convex, as swish is where it
-    bends most. A read-out of mixed signs is none of them (as of a random network, or one that Adam trained), nor is
-    what is not finite or all zero. Weights alone cannot tell whether biases and scale fit the target, so a label says
-    nothing about the loss. Below four inputs, chance alone gives inputs neurons of their own.
+    All three sum their hidden neurons with one sign, mostly positive, because both the norm and the bend of swish are
+    convex. A read-out of mixed signs, as of random networks and those that Adam trains, is unknown, as is a network
+    that is not finite or all zero. Weights alone do not show whether biases and scale fit the target, so a label says
+    nothing about the loss. With fewer than four inputs, chance alone gives inputs neurons of their own.
 
-    Closed forms (swish, 4 to 64 inputs, 2 to 4 hidden neurons for each, 5 % noise on every weight) are told apart by
-    thresholds between these clusters, which tests/tasks/test_l1norm_classifier.py measures anew:
+    Thresholds separate these clusters of closed forms (swish, 4 to 64 inputs, 2 to 4 hidden neurons per input, 5 %
+    noise on every weight), which tests/tasks/test_l1norm_classifier.py measures again:
 
                             convexity       pudding         double-sided
     double_sidedness        below 3.7       1 to 3.7        above 20
@@ -53,8 +53,8 @@ class L1NormClassifier(Classifier):
     one_signedness          above 0.99      above 0.99      above 0.99
 
     (*) Below 5 from eight inputs on. The worst size is (4, 16): one normal matrix in 400 reaches 7. The paper's α₁
-    also tells double-sided networks apart here, but a pudding whose leftover neurons are fewer than its inputs has a
-    median weight near zero and reaches its thousands; α₂ tells nothing apart across sizes.
+    also separates double-sided networks here, but puddings with fewer leftover neurons than inputs have a median
+    weight near zero and an α₁ of thousands as well. α₂ separates nothing across sizes.
     """
 
     @property
@@ -89,7 +89,7 @@ class L1NormClassifier(Classifier):
         return [_label(*network) for network in zip(*values, strict=True)]
 
     def varieties(self, order_parameters: Mapping[str, Tensor]) -> list[str]:
-        """Puddings by the sign of equation 2: with strong weights below zero, the second sum has a plus."""
+        """Puddings by the sign of the second sum in equation 2: positive if the strong weights are negative."""
         signs = order_parameters["assigned_sign"].flatten().tolist()
         labels = zip(self.classify(order_parameters), signs, strict=True)
         return [

@@ -1,9 +1,8 @@
 """The paper's three algorithms (section 2.1) as weights, at any size with one hidden layer.
 
-Each lays out a first layer W (rows are hidden neurons) and how its hidden neurons are summed. The read-out of that
-sum, one factor and one bias for the whole network, is then fitted by least squares on samples of the task: for ReLU the
-fit finds the exact factor and shift; for swish, which is a ReLU only from afar, it also takes back the mean of what
-swish lacks.
+Each algorithm has a first layer W (rows are hidden neurons) and a sum of its hidden neurons. One factor and one bias of
+that sum are then fitted by least squares on samples of the task. For ReLU the fit is exact; for swish, which
+approaches ReLU only for large inputs, it also corrects the mean difference.
 """
 
 from __future__ import annotations
@@ -23,11 +22,11 @@ from hypergraph_l1norm.task import L1Norm, normalised_norm
 GAIN = 3.0
 """Strongest connection of the double-sided and pudding networks that hypernetworks generate (about 2.5 to 3.5)."""
 SPREAD = 2.0
-"""Standard deviation of a convexity neuron's input: from 1.5 on swish has bent enough, and more lowers no loss."""
+"""Standard deviation of a convexity neuron's input: from 1.5 on swish bends enough, and more lowers no loss."""
 
 
 def double_sided(spec: MLPSpec, *, gain: float = GAIN, dtype: torch.dtype = torch.float32) -> MLPWeights:
-    """Equation 1, Σ ReLU(x_i) + Σ ReLU(-x_i): two hidden neurons per input, those left over unused.
+    """Equation 1, Σ ReLU(x_i) + Σ ReLU(-x_i): two hidden neurons per input, the others unused.
 
     Args:
         spec: one hidden layer of at least twice as many neurons as inputs.
@@ -54,15 +53,14 @@ def pudding(
 ) -> MLPWeights:
     """Equations 2 and 3, 2 Σ ReLU(∓x_i) ± Σ x_i: one hidden neuron per input, the leftover ones share the second sum.
 
-    A leftover neuron is held in its linear range by the bias `offset`, which the output bias takes back. All hidden
-    neurons have the same second weight, as in generated networks; so the first weights of k leftover neurons are
-    gain / 2k.
+    The bias `offset` keeps leftover neurons in their linear range, and the output bias cancels it. All hidden neurons
+    have the same second weight, as in generated networks, so the first weights of k leftover neurons are gain / 2k.
 
     Args:
         spec: one hidden layer of more neurons than inputs.
         sign: +1 or -1, the sign of the second sum.
-        offset: c of equation 3; by default ten standard deviations of what a leftover neuron receives, and 10 more
-            where swish is a line.
+        offset: c of equation 3; by default ten standard deviations of a leftover neuron's input, plus 10, where swish
+            is linear.
         gain: size of the strong weights; swish(gain x) / gain tends to ReLU(x) as it grows.
         dtype: of the network; it is computed in float64.
 
@@ -90,7 +88,7 @@ def convexity(
 
     Args:
         spec: one hidden layer of any size.
-        rng: where W is drawn from.
+        rng: draws W.
         bimodal: whether D is ±1 with equal chance instead of normal, both scaled.
         spread: standard deviation of a hidden neuron's input; that of D is spread / √inputs.
         dtype: of the network; it is computed in float64.
@@ -115,8 +113,8 @@ def _check(spec: MLPSpec, fewest: int) -> tuple[int, int]:
 
 
 def _fitted(spec: MLPSpec, first: Tensor, bias: Tensor, dtype: torch.dtype) -> MLPWeights:
-    """Sum the hidden neurons with the one factor, and shift the sum by the one bias, that fit the norm best."""
-    rng = torch.Generator().manual_seed(0)  # the same samples always: a closed form is no random thing
+    """Sum the hidden neurons with the factor and the bias that fit the norm best."""
+    rng = torch.Generator().manual_seed(0)  # always the same samples: a closed form is deterministic
     inputs = torch.randn(FIT_SAMPLES, spec.sizes[0], generator=rng, dtype=torch.float64)
     sums = activation(spec.activation)(inputs @ first.T + bias).sum(1)
     norms = normalised_norm(inputs).squeeze(1)

@@ -1,1 +1,1 @@
-"""The largest of some numbers: a tournament of pairs in closed form, and a classifier that recognises one."""
+"""The maximum of some numbers: closed forms such as a tournament of pairs, and a classifier that recognises them."""

@@ -1,4 +1,4 @@
-"""How a network finds the largest number, told from its first layer alone."""
+"""Classify how a network finds the largest number, from its first layer alone."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from hypergraph_maximum.task import Maximum
 
 TOURNAMENT, CONTRASTS, ONE_BY_ONE = "tournament", "contrasts", "one by one"
 DUELLING = 0.93
-"""From this share of duels on, neurons compare two numbers. Random contrasts of four: 0.85."""
+"""From this share of duels on, neurons compare two numbers. Random contrasts of four have 0.85."""
 SHIFTLESS = 0.4
-"""Below this, a shift of all numbers hardly reaches the neurons. Random neurons: 1, but of sixteen with four inputs one
-network in a hundred is below."""
+"""Below this, a shift of all numbers hardly changes the neurons. Random neurons have 1 on average; with sixteen neurons
+and four inputs, one random network in a hundred is below."""
 SINGLE = 0.93
-"""From this share of singles on, they read one number each. Random ones of four: 0.65."""
+"""From this share of singles on, neurons read one number each. Random neurons of four inputs have 0.65."""
 
 
 class MaximumClassifier(Classifier):
     """Tournament: neurons compare two numbers. Contrasts: some with others. One by one: they read one number each.
 
-    One number against the rest is a contrast. A first layer that sees a shift of all numbers as a random one does is
-    unknown. What lies behind the first layer is not looked at: a label says nothing about the loss.
-    tests/tasks/test_maximum.py has them under noise.
+    One number against the rest is a contrast. A first layer that responds to a common shift like a random one is
+    unknown. The classifier ignores later layers, so a label says nothing about the loss. tests/tasks/test_maximum.py
+    tests the labels under noise.
     """
 
     @property

@@ -11,14 +11,14 @@ from hypergraph.weights import MLPWeights, activation
 from hypergraph_maximum.task import Maximum, normalised_maximum
 
 THRESHOLDS = (-0.5, 0.5, 1.5)
-"""Where the neurons of :func:`one_by_one` begin to rise, for want of more."""
+"""The inputs at which the neurons of :func:`one_by_one` begin to rise."""
 
 
 def tournament() -> MLPWeights:
-    """max(a, b) = b + relu(a - b), twice over: the largest of four in two rounds. Exact, on a network 4,2,1,1.
+    """max(a, b) = b + relu(a - b), twice: the largest of four in two rounds. Exact, on a network 4,2,1,1.
 
-    Skip connections carry what is not compared, so that a hidden neuron is a duel and nothing else: the winners of the
-    first round are x_1 + relu(x_0 - x_1) and x_3 + relu(x_2 - x_3), and the second round adds relu of their difference.
+    Every hidden neuron is a duel, and skip connections carry the rest: the winners of the first round are
+    x_1 + relu(x_0 - x_1) and x_3 + relu(x_2 - x_3), and the second round adds relu of their difference.
     """
     spec = MLPSpec((4, 2, 1, 1), "relu", skips=((0, 2), (0, 3), (1, 3)))
     mean, deviation = Maximum().normalisation(spec)
@@ -35,10 +35,10 @@ def tournament() -> MLPWeights:
 
 
 def contrasts(spec: MLPSpec, rng: torch.Generator, *, dtype: torch.dtype = torch.float32) -> MLPWeights:
-    """The mean, and a sum of bent contrasts: the largest is the mean and something that no common shift changes.
+    """The mean plus a sum of bent contrasts: the maximum less the mean does not depend on a common shift.
 
-    All first neurons but two have random weights that add up to zero; those two carry the mean. The read-out is
-    fitted: at 4,16,1 the loss is mostly 0.11 to 0.13, and 0.21 at worst.
+    Two neurons carry the mean; the others have random weights that add up to zero. The read-out is fitted: at 4,16,1
+    the loss is mostly 0.11 to 0.13, and 0.21 at worst.
 
     Args:
         spec: one hidden layer of at least three neurons.
@@ -57,10 +57,10 @@ def contrasts(spec: MLPSpec, rng: torch.Generator, *, dtype: torch.dtype = torch
 
 
 def one_by_one(spec: MLPSpec, *, dtype: torch.dtype = torch.float32) -> MLPWeights:
-    """A sum of functions of single numbers: most of the largest is how many are large, and how large.
+    """A sum of functions of single numbers, which approximates the maximum by how many numbers are large.
 
-    Neurons serve the inputs in turn, from one threshold after another. The read-out is fitted: at 4,16,1 the loss is
-    0.19. Errors and arguments are those of :func:`contrasts`.
+    Neurons take the inputs in turn, one threshold after another. The read-out is fitted: at 4,16,1 the loss is 0.19.
+    Arguments and errors as of :func:`contrasts`, without `rng`.
     """
     Maximum().check_spec(spec)
     inputs, hidden = one_hidden_layer(spec, fewest=spec.sizes[0])

@@ -1,7 +1,7 @@
-"""What tells ways to find a maximum apart, over any leading axes of first layers [..., hidden, input].
+"""Order parameters that distinguish ways to find a maximum, over any leading axes of first layers [..., hidden, input].
 
-All are free of scale, do not depend on the order of neurons or inputs, and are finite where the weights are. Strong
-neurons count more.
+All are independent of scale and of the order of neurons and inputs, and finite where the weights are. Strong neurons
+count more.
 """
 
 from __future__ import annotations
@@ -27,8 +27,9 @@ def duels(first: Tensor) -> Tensor:
 
 
 def common(first: Tensor) -> Tensor:
-    """How much neurons see of a shift of all inputs: Σ_j (Σ_i W_ji)² / Σ W². -> [...]
+    """How much neurons respond to a shift of all inputs: Σ_j (Σ_i W_ji)² / Σ W². -> [...]
 
-    0 where the weights of each add up to zero, 1 at random or where each reads one input, n where it reads their mean.
+    0 where each neuron's weights add up to zero, 1 at random or where each reads one input, n where each reads their
+    mean.
     """
     return share(first.sum(-1).square(), first.square().sum(-1))

@@ -1,4 +1,4 @@
-"""The largest of some normal numbers, shifted and scaled to zero mean and unit variance."""
+"""The maximum of some normal numbers, shifted and scaled to zero mean and unit variance."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Products of disjoint pairs, summed: three ways in closed form, and a classifier that tells them apart."""
+"""Products of disjoint pairs, summed: three ways in closed form, and a classifier that distinguishes them."""

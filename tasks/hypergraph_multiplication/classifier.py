@@ -1,4 +1,4 @@
-"""How a network multiplies, told from its weights alone."""
+"""Classify how a network multiplies, from its weights alone."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ MIRRORED = 0.5
 
 
 class MultiplicationClassifier(Classifier):
-    """Four neurons: sums and differences of a pair, and their mirrors. Two: without. Eigenspaces: of all pairs at once.
+    """Four neurons: sums and differences of a pair, and their mirrors. Two: no mirrors. Eigenspaces: of all pairs.
 
-    All compute the same quadratic form. Where neither sums are told from differences nor added where differences are
-    subtracted, the network is unknown, as is what is not finite or all zero. Weights alone cannot tell whether biases
-    and scale fit, so a label says nothing about the loss.
+    All compute the same quadratic form. A network is unknown if its neurons do not separate sums from differences, if
+    it does not add the sums and subtract the differences, or if it is not finite or all zero. Weights alone do not
+    show whether biases and scale fit, so a label says nothing about the loss.
 
     Closed forms (silu and gelu, 4 to 16 inputs, 2 to 6 hidden neurons for each, 5 % noise on every weight) and fresh
-    networks lie in these clusters, which tests/tasks/test_multiplication.py measures anew:
+    networks lie in these clusters, which tests/tasks/test_multiplication.py measures again:
 
                     four neurons    two neurons     eigenspaces     fresh
     symmetry        above 0.99      above 0.99      above 0.99      below 0.9
@@ -41,8 +41,8 @@ class MultiplicationClassifier(Classifier):
     modularity      above 0.99      above 0.99      below 0.85 (*)  below 0.8
     mirroring       above 0.9       below 0.1       above 0.9       below 0.8
 
-    (*) From eight inputs on. Of few pairs some rotations are small by chance, so neurons do read one pair: of random
-    rotations of two pairs 21 % are called four neurons, of three 0.7 %.
+    (*) From eight inputs on. With few pairs, some rotations are small by chance, and neurons do read one pair: 21 % of
+    random rotations of two pairs are labelled four neurons, and 0.7 % of three pairs.
     """
 
     @property

@@ -1,12 +1,13 @@
 """Three ways to add products of pairs with one hidden layer: all square sums and differences with bent neurons.
 
-The sum of products is a quadratic form, xᵀQx, of which u + v of every pair spans the subspace that Q stretches by +1/2
-and u - v the one that it stretches by -1/2. So it takes squares of numbers w x, in directions w that are evenly spread
-over either subspace, summed with the sign of it. Two mirrored neurons, σ(w x) + σ(-w x), are a square near 0; one is a
-square near the bottom of σ, where it has no slope.
+The sum of products is a quadratic form, xᵀQx. The sums u + v of all pairs span the eigenspace of Q with eigenvalue 1/2,
+the differences u - v that with -1/2. So the form is a sum of squares of w x, with directions w spread evenly over each
+eigenspace and the sign of its eigenvalue. Two mirrored neurons, σ(w x) + σ(-w x), approximate a square near 0; a single
+neuron does so at the minimum of σ.
 
-Mirrors also cancel σ's cubic part, so the loss falls with the fourth power of the gain, else with the second. At the
-default gains and 2 to 16 inputs it is 0.0006 (silu) and 0.002 (gelu) with mirrors, 0.004 and 0.007 without.
+Mirrors also cancel the cubic part of σ, so the loss falls with the fourth power of the gain, without them with the
+second. At the default gains and 2 to 16 inputs it is 0.0006 (silu) and 0.002 (gelu) with mirrors, 0.004 and 0.007
+without.
 """
 
 from __future__ import annotations
@@ -21,16 +22,16 @@ from hypergraph.weights import MLPWeights, activation
 from hypergraph_multiplication.task import Multiplication, normalised_products
 
 GAIN = 0.3
-"""Length of a first-layer row. The smaller, the nearer neurons are to squares, and the larger the read-out."""
+"""Length of a first-layer row. A smaller one brings neurons closer to squares and enlarges the read-out."""
 UNMIRRORED_GAIN = 0.05
-"""The same without mirrors: smaller, for the cubic part is left."""
+"""The same without mirrors: smaller, because the cubic part remains."""
 
 
 def four_neurons(spec: MLPSpec, *, gain: float = GAIN, dtype: torch.dtype = torch.float32) -> MLPWeights:
     """Lin, Tegmark and Rolnick (2017): for each pair σ(±a(u + v)) - σ(±a(u - v)), which tends to a multiple of uv.
 
     Args:
-        spec: one hidden layer of at least twice as many neurons as inputs; those left over are unused.
+        spec: one hidden layer of at least twice as many neurons as inputs; the others are unused.
         gain: length of the rows.
         dtype: of the network; it is computed in float64.
 
@@ -42,15 +43,15 @@ def four_neurons(spec: MLPSpec, *, gain: float = GAIN, dtype: torch.dtype = torc
 
 
 def two_neurons(spec: MLPSpec, *, gain: float = UNMIRRORED_GAIN, dtype: torch.dtype = torch.float32) -> MLPWeights:
-    """No mirrors: for each pair σ(a(u + v) + b) - σ(a(u - v) + b), where b is the bottom of σ.
+    """No mirrors: for each pair σ(a(u + v) + b) - σ(a(u - v) + b), where b is the minimum of σ.
 
     Args:
-        spec: one hidden layer of at least as many neurons as inputs; those left over are unused.
+        spec: one hidden layer of at least as many neurons as inputs; the others are unused.
         gain: length of the rows.
         dtype: of the network; it is computed in float64.
 
     Raises:
-        SpecError: where `spec` has no room for the algorithm, or an activation without a bottom, as softplus.
+        SpecError: where `spec` has no room for the algorithm, or an activation without a minimum, such as softplus.
     """
     _check(spec, fewest=spec.sizes[0])
     return _fitted(spec, _subspaces(_own_pairs(spec)), _bottom(spec.activation), gain, dtype)
@@ -59,9 +60,9 @@ def two_neurons(spec: MLPSpec, *, gain: float = UNMIRRORED_GAIN, dtype: torch.dt
 def eigenspaces(
     spec: MLPSpec, rng: torch.Generator, *, gain: float = GAIN, dtype: torch.dtype = torch.float32
 ) -> MLPWeights:
-    """As :func:`four_neurons`, each of the two subspaces turned at random: a neuron reads all pairs, yet Q is the same.
+    """As :func:`four_neurons`, with both eigenspaces rotated at random: neurons read all pairs, and Q is the same.
 
-    `rng` draws the rotations. Raises SpecError as there.
+    `rng` draws the rotations. Raises SpecError as :func:`four_neurons` does.
     """
     _check(spec, fewest=2 * spec.sizes[0])
     normal = torch.randn(_own_pairs(spec).shape, generator=rng, dtype=torch.float64)
@@ -69,7 +70,7 @@ def eigenspaces(
 
 
 def _own_pairs(spec: MLPSpec) -> Tensor:
-    """No rotation of sums, none of differences: [2, pair, pair]."""
+    """The identity rotations of sums and of differences: [2, pair, pair]."""
     return torch.eye(spec.sizes[0] // 2, dtype=torch.float64).repeat(2, 1, 1)
 
 
@@ -86,11 +87,11 @@ def _mirrored(rows: Tensor) -> Tensor:
 def _fitted(spec: MLPSpec, rows: Tensor, bias: float, gain: float, dtype: torch.dtype) -> MLPWeights:
     """Neurons along rows [2, neuron, input] of sums and of differences; one factor and one shift are fitted."""
     inputs, hidden = spec.sizes[:2]
-    each, used = rows.shape[1], 2 * rows.shape[1]
+    half, used = rows.shape[1], 2 * rows.shape[1]
     first = torch.zeros(hidden, inputs, dtype=torch.float64)
     first[:used] = gain * rows.flatten(0, 1)
     signs, biases = torch.zeros(2, hidden, dtype=torch.float64)
-    signs[:each], signs[each:used], biases[:used] = 1, -1, bias
+    signs[:half], signs[half:used], biases[:used] = 1, -1, bias
     samples = torch.randn(FIT_SAMPLES, inputs, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     answers = activation(spec.activation)(samples @ first.T + biases) @ signs
     targets = normalised_products(samples).squeeze(1)
@@ -100,12 +101,12 @@ def _fitted(spec: MLPSpec, rows: Tensor, bias: float, gain: float, dtype: torch.
 
 
 def _bottom(name: str) -> float:
-    """Where below 0 an activation is least. Raises SpecError where it falls all the way."""
+    """The minimum of an activation below 0. Raises SpecError where it has none."""
     grid = torch.linspace(-4, 0, 400_001, dtype=torch.float64)
-    least = int(activation(name)(grid).argmin())
-    if not least:
+    lowest = int(activation(name)(grid).argmin())
+    if not lowest:
         raise SpecError(f"{name!r} has no bottom, as silu and gelu have, for one neuron to square with")
-    return float(grid[least])
+    return float(grid[lowest])
 
 
 def _check(spec: MLPSpec, fewest: int) -> None:

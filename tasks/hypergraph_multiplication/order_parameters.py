@@ -1,7 +1,7 @@
-"""What tells ways to multiply apart, over any leading axes of first layers [..., hidden, input].
+"""Order parameters that distinguish ways to multiply, over any leading axes of first layers [..., hidden, input].
 
-All are free of scale, do not depend on the order of the hidden neurons nor of the pairs, and are finite where the
-squared weights are. Inputs 2i and 2i + 1 are a pair.
+All are independent of scale and of the order of hidden neurons and pairs, and finite where the squared weights are.
+Inputs 2i and 2i + 1 are a pair.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def modularity(first: Tensor) -> Tensor:
 def symmetry(first: Tensor) -> Tensor:
     """The share in the better fitting of the two subspaces, of sums and of differences. [..., hidden, input] -> [...]
 
-    1 where every neuron weighs the two inputs of each pair alike, or oppositely in every pair; 1/2 is the least.
+    1 where every neuron weighs the two inputs of all pairs alike, or of all pairs oppositely; 1/2 is the minimum.
     """
     sums, differences = _subspaces(first)
     return share(torch.maximum(sums, differences), sums + differences)
@@ -43,8 +43,8 @@ def agreement(first: Tensor, second: Tensor) -> Tensor:
 def mirroring(first: Tensor) -> Tensor:
     """How nearly each neuron has its opposite, weighed by squared weights. [..., hidden, input] -> [...]
 
-    1 where every row occurs with both signs, 0 where all rows are orthogonal. Of two rows, -w·w' over the longer's
-    square: a short row mirrors no long one.
+    1 where every row occurs with both signs, 0 where all rows are orthogonal. For two rows it is -w·w' over the square
+    of the longer one, so that a short row does not mirror a long one.
     """
     strength = first.square().sum(-1)
     longer = torch.maximum(strength[..., :, None], strength[..., None, :])

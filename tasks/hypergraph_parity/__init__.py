@@ -1,1 +1,1 @@
-"""The parity of signs: counting and a table of patterns in closed form, and a classifier that tells them apart."""
+"""The parity of signs: counting and a table of patterns in closed form, and a classifier that distinguishes them."""

@@ -1,4 +1,4 @@
-"""How a network computes a parity, told from its first layer alone."""
+"""Classify how a network computes a parity, from its first layer alone."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from hypergraph_parity.task import Parity
 
 COUNTING, PATTERNS = "counting", "patterns"
 EVEN = 0.95
-"""From this evenness on, neurons read every sign as much as any other. Random ones: 0.82 at most on average."""
+"""From this evenness on, neurons read all signs equally. Random neurons have 0.82 at most on average."""
 ALIGNED = 0.8
-"""From this alignment on, they all read the same sum. A list of patterns: 1 / n."""
+"""From this alignment on, neurons all read the same sum. A list of patterns has 1 / n."""
 
 
 class ParityClassifier(Classifier):
-    """Counting: all first neurons read the same sum of signs. Patterns: each compares with a pattern of its own.
+    """Counting: all first neurons read the same sum of signs. Patterns: each neuron matches a pattern of its own.
 
-    Whatever lies behind the first layer, and whether it answers right, is not looked at: a label says nothing about the
-    loss, and a network that counts may well misread the count. tests/tasks/test_parity.py has them under noise.
+    The classifier ignores later layers, so a label says nothing about the loss: a network that counts may misread the
+    count. tests/tasks/test_parity.py tests the labels under noise.
     """
 
     @property

@@ -1,4 +1,4 @@
-"""Two ways to tell a parity with one hidden layer: count the signs, or know every pattern by heart."""
+"""Two ways to compute a parity with one hidden layer: count the signs, or memorise every pattern."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from hypergraph.weights import MLPWeights, activation
 from hypergraph_parity.task import DOUBT, Parity
 
 GAIN = 3.0
-"""Size of the first layer's weights: from here on swish bends as sharply as inputs two apart need."""
+"""Size of the first layer's weights: large enough that swish bends between sums two apart."""
 LOGIT = math.log(1 / DOUBT - 1)
-"""What the best network answers."""
+"""The best network's answer."""
 MAX_INPUTS = 12
-"""Inputs whose patterns are still worth a list."""
+"""The largest number of inputs for which patterns are listed."""
 
 
 def counting(spec: MLPSpec, *, gain: float = GAIN, dtype: torch.dtype = torch.float32) -> MLPWeights:
-    """A zigzag in the sum of the inputs: n + 1 hidden neurons that read the same sum and differ by their biases.
+    """A zigzag in the sum of the inputs: n + 1 hidden neurons that read the same sum with different biases.
 
     Args:
-        spec: one hidden layer of more neurons than inputs; those left over are unused.
+        spec: one hidden layer of more neurons than inputs; the others are unused.
         gain: size of the first layer's weights.
         dtype: of the network; it is computed in float64.
 
@@ -39,16 +39,16 @@ def counting(spec: MLPSpec, *, gain: float = GAIN, dtype: torch.dtype = torch.fl
     first[: inputs + 1], bias[: inputs + 1] = gain, -gain * (sums - 1)  # neuron k rises from below the k-th sum on
     rising = activation(spec.activation)(gain * sums[:, None] + bias[: inputs + 1])
     negatives = torch.arange(inputs, -1, -1)
-    wanted = torch.where(negatives % 2 == 0, LOGIT, -LOGIT).to(sums)
+    answers = torch.where(negatives % 2 == 0, LOGIT, -LOGIT).to(sums)
     second = torch.zeros(1, hidden, dtype=torch.float64)
-    second[0, : inputs + 1] = torch.linalg.solve(rising, wanted)
+    second[0, : inputs + 1] = torch.linalg.solve(rising, answers)
     return _network(spec, (first, second), (bias, bias.new_zeros(1)), dtype)
 
 
 def patterns(spec: MLPSpec, *, gain: float = GAIN, dtype: torch.dtype = torch.float32) -> MLPWeights:
-    """A hidden neuron for every one of the 2ⁿ⁻¹ patterns of positive product, that answers to this pattern alone.
+    """One hidden neuron for each of the 2ⁿ⁻¹ patterns of positive product, which responds to this pattern alone.
 
-    Args and errors are those of :func:`counting`, but for the room that it needs.
+    Arguments and errors as of :func:`counting`, but `spec` needs that many hidden neurons.
     """
     inputs, hidden = _check(spec, 2 ** (min(spec.sizes[0], MAX_INPUTS) - 1))
     all_signs = torch.tensor(list(itertools.product((-1.0, 1.0), repeat=inputs)), dtype=torch.float64)

@@ -11,14 +11,14 @@ from hypergraph.interfaces import Task
 from hypergraph.spec import MLPSpec
 
 DOUBT = 0.01
-"""How often a bit is told wrong: targets are 0.99 and 0.01."""
+"""The probability that a bit is wrong: targets are 0.99 and 0.01."""
 
 
 class Parity(Task):
     """x ∈ {-1, 1}^n -> the bit: the product is positive, as a probability; the output is a logit.
 
-    The loss is in nats. A constant answer has ln 2 = 0.693, the best one 0.056, the entropy of a bit that is told wrong
-    one time in a hundred: were it told without fail, ever larger logits would pay, without end.
+    The loss is in nats. A constant answer has ln 2 = 0.693. The best one has 0.056, the entropy of a bit that is wrong
+    once in a hundred times; without this doubt, the loss would fall forever as the logits grow.
     """
 
     @property

@@ -152,7 +152,7 @@ def test_a_worker_that_is_killed_is_told(started: Start, held: str, tmp_path: Pa
     suspended_worker(command).kill()
     done = command.end()
     assert done.returncode == 1
-    assert "killed by SIGKILL, as a system does that is out of memory" in done.stderr
+    assert "killed by SIGKILL, maybe because memory ran out" in done.stderr
     assert done.stderr.count("error: ") == 1
     assert "Traceback" not in done.stderr
 

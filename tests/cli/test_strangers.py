@@ -203,7 +203,7 @@ def test_an_end_without_a_line_is_no_success(install: Install, command: Command,
     install("strange-dist", CLASSIFIER + "    classify = sys.exit\n", kind="classifier")
     status, stdout, stderr = command("classify", network, "--task", "fake")
     assert (status, stdout, stderr.count("\n")) == (1, "", 1)
-    assert "a plugin, it cannot be told which, called sys.exit\n" in stderr
+    assert "an unknown plugin called sys.exit\n" in stderr
 
 
 def test_an_error_of_our_own_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch, network: Path) -> None:

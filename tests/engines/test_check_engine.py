@@ -9,12 +9,12 @@ import sys
 import threading
 import types
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from msgspec.structs import replace
 
 from hypergraph.engines.base import Engine, Resources, TrainingError
 from hypergraph.engines.local import LocalEngine
@@ -275,26 +275,29 @@ WRONG: list[tuple[Callable[[], Engine], str]] = [
     (OtherThreads, r"the provenance of members 0-0 .* must be \[\(\(0, 0\), 0, 1\)\], not \[\(\(0, 0\), 0, 2\)\]"),
     (Untyped, "events must be those of hypergraph.runs.events, not {"),
     (OtherThread, "observe must be called in the thread that calls train"),
-    (Silent, "nothing is told of members 0-0"),
-    (Backwards, "the steps told of members 0-0 must ascend"),
-    (EndsUntold, "the end of members 0-0 must be told last"),
-    (Unwatched, "no metrics are told of members 0-0"),
+    (Silent, "no event reports members 0-0"),
+    (Backwards, "the steps of members 0-0 must ascend"),
+    (EndsUntold, "the last event of members 0-0 must report its end"),
+    (Unwatched, "no event has metrics of members 0-0"),
     (Again, "a chunk that is trained must not be trained again"),
     (Nowhere, r"the provenance of members 0-0 .*, not \[\]"),
     (Swallowing, "must raise the KeyboardInterrupt that its observer raises, not None"),
-    (Abrupt, "an interrupt must be answered with Stopping"),
+    (Abrupt, "train must send Stopping after an interrupt"),
     (Deaf, "an interrupt must stop the training"),
     (Forgetful, "members 0-0 must be saved at an interrupt; the state is of step 0"),
-    (Lingering, "work on members 1-2 goes on after train has ended"),
+    (Lingering, "work on members 1-2 continues after train has ended"),
     (OtherError, "a chunk that fails must raise TrainingError, not FileError"),
     (Nameless, "a failure must name the members 0-0, not training of members 7-8"),
     (Spreading, "must keep the state while another chunk fails"),
-    (FromTheStart, "must go on from the saved state"),
-    (lambda: Leaving(lambda: torch.set_num_threads(5)), "leave this process its threads of torch"),
-    (lambda: Leaving(lambda: signal.signal(signal.SIGTERM, signal.SIG_IGN)), "leave this process its signal handlers"),
-    (lambda: Leaving(lambda: os.environ.update(CHANGED="1")), "leave this process its environment"),
-    (lambda: Leaving(lambda: os.chdir("/")), "leave this process its current folder"),
-    (lambda: Leaving(lambda: torch.rand(1)), "leave this process its random streams"),
+    (FromTheStart, "must continue from the saved state"),
+    (lambda: Leaving(lambda: torch.set_num_threads(5)), "not change the threads of torch of this process"),
+    (
+        lambda: Leaving(lambda: signal.signal(signal.SIGTERM, signal.SIG_IGN)),
+        "not change the signal handlers",
+    ),
+    (lambda: Leaving(lambda: os.environ.update(CHANGED="1")), "not change the environment of this process"),
+    (lambda: Leaving(lambda: os.chdir("/")), "not change the current folder of this process"),
+    (lambda: Leaving(lambda: torch.rand(1)), "not change the random streams of this process"),
     (lambda: Leaving(lambda: print("loud")), r"nothing to standard output, not 'loud\\n'"),
     (lambda: Leaving(write), "nothing to standard output, not 'to the descriptor'"),
 ]

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from matplotlib.figure import Figure
 
 from hypergraph.errors import FileError
-from hypergraph.figures.outcomes import wilson
 from hypergraph.figures.output import PALETTE, FigureOutput, by_group, coloured, edges, grid, plotted, tick_logarithmic
+from hypergraph.figures.phases import wilson
 
 SUFFIXES = (".svg", ".png")
 

@@ -21,7 +21,7 @@ from fuzz import seeds
 from hypergraph.analysis.classify import classify_strict
 from hypergraph.analysis.finished import FinishedRun
 from hypergraph.errors import HypergraphError
-from hypergraph.experiment.repeat import same_networks
+from hypergraph.experiment.run import same_networks
 from hypergraph.model.generator import Generator
 from hypergraph.runs.config import RunConfig
 from hypergraph.runs.directory import RunDirectory, read_config
