@@ -2,7 +2,7 @@
 
     import hypergraph as hg
 
-    run = hg.train("l1norm", seed=0)
+    run = hg.train("TASK", seed=0)
 
 Each name is imported at its first use: importing this package imports neither torch nor dgl.
 """
