@@ -92,7 +92,9 @@ def test_nothing_imports_the_command_line() -> None:
 def test_modules_import_each_other_in_no_circle() -> None:
     """Imports that only a type checker sees aside."""
     modules = {module_of(path): path for path in CORE if path != ROOT / "hypergraph" / "__init__.py"}
-    graph = {name: {each for each in run_imports(path) & modules.keys() if each != name} for name, path in modules.items()}
+    graph = {
+        name: {each for each in run_imports(path) & modules.keys() if each != name} for name, path in modules.items()
+    }
     assert list(graphlib.TopologicalSorter(graph).static_order())
 
 
