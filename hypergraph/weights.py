@@ -99,18 +99,19 @@ class MLPWeights:
         module.load_state_dict(state, assign=True)
         return module
 
-    def save(self, path: Path, metadata: Mapping[str, str] | None = None) -> None:
+    def save(self, path: Path | str, metadata: Mapping[str, str] | None = None) -> None:
         """Write one network as safetensors, with the names of :meth:`to_module`'s parameters. Raises FileError."""
         text = {"format": FORMAT, "format_version": FORMAT_VERSION, "spec": self.spec.to_json(), **(metadata or {})}
-        write_tensors(path, self.state_dict(), text)
+        write_tensors(Path(path), self.state_dict(), text)
 
     @classmethod
-    def load(cls, path: Path) -> tuple[MLPWeights, dict[str, str]]:
+    def load(cls, path: Path | str) -> tuple[MLPWeights, dict[str, str]]:
         """Read one network and its metadata.
 
         Raises:
             FileError: the file is damaged, does not fit its own spec, or holds NaN or infinity.
         """
+        path = Path(path)
         tensors, metadata = read_tensors(path)
         check_format(path, metadata, FORMAT, FORMAT_VERSION)
         try:

@@ -143,7 +143,7 @@ class Generator(nn.Module):
             self._plans[key] = graph.to(like.device), positional_encodings(graph).to(like)
         return self._plans[key]
 
-    def save(self, path: Path, metadata: Mapping[str, str] | None = None) -> None:
+    def save(self, path: Path | str, metadata: Mapping[str, str] | None = None) -> None:
         """Write the generator as safetensors. Raises FileError."""
         own = {
             "format": FORMAT,
@@ -151,15 +151,16 @@ class Generator(nn.Module):
             "specs": json.dumps([spec.to_json() for spec in self.specs]),
             "encoder": str(int(self.has_encoder)),
         }
-        write_tensors(path, self.pareto.state_dict(), own | dict(metadata or {}))
+        write_tensors(Path(path), self.pareto.state_dict(), own | dict(metadata or {}))
 
     @classmethod
-    def load(cls, path: Path) -> tuple[Generator, dict[str, str]]:
+    def load(cls, path: Path | str) -> tuple[Generator, dict[str, str]]:
         """Read a generator and its metadata.
 
         Raises:
             FileError: the file is damaged, does not fit its own specs, or holds NaN or infinity.
         """
+        path = Path(path)
         tensors, metadata = read_tensors(path)
         check_format(path, metadata, FORMAT, FORMAT_VERSION)
         try:

@@ -74,7 +74,9 @@ def test_every_event_is_shown(tmp_path: Path, terminal: bool) -> None:
         NotDrawn("sizes", "no member solves it"),
         Noticed("something"),
     ]
-    with Display(run, Console(file=buffer, width=100, force_terminal=terminal)) as display:
+    with Display(
+        run, Console(file=buffer, width=100, force_terminal=terminal, color_system=None, highlight=False)
+    ) as display:
         for event in events:
             display(event)
     shown = buffer.getvalue()
