@@ -298,7 +298,7 @@ def test_chunks_hold_few_scores_at_once(monkeypatch: pytest.MonkeyPatch) -> None
         return attend(chunk)
 
     monkeypatch.setattr(attention, "_attend", watch)
-    monkeypatch.setattr(attention, "_attend_lightly", watch)
+    monkeypatch.setattr(attention, "_attend_recomputed", watch)
     attention.attention(normal(0, 1, ATTENTION_IN, 2, graph.weights), graph)
     assert max(held) <= 3 * 30**2
     assert sum(held) == 2 * graph.pairs
