@@ -45,6 +45,7 @@ def test_the_local_engine_passes(tmp_path: Path) -> None:
     check_engine(LocalEngine(), tmp_path, "l1norm")
 
 
+@pytest.mark.slow
 def test_the_engine_of_the_guide_passes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "hypergraph_thread", module("hypergraph_thread"))
     module("test_thread").test_the_engine_keeps_its_promises(tmp_path)

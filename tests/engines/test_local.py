@@ -141,6 +141,7 @@ class Good(L1Norm):
 """
 
 
+@pytest.mark.slow
 def test_a_task_that_prints_does_not_disturb(install: Install, tmp_path: Path) -> None:
     install("noisy-dist", NOISY, name="noisy")
     run = run_in(tmp_path / "run", task="noisy", steps=3)

@@ -79,6 +79,7 @@ def test_a_folder_that_vanishes_is_told_and_not_made_again(tmp_path: Path) -> No
     assert not run.path.exists()
 
 
+@pytest.mark.slow
 def test_a_clock_that_jumps_changes_nothing_but_the_times_that_are_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
