@@ -71,6 +71,16 @@ class Running:
             file.close()
 
 
+def idles(process: psutil.Process) -> bool:
+    """Whether a process wakes up now and then and does nothing, as one does that waits for a lock."""
+    looks = []
+    for _ in range(2):
+        looks.append((process.num_ctx_switches().voluntary, sum(process.cpu_times()[:2])))
+        time.sleep(0.5)
+    (switches, busy), (switches_later, busy_later) = looks
+    return switches_later - switches > 1 and busy_later == busy
+
+
 def _content(file: IO[bytes]) -> str:
     """What is in a file, without moving to another place in it: the command writes on from there."""
     return os.pread(file.fileno(), os.fstat(file.fileno()).st_size, 0).decode()

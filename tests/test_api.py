@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
 import sys
 import warnings
 from collections.abc import Callable
@@ -13,6 +12,7 @@ from typing import Any
 
 import pytest
 import torch
+from processes import python
 
 import hypergraph as hg
 from hypergraph.errors import UsageError
@@ -32,6 +32,7 @@ def lines(text: str) -> list[str]:
     return [line for line in text.splitlines() if line.strip()]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("brief_baseline")
 def test_the_notebook_page_does_what_it_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("pandas")
@@ -53,6 +54,7 @@ def test_the_papers_experiment_takes_ten_lines_and_one_import() -> None:
     assert lines(blocks("../README.md")[-1]) == first
 
 
+@pytest.mark.slow
 def test_the_loop_page_trains_in_thirty_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (block,) = blocks("training-loop.md")
@@ -75,8 +77,7 @@ def test_importing_it_imports_nothing_heavy() -> None:
         "try: hg.nothing\n"
         "except AttributeError as error: assert 'nothing' in str(error)\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+    python(code)
 
 
 def test_every_public_name_is_documented() -> None:
@@ -84,6 +85,7 @@ def test_every_public_name_is_documented() -> None:
         assert getattr(hg, name).__doc__, name
 
 
+@pytest.mark.slow
 def test_an_observer_is_told_everything(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """And nothing is printed."""
     events: list[Event] = []
@@ -96,6 +98,7 @@ def test_an_observer_is_told_everything(tmp_path: Path, capsys: pytest.CaptureFi
     assert len(run.networks) == 2 * 31
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_is_resumed_to_the_same_bits(tmp_path: Path) -> None:
     options: dict[str, Any] = {"members": 1, "steps": 6, "layers": "2,4,1"}
 

@@ -34,6 +34,7 @@ def test_a_program_computes_the_same(spec: MLPSpec, batch: int) -> None:
     assert torch.allclose(program.module()(inputs), network(spec)(inputs), atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # torch's exporter has some of its own
 @pytest.mark.parametrize("spec", SPECS, ids=str)
 def test_onnx_computes_the_same(spec: MLPSpec, tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ DEEP = MLPSpec((3, 6, 5, 2), skips=((0, 2), (1, 3)))
 MASKED = MLPSpec((3, 6, 5, 2), masks=(Connection(0, 1, ("101",) * 6),))
 
 
+@pytest.mark.slow
 def test_the_first_party_plugins_pass(tmp_path: Path) -> None:
     check_task(L1Norm())
     check_classifier(L1NormClassifier(), SPEC)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import stat
-import subprocess
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -14,6 +13,7 @@ from typing import Any
 
 import pytest
 import torch
+from processes import finished
 from safetensors.torch import load_file, save_file
 
 from hypergraph.analysis import phases
@@ -202,6 +202,7 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(experiment, "NAMES", ["phases", "rate", "encoder", "shuffle"])
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("few")
 def test_several_networks_train_one_generator_without_an_encoder(command: Command, tmp_path: Path) -> None:
     """And the middle one of them is analysed."""
@@ -420,7 +421,7 @@ def test_a_full_disk_leaves_the_old_file(run: tuple[Path, str, str], command: Co
         f"sys.argv = ['hypergraph', *{words!r}]\n"
         "from hypergraph.cli import main; main()"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    done = finished(sys.executable, "-c", code)
     assert (done.returncode, done.stderr.count("\n")) == (1, 1), done.stderr
     assert "cannot write" in done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["x.safetensors"]
@@ -433,6 +434,7 @@ def test_a_second_run_does_not_write_over_the_first(run: tuple[Path, str, str], 
     assert "already holds a run: continue it with --resume" in stderr
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("brief_baseline")
 def test_deep_networks_with_skips_and_masks_run_unclassified(
     command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -59,6 +59,7 @@ def test_a_task_that_steers_is_told_in_one_printable_line(network: Path, command
 EXTREMES = [pytest.param(dtype, kind, id=f"{dtype} {kind}") for dtype in PRECISIONS for kind in ("max", "min", "tiny")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("dtype", "kind"), EXTREMES)
 def test_extreme_networks_of_every_precision_are_judged_and_drawn(
     dtype: torch.dtype, kind: str, tmp_path: Path, command: Command

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import shlex
 import signal
-import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -17,7 +16,7 @@ import psutil
 import pytest
 from crash.trial import damage
 from distributions import Install
-from processes import Running
+from processes import Running, idles
 
 from hypergraph.storage.tensors import read_tensors
 
@@ -165,7 +164,7 @@ def test_a_resume_that_waits_for_a_worker_of_a_killed_run_can_be_interrupted(
     killed.process.kill()
     killed.process.wait()
     resumed = started("run", held, "--resume", "--out", tmp_path / "run")
-    resumed.wait_for(lambda: any(map(waits, resumed.workers)))
+    resumed.wait_for(lambda: any(map(idles, resumed.workers)))
     resumed.process.send_signal(signal.SIGINT)
     done = resumed.end()
     assert done.returncode == 130
@@ -173,13 +172,3 @@ def test_a_resume_that_waits_for_a_worker_of_a_killed_run_can_be_interrupted(
     orphan.resume()
     orphan.wait()
     assert damage(tmp_path / "run") == []
-
-
-def waits(process: psutil.Process) -> bool:
-    """Whether it wakes up now and then and does nothing, as a worker does that waits for a lock."""
-    looks = []
-    for _ in range(2):
-        looks.append((process.num_ctx_switches().voluntary, sum(process.cpu_times()[:2])))
-        time.sleep(0.5)
-    (switches, busy), (switches_later, busy_later) = looks
-    return switches_later - switches > 1 and busy_later == busy

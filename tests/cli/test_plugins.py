@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import importlib
 import json
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from distributions import distribute
+from processes import python
 from typer.testing import CliRunner, Result
 
 from hypergraph.cli.output import out
@@ -32,13 +33,9 @@ PLUGINS = {
 def distributions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """One distribution per plugin, and another that offers a second `twin`."""
     for name in [*PLUGINS, "other"]:
-        info = tmp_path / f"{name}_dist-1.0.dist-info"
-        info.mkdir()
-        (info / "METADATA").write_text(
-            f"Metadata-Version: 2.1\nName: {name}-dist\nVersion: 1.0\nSummary: [/b] {name}\n"
-        )
+        metadata = f"Metadata-Version: 2.1\nName: {name}-dist\nVersion: 1.0\nSummary: [/b] {name}\n"
         plugin = "twin" if name == "other" else name
-        (info / "entry_points.txt").write_text(f"[hypergraph.tasks]\n{plugin} = fake_{name}:Good\n")
+        distribute(tmp_path, f"{name}-dist", f"[hypergraph.tasks]\n{plugin} = fake_{name}:Good\n", metadata=metadata)
         (tmp_path / f"fake_{name}.py").write_text(PLUGINS[plugin])
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setenv("HYPERGRAPH_PLUGINS", ",".join(PLUGINS))
@@ -109,5 +106,4 @@ def test_listing_leaves_torch_alone() -> None:
         "import sys; from hypergraph.cli.plugins import app; app(['list'], standalone_mode=False);"
         "print({'torch', 'dgl'} & set(sys.modules))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.endswith("set()\n")
+    assert python(code).endswith("set()\n")

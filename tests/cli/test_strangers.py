@@ -5,22 +5,18 @@ from __future__ import annotations
 import json
 import logging
 import os
-import subprocess
 import sys
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 import pytest
+from distributions import HANGING, Install
+from processes import HYPERGRAPH, Command, finished
 
 from hypergraph.analysis import sweep as sweeps
 from hypergraph.analysis.sweep import BETA_GRID, sweep
 from hypergraph.experiment import run as experiment
-from hypergraph.extensions import registry
 from hypergraph.runs import pretrained
-
-Command = Callable[..., tuple[int, str, str]]
-Install = Callable[..., None]
 
 TASK = """
 import ctypes, os, sys
@@ -212,17 +208,10 @@ def test_an_error_of_our_own_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch
         "inspect._file = lambda path: 1 / 0\n"
         f"sys.argv = ['hypergraph', 'inspect', {str(network)!r}]; main()"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    done = finished(sys.executable, "-c", code)
     assert (done.returncode, done.stdout) == (1, "")
     assert "Traceback" in done.stderr
     assert done.stderr.endswith("ZeroDivisionError: division by zero\n")
-
-
-def real(tmp_path: Path, *words: object) -> subprocess.CompletedProcess[str]:
-    """A command in a process of its own, which finds the plugins that are installed in `tmp_path`."""
-    command = [sys.executable, "-m", "hypergraph", *map(str, words)]
-    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
-    return subprocess.run(command, capture_output=True, text=True, env=environment)
 
 
 def test_what_plugins_write_to_standard_output_is_in_no_result(
@@ -232,16 +221,17 @@ def test_what_plugins_write_to_standard_output_is_in_no_result(
     install("loud-dist", f"{loud}shout()\n{CLASSIFIER}{METHOD.format('__init__', 'shout(); atexit.register(shout)')}"
         "    def classify(self, parameters):\n        shout(); return super().classify(parameters)\n",
         kind="classifier")  # fmt: skip
-    done = real(tmp_path, "classify", network, "--task", "fake", "--json")
+    done = finished(*HYPERGRAPH, "classify", network, "--task", "fake", "--json")
     assert done.returncode == 0
     assert [row["task"] for row in json.loads(done.stdout)] == ["fake"]
     assert all(done.stderr.count(word) == 4 for word in ("python", "child", "descriptor", "c code"))
-    done = real(tmp_path, "plugins", "list", "--check", "--json")
+    done = finished(*HYPERGRAPH, "plugins", "list", "--check", "--json")
     assert done.returncode == 0
     assert "fake" in [row["name"] for row in json.loads(done.stdout)]
     assert "child" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_task_that_writes_to_standard_output_does_not_spoil_a_run(install: Install, tmp_path: Path) -> None:
     shout = f"\n        {LOUD}\n"
     before = f"    def check_spec(self, spec):{shout}"
@@ -249,19 +239,20 @@ def test_a_task_that_writes_to_standard_output_does_not_spoil_a_run(install: Ins
     after = f"    @property\n    def solved_loss(self):{shout}        return 1.0\n"
     install("loud-dist", TASK + before + during + after)
     options = ("--layers", "3,4,1", "--members", 1, "--steps", 2, "--out", tmp_path / "run")
-    done = real(tmp_path, "run", "fake", *options, "--json")
+    done = finished(*HYPERGRAPH, "run", "fake", *options, "--json")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["task"] == "fake"
     assert "child" in done.stderr
     assert "child" in (tmp_path / "run/training/0-0/log.txt").read_text()
 
 
+@pytest.mark.slow
 def test_a_task_that_fails_in_a_worker_is_named(install: Install, tmp_path: Path) -> None:
     """Its sys.exit too: a worker that ended so has trained nothing."""
     for number, (end, what) in enumerate(ENDS.items()):
         install(f"strange{number}-dist", TASK + METHOD.format("sample", end), name=f"fake{number}")
         options = ("--layers", "3,4,1", "--members", 1, "--steps", 2, "--out", tmp_path / f"run{number}")
-        done = real(tmp_path, "run", f"fake{number}", *options)
+        done = finished(*HYPERGRAPH, "run", f"fake{number}", *options)
         assert done.returncode == 1
         assert (
             f"error: training of members 0-0 failed: task 'fake{number}' of strange{number}-dist 1.0 (" in done.stderr
@@ -273,7 +264,7 @@ def test_a_task_that_fails_in_a_worker_is_named(install: Install, tmp_path: Path
 def test_a_reader_that_leaves_early_costs_one_line_at_most(tmp_path: Path) -> None:
     words = f"{sys.executable} -m hypergraph plugins list --json"
     for shell in (f"{words} | head -c 1", f"{words} | true", f"{words} > /dev/full"):
-        done = subprocess.run(shell, shell=True, capture_output=True, text=True)
+        done = finished("sh", "-c", shell)
         assert done.stderr.count("\n") <= 1, done.stderr
         assert "Traceback" not in done.stderr
 
@@ -285,18 +276,16 @@ def test_a_stranger_that_hangs_stops_neither_the_list_nor_a_run(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr(registry, "LOAD_TIMEOUT_S", 0.5)
     monkeypatch.setattr(sweeps, "sweep", partial(sweep, betas=BETA_GRID[::15]))
     monkeypatch.setattr(experiment, "NAMES", ["algorithms"])
-    hang = "import time; time.sleep(30)"
-    install("slow-dist", hang, kind="classifier", name="aaa")
-    install("slower-dist", hang, kind="visualizer", name="aaa")
+    install("slow-dist", HANGING, kind="classifier", name="aaa")
+    install("slower-dist", HANGING, kind="visualizer", name="aaa")
     status, stdout, _ = command("plugins", "list", "--check", "--json")
     assert status == 1
     rows = json.loads(stdout)
     assert [row["status"] for row in rows if row["name"] == "aaa"] == ["broken"] * 2
     assert {row["status"] for row in rows if row["name"] != "aaa"} == {"ok"}
-    assert "loading it did not end within 0.5 s" in next(row["message"] for row in rows if row["name"] == "aaa")
+    assert "loading it did not end within 60 s" in next(row["message"] for row in rows if row["name"] == "aaa")
     with caplog.at_level(logging.WARNING):
         status, stdout, _ = command("run", "l1norm", "--resume", "--out", copied, "--json")
     assert status == 0
@@ -320,6 +309,6 @@ def test_naming_shipped_generators_imports_no_plugin(install: Install, command: 
     completion = {"_HYPERGRAPH_COMPLETE": "complete_bash", "COMP_WORDS": "hypergraph run fa", "COMP_CWORD": "2"}
     code = "import sys; sys.argv = ['hypergraph']; from hypergraph.cli import main; main()"
     environment = {**os.environ, **completion, "PYTHONPATH": str(tmp_path)}
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
+    done = finished(sys.executable, "-c", code, env=environment)
     assert (done.returncode, done.stdout.strip(), done.stderr) == (0, "fake", "")
     assert not [name for name in sys.modules if name.startswith("strange")]

@@ -40,10 +40,12 @@ def module(name: str) -> types.ModuleType:
 ThreadEngine: Any = module("hypergraph_thread").ThreadEngine
 
 
+@pytest.mark.slow
 def test_the_local_engine_passes(tmp_path: Path) -> None:
     check_engine(LocalEngine(), tmp_path, "l1norm")
 
 
+@pytest.mark.slow
 def test_the_engine_of_the_guide_passes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "hypergraph_thread", module("hypergraph_thread"))
     module("test_thread").test_the_engine_keeps_its_promises(tmp_path)
@@ -325,6 +327,7 @@ def brief(monkeypatch: pytest.MonkeyPatch, expected: Any) -> Iterator[None]:
     os.chdir(folder)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("brief")
 @pytest.mark.parametrize(("make", "message"), WRONG, ids=[message[:30] for _, message in WRONG])
 def test_a_wrong_engine_is_told_what_is_wrong(make: Callable[[], Engine], message: str, tmp_path: Path) -> None:

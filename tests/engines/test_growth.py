@@ -8,6 +8,7 @@ import warnings
 from pathlib import Path
 
 import psutil
+import pytest
 import torch
 
 from hypergraph.engines.chunk import train_chunk
@@ -41,6 +42,7 @@ class Looking(threading.Event):
         return False
 
 
+@pytest.mark.slow
 def test_nothing_grows(tmp_path: Path) -> None:
     specs = tuple(MLPSpec((size, 6, 1)) for size in (2, 3, 4))
     run = RunDirectory.create(tmp_path, RunConfig("l1norm", specs, 2, 0, "cpu", Recipe(steps=40, batch=16)))

@@ -42,6 +42,7 @@ def trained(run: RunDirectory) -> dict[str, torch.Tensor]:
     return read_tensors(run.chunks[0].trained)[0]
 
 
+@pytest.mark.slow
 def test_a_disk_that_fills_is_told_and_what_was_saved_is_gone_on_with(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -65,6 +66,7 @@ def test_a_disk_that_fills_is_told_and_what_was_saved_is_gone_on_with(
     assert all(torch.equal(expected[name], found[name]) for name in expected)
 
 
+@pytest.mark.slow
 def test_a_folder_that_vanishes_is_told_and_not_made_again(tmp_path: Path) -> None:
     run = RunDirectory.create(tmp_path / "run", replace(CONFIG, members=2, chunk_count=2))
 
@@ -77,6 +79,7 @@ def test_a_folder_that_vanishes_is_told_and_not_made_again(tmp_path: Path) -> No
     assert not run.path.exists()
 
 
+@pytest.mark.slow
 def test_a_clock_that_jumps_changes_nothing_but_the_times_that_are_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
+from distributions import Install
 
 from hypergraph.errors import PluginError, UsageError
 from hypergraph.extensions.options import make_options, read_options
@@ -109,7 +110,7 @@ import torch
 from hypergraph.interfaces import Task
 from hypergraph.spec import MLPSpec
 
-class Scaled(Task):
+class Good(Task):
     default_spec = MLPSpec((2, 4, 1))
     solved_loss = 0.1
 
@@ -127,15 +128,9 @@ class Scaled(Task):
 
 
 @pytest.fixture
-def scaled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def scaled(install: Install) -> None:
     """An installed task with an option, found by worker processes too."""
-    (tmp_path / "scaled_module.py").write_text(TASK)
-    info = tmp_path / "scaled-1.0.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: scaled\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text("[hypergraph.tasks]\nscaled = scaled_module:Scaled\n")
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    install("scaled", TASK, name="scaled")
 
 
 @pytest.mark.usefixtures("scaled")
@@ -146,6 +141,7 @@ def test_a_task_is_loaded_with_its_options() -> None:
         TASKS.load("scaled", {"facto": 3.0})
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("scaled", "brief_baseline")
 def test_a_run_keeps_the_options_and_measures_by_them(command: Command, tmp_path: Path) -> None:
     losses = []

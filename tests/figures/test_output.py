@@ -148,6 +148,7 @@ def overlapping(figure: Figure) -> list[str]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("spread", [1e-5, 1e-3, 0.1, 0.5, 0.9, 1.1, 2.0, 3.0, 5.0, 20.0, 90.0, 250.0, 900.0, 1e4])
 @pytest.mark.parametrize("loss", [0.0560013, 0.6931, 3.2e-4])
 def test_logarithmic_axes_can_be_read_however_little_the_data_span(loss: float, spread: float) -> None:

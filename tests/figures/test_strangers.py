@@ -42,6 +42,7 @@ def check(svg: Path) -> None:
         assert not any("javascript:" in value.lower() for value in element.attrib.values())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", HOSTILE)
 def test_every_text_of_a_figure_is_literal(text: str, tmp_path: Path) -> None:
     drawn: list[Figure] = []

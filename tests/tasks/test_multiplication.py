@@ -129,6 +129,7 @@ CLUSTERS: dict[str, dict[str, tuple[float, float]]] = {
 """As in the docstring of the classifier."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("noise", ["of each weight", "of the rms"])
 @pytest.mark.parametrize("kind", CLUSTERS)
 def test_every_size_lies_in_its_cluster_and_is_told_apart(kind: str, noise: str) -> None:

@@ -1,5 +1,6 @@
 """The Adam baseline of section 2.5."""
 
+import pytest
 import torch
 
 from hypergraph.analysis.measure import measure_loss
@@ -8,6 +9,7 @@ from hypergraph.training.baseline import train_directly
 from hypergraph_l1norm.task import L1Norm
 
 
+@pytest.mark.slow
 def test_adam_alone_computes_the_norm() -> None:
     network = train_directly(L1Norm(), MLPSpec((4, 12, 1)), seed=0, steps=1500)
     assert float(measure_loss(L1Norm(), network, seed=1)) < 0.02

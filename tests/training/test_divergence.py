@@ -108,6 +108,7 @@ def test_an_exploding_kl_is_a_failure(tmp_path: Path, monkeypatch: pytest.Monkey
     assert all(failure.loss is not None and failure.kl is not None for failure in one.failures)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("at", [7, 10, 11, 12, 13, 15, 29])
 def test_a_restored_training_fails_as_the_unbroken_one(at: int, tmp_path: Path) -> None:
     spoilt = {3, 12, 13, 22}

@@ -191,6 +191,7 @@ def test_members_start_from_their_wiring_whichever_others_are_beside_them(wiring
     assert not torch.equal(together["bias3"], fully["bias3"])
 
 
+@pytest.mark.slow
 def test_training_lowers_the_loss() -> None:
     recipe = Recipe(steps=300, batch=64, beta_warmup_steps=300)
     one = Trainer(L1Norm(), [SPEC], recipe, 0, [0], torch.device("cpu"))
