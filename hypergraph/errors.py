@@ -38,6 +38,10 @@ class SpecError(UsageError):
     """A network that cannot be described or built."""
 
 
+class EncoderError(UsageError):
+    """A network that the encoder was not trained for; the decoder alone can generate it."""
+
+
 class FileError(HypergraphError):
     """A file or folder that is missing, unreadable, unwritable or has the wrong content."""
 

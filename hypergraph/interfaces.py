@@ -36,7 +36,7 @@ class Task(ABC):
     """What the generated networks should compute, and how well they do.
 
     Attributes:
-        Options: a frozen dataclass with the options that `hypergraph run --set field=value` sets. Its fields have
+        Options: a frozen dataclass with the options that a user sets. Its fields have
             defaults and are of type bool, int, float, str, or a Literal of these. Its `__post_init__` raises
             ValueError for invalid values.
         options: an instance of `Options`.

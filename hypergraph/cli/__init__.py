@@ -11,7 +11,7 @@ import typer
 
 from hypergraph.cli import classify, draw, figures, generate, inspect, plugins, run
 from hypergraph.cli.output import complain, contained, results_apart
-from hypergraph.errors import HypergraphError, NotFinishedError, RunExistsError
+from hypergraph.errors import EncoderError, HypergraphError, NotFinishedError, RunExistsError
 
 app = typer.Typer(
     name="hypergraph",

@@ -24,7 +24,7 @@ def read_options(options: type, texts: Sequence[str]) -> dict[str, Any]:
     for text in texts:
         name, equals, value = text.partition("=")
         if not equals:
-            raise UsageError(f"--set {text!r} is no key=value, such as size=3")
+            raise UsageError(f"option {text!r} is no key=value, such as size=3")
         if name in values:
             raise UsageError(f"option {name} is set twice")
         values[name] = _read(_types(options, [name])[name], name, value)

@@ -38,7 +38,7 @@ def new_task(name: str, folder: Path) -> None:
     _check_name(name)
     with file_errors("write", folder):
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            raise UsageError(f"{folder} is there and not empty: choose another --out")
+            raise UsageError(f"{folder} is there and not empty: choose another folder")
         missing = [path for path in (folder, *folder.parents) if not path.exists()]
     texts = {folder / _fill(path, name): _fill(_read(template), name) for path, template in PROJECT.items()}
     try:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from hypergraph.errors import FileError, SpecError, UsageError
+from hypergraph.errors import EncoderError, FileError, SpecError, UsageError
 from hypergraph.graph import ComputationGraph
 from hypergraph.model.dimensions import DRAWS, HYPERDEPTH
 from hypergraph.model.encodings import positional_encodings
@@ -118,9 +118,7 @@ class Generator(nn.Module):
             raise UsageError("this generator has no encoder to be used")
         if encoder and chosen != self.specs:
             trained, asked = (" and ".join(map(str, each)) for each in (self.specs, chosen))
-            raise UsageError(
-                f"the encoder memorised {trained}; ignore the encoder to generate {asked} (--decoder-only)"
-            )
+            raise EncoderError(f"the encoder memorised {trained}; ignore the encoder to generate {asked}")
         graph, encodings = self._plan(chosen)
         hyperweights = self.pareto(beta, None if encoder else SHARED_HYPERWEIGHTS)
         generated = hypernetwork(hyperweights, draws, encodings, graph, encoder, self.recompute)

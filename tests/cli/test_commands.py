@@ -417,7 +417,7 @@ def test_a_full_disk_leaves_the_old_file(run: tuple[Path, str, str], command: Co
     code = (
         "import resource, signal, sys\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (64, 64))\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (300, 300))\n"
         f"sys.argv = ['hypergraph', *{words!r}]\n"
         "from hypergraph.cli import main; main()"
     )
