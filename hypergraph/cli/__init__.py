@@ -47,6 +47,8 @@ def _options(
 
 def _advice(error: HypergraphError) -> str:
     """The options that avoid an error, for the errors that have some."""
+    if isinstance(error, EncoderError):
+        return " (--decoder-only)"
     if isinstance(error, RunExistsError):
         return ": continue it with --resume, or choose another --out"
     if isinstance(error, NotFinishedError):
