@@ -17,10 +17,12 @@ from hypergraph.extensions.registry import TASKS, classifier_for
 from hypergraph.figures import NAMES
 from hypergraph.figures.catalogue import draw
 from hypergraph.model.generator import Generator
+from hypergraph.runs.config import RunConfig
 from hypergraph.runs.directory import RunDirectory
 from hypergraph.runs.events import Drawn, NotDrawn, Noticed, Observer, ignore
 from hypergraph.runs.pretrained import shipped_ensemble
-from hypergraph.runs.records import NetworkRecord, Result
+from hypergraph.runs.provenance import current_versions
+from hypergraph.runs.records import NetworkRecord, Provenance, Result
 from hypergraph.runs.result import load_members, write_result
 from hypergraph.storage.untrusted import read_json
 
@@ -73,8 +75,14 @@ def sweep(run: RunDirectory, generator: Generator, observe: Observer = ignore) -
         solved_loss=task.solved_loss,
         algorithms=dict(classifier.colours) if classifier else {},
         networks=tuple(sorted(networks, key=lambda network: (network.beta, network.member))),
-        provenance=tuple(run.provenance()),
+        provenance=(*run.provenance(), _here(run.config)),
     )
+
+
+def _here(config: RunConfig) -> Provenance:
+    """Where the analysis is computed."""
+    versions = current_versions(config.task, "cpu")
+    return Provenance(members=(0, config.members - 1), step=None, versions=versions, threads=config.threads)
 
 
 def _drawn(run: RunDirectory, observe: Observer) -> tuple[str, ...]:

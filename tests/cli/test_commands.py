@@ -55,6 +55,9 @@ def test_run_writes_a_result_for_every_member_and_beta(run: tuple[Path, str, str
     for network in networks:
         assert {"member", "beta", "loss", "kl", "decoder_loss", "algorithm", "order_parameters", "file"} <= set(network)
         assert (folder / network["file"]).is_file()
+    provenance = result_of(folder)["provenance"]
+    assert [(part["members"], part["step"]) for part in provenance] == [([0, 0], 0), ([1, 1], 0), ([0, 1], None)]
+    assert all(part["versions"]["torch"] == torch.__version__ and part["threads"] == 1 for part in provenance)
 
 
 def test_run_draws_what_it_found(run: tuple[Path, str, str]) -> None:

@@ -70,8 +70,8 @@ def test_every_event_is_shown(tmp_path: Path, terminal: bool) -> None:
         Diverged((0, 1), failure),
         Stopping(),
         Progressed("sweeping beta", 3, 31),
+        NotDrawn("sizes", "no member solves it"),  # a line above the bar, which is drawn again with it
         Progressed("sweeping beta", 31, 31),
-        NotDrawn("sizes", "no member solves it"),
         Noticed("something"),
     ]
     with Display(
