@@ -82,7 +82,9 @@ class Display:
         if self._cell:
             self._cell.update({"text/html": as_html([view])}, raw=True)
         elif self._live and not self._live.is_started:
-            self._live.start()
+            self._live.start(refresh=True)
+        elif self._live:
+            self._live.refresh()
 
     def _say(self, text: str) -> None:
         self.console.print(text, soft_wrap=True)

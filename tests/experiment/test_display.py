@@ -61,7 +61,8 @@ def test_the_live_table_fits_a_terminal(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("terminal", [True, False])
-def test_every_event_is_shown(tmp_path: Path, terminal: bool) -> None:
+def test_every_event_is_shown(tmp_path: Path, terminal: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
     buffer = io.StringIO()
     failure = Failure(member=1, step=3, back_to=2, loss=None, kl=1.0, retired=False)
     run = directory(tmp_path)
