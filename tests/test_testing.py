@@ -629,6 +629,7 @@ def undone() -> Iterator[None]:
     plt.close("all")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("undone")
 @pytest.mark.parametrize(
     ("visualizer", "message"),
