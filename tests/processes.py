@@ -21,6 +21,9 @@ HYPERGRAPH = (sys.executable, "-m", "hypergraph")
 NET_S = 600
 """Seconds after which what hangs is given up. No assertion depends on it: it only ends a test that never would."""
 
+LOOKS = 60_000
+"""Looks at a command, 0.01 s apart at least, after which a condition is given up."""
+
 
 class Running:
     """A command at work.
@@ -47,11 +50,12 @@ class Running:
 
     def wait_for(self, condition: Callable[[], object]) -> None:
         """Wait until a condition holds, however long it takes; fails where the command ends before."""
-        deadline = time.monotonic() + NET_S
-        while not condition():
+        for _ in range(LOOKS):
+            if condition():
+                return
             assert self.process.poll() is None, self.stderr
-            assert time.monotonic() < deadline, self.stderr
             time.sleep(0.01)
+        raise AssertionError(f"the condition never held: {self.stderr}")
 
     def end(self) -> subprocess.CompletedProcess[str]:
         """Wait for its end."""

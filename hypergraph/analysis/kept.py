@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 import msgspec
 
-from hypergraph.errors import FileError
+from hypergraph.errors import FileError, file_errors
 from hypergraph.extensions.registry import CLASSIFIERS, TASKS, classifier_for
 from hypergraph.runs.events import tracked
 from hypergraph.runs.records import read_record
@@ -73,11 +73,9 @@ def fresh_folder(run: FinishedRun) -> Path:
     with contextlib.suppress(FileError):
         if read_json(folder / "made_by.json") == made_by:
             return folder
-    try:
+    with file_errors("write", folder):
         if folder.exists():
             shutil.rmtree(folder)
-    except OSError as error:
-        raise FileError(f"cannot write {folder}: {error.strerror or error}") from None
     make_folder(folder)
     write_json(folder / "made_by.json", made_by)
     return folder

@@ -16,7 +16,7 @@ import msgspec
 
 from hypergraph.engines.base import Engine, Resources, TrainingError, max_parallel_chunks
 from hypergraph.engines.worker import STOPPED, Failed, Message
-from hypergraph.errors import FileError
+from hypergraph.errors import file_errors
 from hypergraph.runs.directory import Chunk, RunDirectory
 from hypergraph.runs.events import Observer, Stopping
 from hypergraph.training.memory import free_memory
@@ -74,10 +74,8 @@ class _Worker:
 
     def __init__(self, run: RunDirectory, chunk: Chunk, inbox: Inbox) -> None:
         self.chunk, self.log = chunk, chunk.folder / "log.txt"
-        try:
+        with file_errors("write", self.log):
             log = self.log.open("a")
-        except OSError as error:
-            raise FileError(f"cannot write {self.log}: {error.strerror or error}") from None
         words = [str(run.path), str(chunk.members[0]), str(chunk.members[-1])]
         with log:
             self.process = subprocess.Popen(

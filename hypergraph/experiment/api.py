@@ -9,6 +9,7 @@ from typing import Any
 from rich.console import Console
 
 from hypergraph.analysis.finished import FinishedRun
+from hypergraph.engines.base import Engine
 from hypergraph.experiment.display import Display
 from hypergraph.experiment.plan import Request, plan, start
 from hypergraph.experiment.run import run_experiment
@@ -57,20 +58,21 @@ def train(
     texts = [layers] if isinstance(layers, (str, MLPSpec)) else layers
     networks = [spec for text in texts for spec in (MLPSpec.parse_all(text) if isinstance(text, str) else [text])]
     request = Request(task, members, steps, networks, preset, wiring, options or {}, seed, device)
-    config = plan(request, ENGINES.load(engine))
-    return _work(start(config, None if out is None else Path(out)), engine, observe)
+    trainer = ENGINES.load(engine)
+    directory = start(plan(request, trainer), None if out is None else Path(out))
+    return _work(directory, trainer, observe)
 
 
 def resume(run: Path | str, *, engine: str = "local", observe: Observer | None = None) -> FinishedRun:
     """Continue an interrupted run, to the same bits. Arguments and errors as of :func:`train`."""
-    return _work(RunDirectory.open(Path(run)), engine, observe)
+    return _work(RunDirectory.open(Path(run)), ENGINES.load(engine), observe)
 
 
-def _work(directory: RunDirectory, engine: str, observe: Observer | None) -> FinishedRun:
+def _work(directory: RunDirectory, engine: Engine, observe: Observer | None) -> FinishedRun:
     if observe is not None:
-        return run_experiment(directory, ENGINES.load(engine), observe)
+        return run_experiment(directory, engine, observe)
     with Display(directory, Console(stderr=True, force_jupyter=False, highlight=False, markup=False)) as display:
-        return run_experiment(directory, ENGINES.load(engine), display)
+        return run_experiment(directory, engine, display)
 
 
 def open_run(path: Path | str) -> FinishedRun:
@@ -80,4 +82,4 @@ def open_run(path: Path | str) -> FinishedRun:
 
 def load_network(path: Path | str) -> MLPWeights:
     """One network from its safetensors file. Raises FileError."""
-    return MLPWeights.load(Path(path))[0]
+    return MLPWeights.load(path)[0]

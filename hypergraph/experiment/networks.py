@@ -76,7 +76,7 @@ def classify(network: MLPWeights | Path | str, task: str | None = None) -> Verdi
         FileError: the file holds no network.
     """
     if not isinstance(network, MLPWeights):
-        network, metadata = MLPWeights.load(Path(network))
+        network, metadata = MLPWeights.load(network)
         task = task or metadata.get("task")
     if task is None:
         raise UsageError("the network does not say its task: name it")
