@@ -1,5 +1,5 @@
-PYTHON ?= $(firstword $(shell for p in python3.11 python3.10 python3; do \
-	$$p -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 11))' 2>/dev/null && echo $$p; done))
+PYTHON ?= $(firstword $(shell for p in python3.11 python3.12 python3.13 python3.14 python3.10 python3; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null && echo $$p; done))
 BIN := .venv/bin
 TORCH := 2.13.0
 RUNS := runs/results/paper runs/results/sizes
@@ -79,11 +79,16 @@ clean:
 # torch is installed first and exactly: a range would take the newest build, which brings gigabytes of CUDA along. Where
 # no GPU is found, the CPU build is tried before the default one, from the configured index and then from PyTorch's own.
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+# No wheel of DGL is tagged for Python 3.13 and later, but that for 3.12 works there.
+DGL := $(PIP) networkx pandas requests scipy tqdm && $(PIP) --no-deps --only-binary=:all: --python-version 3.12 \
+	--target "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')" 'dgl>=2.1,<2.2'
 CPU_INDEX := https://download.pytorch.org/whl/cpu
 .venv/installed: pyproject.toml $(wildcard hypergraph/model/kernel/*.c hypergraph/model/kernel/*.inc)
-	@test -n "$(PYTHON)" || { echo "no Python 3.10 or 3.11 found; name one with make PYTHON=..." >&2; exit 1; }
+	@test -n "$(PYTHON)" || { echo "no Python 3.10 or later found; name one with make PYTHON=..." >&2; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	{ ! command -v nvidia-smi >/dev/null && { $(PIP) torch==$(TORCH)+cpu 2>/dev/null \
 		|| $(PIP) --retries 1 --timeout 15 --index-url $(CPU_INDEX) torch==$(TORCH)+cpu 2>/dev/null; }; } || $(PIP) torch==$(TORCH)
 	$(PIP) -e '.[dev]'
+	@$(BIN)/python -c 'import importlib.metadata; importlib.metadata.version("dgl")' 2>/dev/null || { $(DGL); } \
+		|| echo "DGL cannot be installed here: plain torch takes its place, and the tests that need DGL are left out" >&2
 	@touch $@

@@ -6,7 +6,7 @@ from itertools import pairwise, product
 
 import torch
 from hypothesis import strategies as st
-from oracle import list_weights
+from listing import list_weights
 from torch import Tensor
 
 from hypergraph.spec import Connection, MLPSpec

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 import torch
 from hypothesis import given
-from oracle import Weight, list_weights
+from listing import Weight, list_weights
 from strategies import specs
 
+import hypergraph.graph as graph_module
 from hypergraph.errors import SpecError
-from hypergraph.graph import ComputationGraph, computation_graph
+from hypergraph.graph import ComputationGraph, computation_graph, structure
+from hypergraph.graph.structure import TorchGraphs
 from hypergraph.spec import Connection, MLPSpec
 from hypergraph.weights import kept_weights
 
@@ -115,3 +119,23 @@ def test_to_keeps_everything() -> None:
         if isinstance(value, torch.Tensor):
             assert getattr(moved, name).device.type == "meta"
             assert getattr(moved, name).shape == value.shape
+
+
+@given(first=specs(4), second=specs(4))
+def test_plain_torch_in_place_of_dgl_gives_the_same_tensors(first: MLPSpec, second: MLPSpec) -> None:
+    expected = ComputationGraph.of(first, second)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(graph_module, "dgl", TorchGraphs)
+        found = ComputationGraph.of(first, second)
+    for field in dataclasses.fields(ComputationGraph):
+        ours, theirs = getattr(found, field.name), getattr(expected, field.name)
+        if isinstance(theirs, torch.Tensor):
+            assert ours.dtype == theirs.dtype, field.name
+            assert torch.equal(ours, theirs), field.name
+        else:
+            assert ours == theirs, field.name
+
+
+def test_without_dgl_plain_torch_takes_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(structure, "find_spec", lambda name: None)
+    assert structure.load_dgl() is TorchGraphs

@@ -12,8 +12,8 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from listing import list_weights
 from msgspec.structs import replace
-from oracle import list_weights
 from strategies import specs
 
 from hypergraph.errors import SpecError, UsageError

@@ -12,7 +12,8 @@ import torch
 import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
-from oracle import list_weights, run_mlp
+from listing import list_weights
+from oracle import run_mlp
 from safetensors.torch import load_file, save_file
 from strategies import normal, seeds, specs
 from torch import Tensor, nn

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from hypergraph.cli.options import Json
-from hypergraph.cli.output import out, print_json
+from hypergraph.cli.output import notify, out, print_json
 from hypergraph.errors import printable
 from hypergraph.runs.pretrained import generator_file
 
@@ -18,7 +18,11 @@ def inspect(
     json: Json = False,
 ) -> None:
     """Say what a network, a generator or a run is."""
+    from hypergraph.graph.structure import NOT_INSTALLED, dgl_version
+
     facts = _run(source) if source.is_dir() else _file(generator_file(source))
+    if dgl_version() == NOT_INSTALLED:
+        notify("DGL is not installed; plain torch takes its place and gives the same graphs.")
     if json:
         print_json(facts)
         return

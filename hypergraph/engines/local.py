@@ -30,6 +30,11 @@ Inbox: TypeAlias = "queue.SimpleQueue[tuple[_Worker, Message | None]]"
 """The messages of all workers; None is the last of each."""
 
 
+def usable_cores() -> int:
+    """The cores that this process may use. macOS cannot tell, and has no way to forbid some."""
+    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+
+
 class LocalEngine(Engine):
     """Runs as many workers at once as there are cores, or one on a GPU.
 
@@ -39,7 +44,7 @@ class LocalEngine(Engine):
 
     def resources(self, device: str) -> Resources:
         """The current resources of this machine."""
-        cores = len(os.sched_getaffinity(0))
+        cores = usable_cores()
         return Resources(cores if device == "cpu" else 1, cores, free_memory(device))
 
     def train(self, run: RunDirectory, observe: Observer) -> None:

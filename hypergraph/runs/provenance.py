@@ -9,6 +9,7 @@ from importlib.metadata import version
 import torch
 
 from hypergraph.extensions.registry import TASKS
+from hypergraph.graph.structure import dgl_version
 from hypergraph.model.kernel import BLOCKS
 
 
@@ -16,7 +17,9 @@ def current_versions(task: str, device: str) -> dict[str, str]:
     """The versions and the processor of this process, by name. Raises PluginError."""
     plugin, on_cpu = TASKS.find(task), device == "cpu"
     return {
-        **{name: version(name) for name in ("hypergraph-toolkit", "torch", "dgl")},
+        "hypergraph-toolkit": version("hypergraph-toolkit"),
+        "torch": str(torch.__version__),
+        "dgl": dgl_version(),
         plugin.distribution: plugin.version,
         "python": platform.python_version(),
         "blocks": BLOCKS,

@@ -9,6 +9,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from listing import list_weights
 from strategies import normal, seeds, specs
 from torch import Tensor
 
@@ -99,7 +100,7 @@ def run_oracle_on_each(
     networks: Sequence[MLPSpec], shared: Tensor, learned: Tensor, draws: Tensor, encoder: bool
 ) -> list[oracle.Generated]:
     """Every network by itself, with its own part of the learned variables and of the draws."""
-    counts = [len(oracle.list_weights(spec)) for spec in networks]
+    counts = [len(list_weights(spec)) for spec in networks]
     parts = zip(networks, learned.split(counts, 3), draws.split(counts, 3), strict=True)
     return [run_oracle(spec, join(shared, own), own_draws, encoder) for spec, own, own_draws in parts]
 
@@ -150,7 +151,7 @@ def test_hyperhypernetwork(seed: int) -> None:
 @given(targets=st.lists(specs(4), min_size=1, max_size=2), encoder=st.booleans(), seed=seeds)
 def test_generator(targets: list[MLPSpec], encoder: bool, seed: int) -> None:
     """The whole of Figure 7: from beta to the matrices of every layer and the KL of every network."""
-    weights = sum(len(oracle.list_weights(spec)) for spec in targets)
+    weights = sum(len(list_weights(spec)) for spec in targets)
     pareto = random_pareto(seed, len(BETAS), SHARED_HYPERWEIGHTS + HYPERDEPTH * LEARNED * weights)
     draws = random_draws(seed, len(BETAS), weights)
     networks, kl = Generator(targets, pareto)(torch.tensor(BETAS, dtype=torch.float64), draws, encoder=encoder)
@@ -173,4 +174,4 @@ def kept_weights(network: MLPWeights) -> Tensor:
     matrices = {
         (c.source, c.target): matrix for c, matrix in zip(network.spec.connections, network.weights, strict=True)
     }
-    return torch.stack([matrices[s, t][:, j, i] for s, i, t, j in oracle.list_weights(network.spec)], 1)
+    return torch.stack([matrices[s, t][:, j, i] for s, i, t, j in list_weights(network.spec)], 1)

@@ -12,7 +12,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from oracle import list_weights
+from listing import list_weights
 from strategies import normal, seeds, specs
 from torch import Tensor
 

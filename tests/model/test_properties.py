@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 from hypothesis import given
-from oracle import list_weights
+from listing import list_weights
 from strategies import normal, seeds, specs
 from torch import Tensor
 

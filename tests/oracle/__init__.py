@@ -7,17 +7,14 @@ the range of log sigma).
 """
 
 from oracle.encodings import positional_encodings
-from oracle.graphs import Weight, list_weights
 from oracle.hypernetwork import Generated, hypernetwork
 from oracle.mlp import run_mlp
 from oracle.pareto import hyperhypernetwork
 
 __all__ = [
     "Generated",
-    "Weight",
     "hyperhypernetwork",
     "hypernetwork",
-    "list_weights",
     "positional_encodings",
     "run_mlp",
 ]

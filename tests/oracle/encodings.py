@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 
 import torch
+from listing import list_weights
 from torch import Tensor
 
 from hypergraph.spec import MLPSpec
-from oracle.graphs import list_weights
 
 WIDTH = 10
 

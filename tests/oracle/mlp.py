@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 
 import dgl.function as fn
 import torch
+from listing import list_neurons, list_weights
 from torch import Tensor
 
 from hypergraph.spec import MLPSpec
-from oracle.graphs import computation_graph, list_neurons, list_weights
+from oracle.graphs import computation_graph
 
 
 def run_mlp(

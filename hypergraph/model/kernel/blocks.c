@@ -28,7 +28,7 @@ static const double INVERSE_FACTORIALS[] = {
 /* What one thread works on: some of the neurons and some of the weights, on every side of every member. */
 struct work_slice {
     int64_t members, sides, weights;
-    const int64_t *slots, *starts;     /* as in graph.py */
+    const int64_t *slots, *starts;     /* as in ComputationGraph */
     int64_t first_neuron, end_neuron;  /* of the graph: the first, and the first after the last */
     int64_t first_weight, end_weight;  /* likewise */
     int64_t draws_stride;              /* elements between the draws of two members */

@@ -1,24 +1,27 @@
 """MLPSpec -> DGL computation graph -> index tensors for the hypernetwork.
 
-Neurons are nodes and weights are edges (Appendix A, the GNN interpretation). Only this module imports dgl: DGL holds
-the structure on the CPU, and torch computes on any device.
+Neurons are nodes and weights are edges (Appendix A, the GNN interpretation). DGL holds the structure on the CPU, and
+torch computes on any device.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING
 
-os.environ.setdefault("DGLBACKEND", "pytorch")  # otherwise dgl writes a file into the home folder
-
-import dgl
 import torch
 from torch import Tensor
 
 from hypergraph.errors import SpecError
+from hypergraph.graph.structure import load_dgl
 from hypergraph.spec import Connection, MLPSpec
 from hypergraph.weights import kept_weights
+
+if TYPE_CHECKING:
+    import dgl
+else:
+    dgl = load_dgl()
 
 
 def computation_graph(spec: MLPSpec) -> dgl.DGLGraph:
