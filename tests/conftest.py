@@ -18,11 +18,9 @@ import pytest
 import torch
 from hypothesis import HealthCheck, settings
 
-from hypergraph.analysis import baseline
 from hypergraph.cli import main
 from hypergraph.extensions import registry
 from hypergraph.graph.structure import NOT_INSTALLED, dgl_version
-from hypergraph.training.baseline import train_directly
 
 sys.path.append(str(Path(__file__).parent))
 from crash.trial import Reference, reference
@@ -143,9 +141,3 @@ def copied(run: tuple[Path, str, str], tmp_path: Path) -> Path:
     folder = tmp_path / "copied"
     shutil.copytree(run[0], folder, copy_function=os.link, ignore=shutil.ignore_patterns("lock"))
     return folder
-
-
-@pytest.fixture
-def brief_baseline(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the figure of the baseline train for a few steps only."""
-    monkeypatch.setattr(baseline, "train_directly", partial(train_directly, steps=20))

@@ -19,6 +19,8 @@ from hypergraph.weights import MLPWeights
 if TYPE_CHECKING:
     from hypergraph.analysis.finished import FinishedRun
 
+MAX_STEPS = 10_000
+"""Steps of Adam, or those of the run if it has fewer."""
 ADAM = "baseline/adam.safetensors"
 """The network trained by Adam, relative to RUN/analysis/."""
 
@@ -38,7 +40,9 @@ def measure_baseline(run: FinishedRun) -> list[BaselineRecord]:
 
 
 def _compare(run: FinishedRun, best: NetworkRecord) -> list[BaselineRecord]:
-    adam = train_directly(run.task, run.config.spec, seed=run.config.seed)
+    recipe = run.config.recipe
+    steps = min(MAX_STEPS, recipe.steps) if recipe else MAX_STEPS
+    adam = train_directly(run.task, run.config.spec, seed=run.config.seed, steps=steps)
     adam.save(run.analysis_folder / ADAM)
     networks = {"Adam alone": adam, f"hypernetwork, beta {best.beta:.0e}": run.load_network(best)}
     records = []

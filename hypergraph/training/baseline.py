@@ -12,7 +12,7 @@ from hypergraph.weights import MLPWeights, kept_weights
 
 
 def train_directly(
-    task: Task, spec: MLPSpec, *, seed: int, steps: int = 10_000, batch: int = 256, rate: float = 1e-2
+    task: Task, spec: MLPSpec, *, seed: int, steps: int, batch: int = 256, rate: float = 1e-2
 ) -> MLPWeights:
     """Train one network with Adam on the task's loss alone, with a cosine learning rate."""
     rng = stream(seed, "baseline")

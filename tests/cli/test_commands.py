@@ -438,7 +438,6 @@ def test_a_second_run_does_not_write_over_the_first(run: tuple[Path, str, str], 
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("brief_baseline")
 def test_deep_networks_with_skips_and_masks_run_unclassified(
     command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -65,7 +65,6 @@ def test_every_figure_is_in_the_catalogue_in_the_order_of_their_names() -> None:
     assert list(FIGURES) == list(NAMES)
 
 
-@pytest.mark.usefixtures("brief_baseline")
 def test_all_that_the_data_allow_is_drawn_and_the_rest_is_explained(
     run: tuple[Path, str, str], copied: Path, command: Command
 ) -> None:
@@ -82,7 +81,7 @@ def test_all_that_the_data_allow_is_drawn_and_the_rest_is_explained(
         assert paths == [str(copied / "figures" / f"{name}{suffix}") for suffix in SUFFIXES]
         for path in map(Path, paths):
             first = run[0] / path.relative_to(copied)
-            assert path.read_bytes() == first.read_bytes() or name == "baseline", path
+            assert path.read_bytes() == first.read_bytes(), path
     assert len(list((copied / "figures").iterdir())) == 3 * len(told["figures"])
 
 
@@ -102,7 +101,6 @@ def test_a_finished_run_is_drawn_without_being_measured(
         assert path.read_bytes() == (run[0] / "figures" / path.name).read_bytes(), path.name
 
 
-@pytest.mark.usefixtures("brief_baseline")
 def test_a_run_of_an_earlier_release_is_measured_once(copied: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It has no folder of analyses."""
     monkeypatch.setattr(phases_module, "BETA_GRID", BETA_GRID[::10])
