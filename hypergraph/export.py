@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
+import logging
+import warnings
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
+from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram, export
 
 from hypergraph.errors import UsageError
@@ -15,10 +22,31 @@ from hypergraph.weights import MLPWeights
 PACKAGES = ("onnx", "onnxscript")
 
 
+def _traceable(network: MLPWeights) -> tuple[nn.Module, tuple[Tensor], Any]:
+    """A module, example arguments, and the name of the axis whose size is free."""
+    example = torch.zeros(2, network.spec.sizes[0], dtype=network.weights[0].dtype)
+    return network.to_module().eval(), (example,), ({0: Dim("batch")},)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Silence what torch's exporters say about their own code; the caller may have turned warnings into errors."""
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)
+
+
 def to_program(network: MLPWeights) -> ExportedProgram:
     """Export a single network with `torch.export`: inputs [batch, input] -> outputs [batch, output], any batch."""
-    example = torch.zeros(2, network.spec.sizes[0], dtype=network.weights[0].dtype)
-    return export(network.to_module(), (example,), dynamic_shapes=({0: Dim("batch")},))
+    module, example, shapes = _traceable(network)
+    with _quiet():
+        return export(module, example, dynamic_shapes=shapes)
 
 
 def to_onnx(network: MLPWeights, path: Path | str) -> None:
@@ -34,8 +62,9 @@ def to_onnx(network: MLPWeights, path: Path | str) -> None:
     missing = [name for name in PACKAGES if importlib.util.find_spec(name) is None]
     if missing:
         raise UsageError(f"ONNX needs {' and '.join(missing)}: pip install 'hypergraph-toolkit[onnx]'")
-    program = torch.onnx.export(
-        to_program(network), input_names=["inputs"], output_names=["outputs"], dynamo=True, verbose=False
-    )
+    module, example, shapes = _traceable(network)
+    write = partial(torch.onnx.export, input_names=["inputs"], output_names=["outputs"], dynamo=True, verbose=False)
+    with _quiet():
+        program = write(module, example, dynamic_shapes=shapes)
     assert program is not None  # only the older exporter returns None
     write_bytes(Path(path), program.model_proto.SerializeToString())
