@@ -9,13 +9,14 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from types import FrameType
 from typing import TypeAlias
 
 import msgspec
 
 from hypergraph.engines.base import Engine, Resources, TrainingError, max_parallel_chunks
-from hypergraph.engines.worker import STOPPED, Failed, Message
+from hypergraph.engines.worker import CONTINUE, PAUSE, STOPPED, Failed, Message
 from hypergraph.errors import file_errors
 from hypergraph.runs.directory import Chunk, RunDirectory
 from hypergraph.runs.events import Observer, Stopping
@@ -39,7 +40,7 @@ class LocalEngine(Engine):
     """Runs as many workers at once as there are cores, or one on a GPU.
 
     After a first interrupt or an error of the observer, the workers finish their step and save. A second interrupt
-    kills them.
+    kills them. While the shell has stopped this process (Ctrl-Z), the workers wait.
     """
 
     def resources(self, device: str) -> Resources:
@@ -54,18 +55,19 @@ class LocalEngine(Engine):
         inbox: Inbox = queue.SimpleQueue()
         working: list[_Worker] = []
         try:
-            while waiting or working:
-                while waiting and len(working) < places:
-                    working.append(_Worker(run, waiting.pop(0), inbox))
-                worker, message = inbox.get()
-                if message is None:
-                    _stop([worker])
-                    working.remove(worker)
-                    worker.check()
-                elif isinstance(message, Failed):
-                    raise TrainingError(worker.chunk, message.reason)
-                else:
-                    observe(message)
+            with _pausing(working):
+                while waiting or working:
+                    while waiting and len(working) < places:
+                        working.append(_Worker(run, waiting.pop(0), inbox))
+                    worker, message = inbox.get()
+                    if message is None:
+                        _stop([worker])
+                        working.remove(worker)
+                        worker.check()
+                    elif isinstance(message, Failed):
+                        raise TrainingError(worker.chunk, message.reason)
+                    else:
+                        observe(message)
         finally:
             try:
                 if working:
@@ -106,6 +108,13 @@ class _Worker:
             self.process.wait()
             inbox.put((self, None))
 
+    def tell(self, line: str) -> None:
+        """Send a line to the worker."""
+        assert self.process.stdin is not None
+        with contextlib.suppress(OSError, ValueError):  # ended, or asked to end
+            self.process.stdin.write(line)
+            self.process.stdin.flush()
+
     def check(self) -> None:
         """Raise TrainingError unless the worker, which has ended, trained its chunk."""
         status = self.process.returncode
@@ -127,6 +136,27 @@ class _Worker:
             if lines := self.log.read_text(errors="replace").strip().splitlines():
                 return lines[-1]
         return f"exit status {status}"
+
+
+@contextlib.contextmanager
+def _pausing(workers: list[_Worker]) -> Iterator[None]:
+    """Let the workers wait while this process is stopped by its terminal; only the main thread can arrange that."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def pause(number: int, frame: FrameType | None) -> None:
+        for worker in workers:
+            worker.tell(PAUSE)
+        signal.raise_signal(signal.SIGSTOP)  # goes on from here after SIGCONT
+        for worker in workers:
+            worker.tell(CONTINUE)
+
+    before = signal.signal(signal.SIGTSTP, pause)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTSTP, before)
 
 
 def _stop(workers: Iterable[_Worker]) -> None:

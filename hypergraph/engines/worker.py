@@ -1,7 +1,8 @@
 """A worker process of the local engine, for one chunk: python -m hypergraph.engines.worker RUN FIRST LAST.
 
 The worker writes each event to standard output as a line of JSON. At SIGTERM, or when its standard input ends, it
-finishes its step, saves and stops: so it does not outlive the process that started it.
+finishes its step, saves and stops: so it does not outlive the process that started it. A line PAUSE on its standard
+input lets it wait at its next event, until a line CONTINUE.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import TextIO, TypeAlias
 
@@ -25,6 +27,7 @@ from hypergraph.runs.events import Event, TrainingEvent
 
 STOPPED = 3
 """Exit status of a worker that saved and stopped before the end."""
+PAUSE, CONTINUE = "pause\n", "continue\n"
 
 
 class Failed(msgspec.Struct, frozen=True, tag=True):
@@ -38,19 +41,31 @@ Message: TypeAlias = TrainingEvent | Failed
 
 def train(path: str, first: str, last: str, reports: TextIO) -> bool:
     """Train members `first` to `last` of the run in `path`. Returns whether the end was reached."""
-    stop = threading.Event()
+    stop, unpaused = threading.Event(), threading.Event()
+
+    def end(*_: object) -> None:
+        stop.set()
+        unpaused.set()
+
+    unpaused.set()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
-    signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    threading.Thread(target=_stop_with_input, args=(stop,), daemon=True).start()
+    signal.signal(signal.SIGTERM, end)
+    threading.Thread(target=_obey_input, args=(unpaused, end), daemon=True).start()
     run = RunDirectory.open(Path(path))
     torch.set_num_threads(run.config.threads)  # torch cuts OMP_NUM_THREADS to the number of cores
     chunk = Chunk(run.training, range(int(first), int(last) + 1))
-    return train_chunk(run, chunk, lambda event: _send(event, reports), stop)
+
+    def observe(event: Event) -> None:
+        unpaused.wait()
+        _send(event, reports)
+
+    return train_chunk(run, chunk, observe, stop)
 
 
-def _stop_with_input(stop: threading.Event) -> None:
-    sys.stdin.read()
-    stop.set()
+def _obey_input(unpaused: threading.Event, end: Callable[[], None]) -> None:
+    for line in sys.stdin:
+        (unpaused.clear if line == PAUSE else unpaused.set)()
+    end()
 
 
 def _send(message: Message | Event, reports: TextIO) -> None:

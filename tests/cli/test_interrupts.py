@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import shlex
 import signal
+import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -76,6 +77,12 @@ def stops(command: Running) -> bool:
     return "Stopping after this step; interrupt again to stop at once." in command.stderr
 
 
+def works(process: psutil.Process) -> bool:
+    before = process.cpu_times()
+    time.sleep(0.5)
+    return process.cpu_times() != before
+
+
 def saved_step(folder: Path) -> int:
     return int(read_tensors(folder / "training/0-0/state.safetensors")[1]["step"])
 
@@ -101,6 +108,21 @@ def test_the_first_interrupt_saves_and_tells_how_to_go_on(
         assert shlex.split(hint.removeprefix(HINT)) == ["hypergraph", "run", held, "--resume", "--out", str(folder)]
         words = ["--resume", "--out", folder]
         assert damage(folder) == []
+
+
+def test_a_stopped_run_lets_its_workers_wait_until_it_goes_on(started: Start, held: str, tmp_path: Path) -> None:
+    """Ctrl-Z in a shell."""
+    command = started("run", *new(held, tmp_path / "run"))
+    worker = suspended_worker(command)
+    command.process.send_signal(signal.SIGTSTP)
+    command.wait_for(lambda: suspended(psutil.Process(command.process.pid)))
+    worker.resume()
+    command.wait_for(lambda: not works(worker))
+    command.process.send_signal(signal.SIGCONT)
+    command.wait_for(lambda: works(worker))
+    command.process.send_signal(signal.SIGINT)
+    assert command.end().returncode == 130
+    assert saved_step(tmp_path / "run") > 100
 
 
 def test_an_interrupt_of_the_analysis_keeps_what_was_trained(started: Start, install: Install, tmp_path: Path) -> None:
