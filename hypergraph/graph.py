@@ -10,7 +10,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 
-os.environ.setdefault("DGLBACKEND", "pytorch")  # otherwise dgl writes a file into the home folder
+os.environ["DGLBACKEND"] = "pytorch"  # another program's may be missing; without one, dgl writes into the home folder
 
 import dgl
 import torch
