@@ -71,7 +71,7 @@ class PluginError(HypergraphError):
 
 
 @contextlib.contextmanager
-def file_errors(action: str, path: Path) -> Iterator[None]:
+def file_errors(action: str, path: Path | str) -> Iterator[None]:
     """Turn an OSError into a FileError that says "cannot `action` `path`" and why."""
     try:
         yield

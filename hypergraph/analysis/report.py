@@ -21,7 +21,7 @@ EVERY = 3
 """The table shows every third price of the sweep."""
 
 
-def report(config: RunConfig, result: Result) -> list[RenderableType]:
+def report(config: RunConfig, result: Result) -> list[Table | Text]:
     """The table of algorithms by price, the best network of each algorithm, and the figures drawn."""
     title = Text(f"{config.task} {config.spec}: algorithm and loss by price of information")
     return [title, _table(config, result), *_best(result), *_ending(result)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import sys
@@ -10,8 +11,10 @@ from typing import Annotated, Any
 import typer
 
 from hypergraph.cli import classify, draw, figures, generate, inspect, plugins, run
-from hypergraph.cli.output import complain, contained, results_apart
+from hypergraph.cli.output import complain, contained, err, out, results_apart
 from hypergraph.errors import EncoderError, HypergraphError, NotFinishedError, RunExistsError
+from hypergraph.experiment.streams import messages
+from hypergraph.extensions.attribution import explain
 
 app = typer.Typer(
     name="hypergraph",
@@ -56,9 +59,21 @@ def _advice(error: HypergraphError) -> str:
     return ""
 
 
+def _ignore_settings_of_others() -> None:
+    """Ignore what the environment holds for other programs, and what libraries say to programmers."""
+    os.environ["MPLBACKEND"] = "agg"  # a notebook's works nowhere else, and no window is opened
+    os.environ.pop("TERMINAL_WIDTH", None)  # typer fails where it is no number
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it warns of the folder for its cache
+    for console in (out, err):
+        if console.width == 0:  # by COLUMNS=0, with which rich prints nothing
+            console.width = 80
+
+
 def main() -> None:
     """The entry point of the command `hypergraph`."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # like Ctrl-C: save, then end
+    sys.stderr = messages()
+    _ignore_settings_of_others()
     try:
         with results_apart():
             status = app(standalone_mode=False)
@@ -72,6 +87,6 @@ def main() -> None:
         sys.exit(2)
     except (KeyboardInterrupt, typer.Abort):
         sys.exit(INTERRUPTED)
-    except OSError as error:  # an unreadable path; or standard output is full or closed
-        complain(f"cannot use {error.filename or 'standard output'}: {error.strerror or error}")
-        os._exit(1)  # a normal exit would flush it again
+    except (OSError, ImportError) as error:  # a file, or a library that cannot be loaded
+        complain(explain(error))
+        sys.exit(1)

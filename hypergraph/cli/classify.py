@@ -9,7 +9,7 @@ import typer
 from rich.table import Table
 
 from hypergraph.cli.options import Json
-from hypergraph.cli.output import complain, out, print_json
+from hypergraph.cli.output import complain, print_json, show
 from hypergraph.errors import FileError, UsageError, printable
 from hypergraph.extensions.registry import TASKS
 
@@ -46,7 +46,7 @@ def _print(rows: list[dict[str, Any]], json: bool) -> None:
         values = ", ".join(f"{name} {value:.3g}" for name, value in row["order_parameters"].items())
         confidence = "" if row["confidence"] is None else f"{row['confidence']:.2f}"  # not in percent: no probability
         table.add_row(*map(printable, (row["file"], row["task"], row["algorithm"], confidence, values)))
-    out.print(table)
+    show(table)
 
 
 def _classify(file: Path, task: str | None) -> dict[str, Any]:

@@ -4,21 +4,35 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import io
 import json
 import os
 import sys
 from collections.abc import Callable, Iterator
-from typing import ParamSpec
+from typing import Any, ParamSpec
 
 from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
-from hypergraph.errors import HypergraphError, PluginError, printable
+from hypergraph.errors import HypergraphError, PluginError, file_errors, printable
 from hypergraph.extensions.attribution import attribute_error
 
 out = Console(highlight=False, markup=False)
 err = Console(stderr=True, highlight=False, markup=False)
 
+WIDEST = 10_000
+"""Letters of the longest row of a table that is not printed on a terminal."""
+
 P = ParamSpec("P")
+
+
+class _Results(io.FileIO):
+    """Standard output. Its errors are FileErrors that name it, so that no other error passes for one of it."""
+
+    def write(self, data: Any) -> int:
+        with file_errors("use", "standard output"):
+            return super().write(data)
 
 
 @contextlib.contextmanager
@@ -26,9 +40,12 @@ def results_apart() -> Iterator[None]:
     """Let only sys.stdout lead to standard output.
 
     Descriptor 1, to which C code and child processes write, leads to stderr until the process ends, because C code may
-    flush only then. Raises OSError where standard output is closed or does not take what is printed.
+    flush only then. Raises FileError where standard output is closed or does not take what is printed.
     """
-    results = open(os.dup(1), "w", encoding=sys.stdout.encoding, errors=sys.stdout.errors)  # noqa: SIM115
+    with file_errors("use", "standard output"):
+        handle = os.dup(1)
+    buffer, terminal = io.BufferedWriter(_Results(handle, "w")), os.isatty(handle)
+    results = io.TextIOWrapper(buffer, sys.stdout.encoding, errors="backslashreplace", line_buffering=terminal)
     with results, contextlib.redirect_stdout(results):
         os.dup2(2, 1)
         yield
@@ -68,6 +85,25 @@ def complain(message: str) -> None:
 def notify(message: str) -> None:
     """Print a notice as one line on stderr."""
     err.print(message, soft_wrap=True)
+
+
+def show(part: Table | Text) -> None:
+    """Print a part of a result on stdout.
+
+    A line of text is not wrapped. A row of a table is one line too, so that a program can read it. A terminal gets a
+    table of its width, or a line for each cell if the longest words do not fit side by side.
+    """
+    if isinstance(part, Text):
+        out.print(part, soft_wrap=True)
+    elif not out.file.isatty():
+        Console(file=out.file, width=WIDEST, highlight=False, markup=False).print(part)
+    elif out.measure(part, options=out.options.update(width=WIDEST)).minimum <= out.width:
+        out.print(part)
+    else:
+        for row in zip(*(column.cells for column in part.columns), strict=True):
+            for column, cell in zip(part.columns, row, strict=True):
+                out.print(f"{column.header}:", cell, soft_wrap=True)
+            out.print()
 
 
 def print_json(value: object) -> None:

@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from hypergraph.cli.options import Json
-from hypergraph.cli.output import complain, contained, notify, out, print_json
+from hypergraph.cli.output import complain, contained, notify, print_json, show
 from hypergraph.extensions.registry import REGISTRIES, TASKS, Plugin, PluginLoadError, Registry
 
 app = typer.Typer(no_args_is_help=True)
@@ -87,7 +87,7 @@ def _print_table(rows: list[dict[str, str]], check: bool) -> None:
         # as Text, because a plugin's metadata may hold markup of rich
         summary = Text(row["summary"], no_wrap=True, overflow="ellipsis")
         table.add_row(*(Text(row[field]) for field in fields), summary)
-    out.print(table)
+    show(table)
     for row in rows:
         if row.get("message"):
             complain(row["message"])

@@ -5,10 +5,8 @@ from __future__ import annotations
 import shlex
 from pathlib import Path
 
-from rich.text import Text
-
 from hypergraph.analysis.report import report
-from hypergraph.cli.output import err, notify, out, print_json
+from hypergraph.cli.output import err, notify, print_json, show
 from hypergraph.engines.base import Engine, TrainingError
 from hypergraph.errors import FileError
 from hypergraph.experiment.display import Display
@@ -34,7 +32,7 @@ def work(run: RunDirectory, engine: Engine, json: bool, source: Path | None) -> 
         print_json(read_json(run.result))
     else:
         for part in report(run.config, finished.result):
-            out.print(part, soft_wrap=isinstance(part, Text))
+            show(part)
     if source:
         comparison = {
             True: f"Every number of every network is as in {source}",

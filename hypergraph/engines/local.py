@@ -90,7 +90,7 @@ class _Worker:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
-                text=True,
+                encoding="utf-8",
                 env={**os.environ, **KEEP_MEMORY, "OMP_NUM_THREADS": str(run.config.threads)},
                 start_new_session=True,  # an interrupt on the terminal reaches only the parent, which stops the workers
             )
@@ -133,7 +133,7 @@ class _Worker:
         if status < 0:
             return signal.strsignal(-status) or f"signal {-status}"
         with contextlib.suppress(OSError):  # the log may be gone
-            if lines := self.log.read_text(errors="replace").strip().splitlines():
+            if lines := self.log.read_text(encoding="utf-8", errors="replace").strip().splitlines():
                 return lines[-1]
         return f"exit status {status}"
 

@@ -75,7 +75,7 @@ def _send(message: Message | Event, reports: TextIO) -> None:
 
 def main(path: str, first: str, last: str) -> int:
     """The command. Returns its exit status."""
-    reports = os.fdopen(os.dup(1), "w")
+    reports = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # what a plugin prints goes to the log, not between the events
     try:
         return 0 if train(path, first, last, reports) else STOPPED

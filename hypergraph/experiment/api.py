@@ -13,6 +13,7 @@ from hypergraph.engines.base import Engine
 from hypergraph.experiment.display import Display
 from hypergraph.experiment.plan import Request, plan, start
 from hypergraph.experiment.run import run_experiment
+from hypergraph.experiment.streams import messages
 from hypergraph.extensions.registry import ENGINES
 from hypergraph.runs.directory import RunDirectory
 from hypergraph.runs.events import Observer
@@ -71,7 +72,7 @@ def resume(run: Path | str, *, engine: str = "local", observe: Observer | None =
 def _work(directory: RunDirectory, engine: Engine, observe: Observer | None) -> FinishedRun:
     if observe is not None:
         return run_experiment(directory, engine, observe)
-    with Display(directory, Console(stderr=True, force_jupyter=False, highlight=False, markup=False)) as display:
+    with Display(directory, Console(file=messages(), force_jupyter=False, highlight=False, markup=False)) as display:
         return run_experiment(directory, engine, display)
 
 

@@ -40,7 +40,8 @@ class Display:
         self.stages = _progress(console, "{task.description}")
         self._view: RenderableType = self.training.progress
         live = Live(console=console, get_renderable=lambda: self._view, transient=True)
-        self._live = live if console.is_terminal else None
+        redraws = console.is_interactive and console.file.isatty()  # FORCE_COLOR makes rich take a file for a terminal
+        self._live = live if redraws else None
         self._cell = _notebook_cell()
 
     def __enter__(self) -> Display:

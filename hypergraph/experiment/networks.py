@@ -93,13 +93,15 @@ def draw(network: MLPWeights, *paths: Path | str, layout: str | None = None, see
 
     Raises:
         UsageError: no installed visualizer has the layout or the format.
+        PluginError: every visualizer is broken.
         FileError: a file cannot be written.
     """
     pairs = [(visualizer, name) for visualizer in working_visualizers() for name in visualizer.layouts]
     match = next((pair for pair in pairs if layout in (None, pair[1])), None)
     if match is None:
-        names = ", ".join(name for _, name in pairs) or "none installed"
-        raise UsageError(f"no visualizer draws layout {layout!r}; there are {names}")
+        names = ", ".join(name for _, name in pairs)
+        refusal = f"no visualizer draws layout {layout!r}; there are {names}" if pairs else "no visualizer is installed"
+        raise UsageError(refusal)
     visualizer, name = match
     stacked = MLPWeights.stack([network]).map(lambda tensor: tensor.flatten(0, len(network.lead)))
     for path in map(Path, paths):

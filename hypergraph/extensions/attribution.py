@@ -1,7 +1,11 @@
-"""Find the plugin that raised an error. Only loading plugins is guarded; calls into them are attributed afterwards."""
+"""Find the plugin or the library that raised an error.
+
+Only loading plugins is guarded; calls into them are attributed afterwards.
+"""
 
 from __future__ import annotations
 
+import sys
 from traceback import walk_tb
 
 from hypergraph.errors import PluginError
@@ -24,6 +28,15 @@ def attribute_error(error: BaseException) -> PluginError | None:
             owner = next((plugin for plugin in owners if plugin.value.partition(":")[2] in callers), owners[0])
             return PluginError(f"{owner} raised {reason(error)} at {frame.f_code.co_filename}:{line}")
     return None
+
+
+def explain(error: OSError | ImportError) -> str:
+    """An error of the system in one line: the file, or else the library that raised it, and why."""
+    if isinstance(error, OSError) and error.filename:
+        return f"cannot use {error.filename}: {error.strerror}"
+    packages = [_package(frame.f_globals.get("__name__", "")) for frame, _ in walk_tb(error.__traceback__)]
+    library = next(package for package in reversed(packages) if package not in sys.stdlib_module_names)
+    return f"cannot use {library}: {reason(error)}"
 
 
 def _package(name: str) -> str:

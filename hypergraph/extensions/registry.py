@@ -182,13 +182,21 @@ def classifier_for(task: str) -> Classifier | None:
 
 
 def working_visualizers() -> list[Visualizer]:
-    """Load all visualizers; those that cannot be loaded are skipped with a logged warning."""
-    loaded = []
+    """Load all visualizers; those that cannot be loaded are skipped with a logged warning.
+
+    Raises PluginError where there are some and none can be loaded.
+    """
+    loaded: list[Visualizer] = []
+    broken: list[PluginError] = []
     for plugin in VISUALIZERS.plugins():
         try:
             loaded.append(VISUALIZERS.make(plugin))
         except PluginError as error:
-            warn_skipped(str(error))
+            broken.append(error)
+    if broken and not loaded:
+        raise PluginError("; ".join(map(str, broken)))
+    for skipped in broken:
+        warn_skipped(str(skipped))
     return loaded
 
 

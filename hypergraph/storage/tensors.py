@@ -52,10 +52,11 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     """
     _check_size(path)
     try:
-        with safe_open(path, framework="pt") as file:
-            names = list(file.keys())
+        # by descriptor, because safe_open takes no name that is not UTF-8
+        with path.open("rb") as file, safe_open(f"/dev/fd/{file.fileno()}", framework="pt") as content:
+            names = list(content.keys())
             if len(names) <= MAX_TENSORS:
-                return {name: file.get_tensor(name) for name in names}, file.metadata() or {}
+                return {name: content.get_tensor(name) for name in names}, content.metadata() or {}
     except Exception as error:  # safetensors and torch raise errors of many types
         raise FileError(f"{path} is not a whole safetensors file: {error}") from None
     raise FileError(f"{path} holds {len(names):,} tensors; at most {MAX_TENSORS:,} are possible")

@@ -247,6 +247,16 @@ def test_a_task_that_writes_to_standard_output_does_not_spoil_a_run(install: Ins
 
 
 @pytest.mark.slow
+def test_a_worker_speaks_utf8_whatever_the_locale(install: Install, tmp_path: Path) -> None:
+    install("strange-dist", TASK + METHOD.format("sample", "raise ValueError('\u00fc')"))
+    locale = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    options = ("--layers", "3,4,1", "--members", 1, "--steps", 2, "--out", tmp_path / "run")
+    done = finished(*HYPERGRAPH, "run", "fake", *options, env={**os.environ, **locale})
+    assert done.returncode == 1
+    assert "raised ValueError: \\xfc at " in done.stderr
+
+
+@pytest.mark.slow
 def test_a_task_that_fails_in_a_worker_is_named(install: Install, tmp_path: Path) -> None:
     """Its sys.exit too: a worker that ended so has trained nothing."""
     for number, (end, what) in enumerate(ENDS.items()):

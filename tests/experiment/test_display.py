@@ -60,10 +60,17 @@ def test_the_live_table_fits_a_terminal(tmp_path: Path) -> None:
     assert "2 one, 1 two" in shown
 
 
+class Terminal(io.StringIO):
+    """What a terminal is sent."""
+
+    def isatty(self) -> bool:
+        return True
+
+
 @pytest.mark.parametrize("terminal", [True, False])
 def test_every_event_is_shown(tmp_path: Path, terminal: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm")
-    buffer = io.StringIO()
+    buffer = Terminal() if terminal else io.StringIO()
     failure = Failure(member=1, step=3, back_to=2, loss=None, kl=1.0, retired=False)
     run = directory(tmp_path)
     events = [
@@ -75,9 +82,7 @@ def test_every_event_is_shown(tmp_path: Path, terminal: bool, monkeypatch: pytes
         Progressed("sweeping beta", 31, 31),
         Noticed("something"),
     ]
-    with Display(
-        run, Console(file=buffer, width=100, force_terminal=terminal, color_system=None, highlight=False)
-    ) as display:
+    with Display(run, Console(file=buffer, width=100, color_system=None, highlight=False)) as display:
         for event in events:
             display(event)
     shown = buffer.getvalue()
@@ -85,6 +90,19 @@ def test_every_event_is_shown(tmp_path: Path, terminal: bool, monkeypatch: pytes
         assert text in shown
     assert ("sweeping beta" in shown) == terminal
     assert ("beta 1e-09: loss 0.100-0.300" in shown) != terminal
+
+
+@pytest.mark.parametrize(("name", "value", "file"), [("TERM", "dumb", Terminal()), ("FORCE_COLOR", "1", io.StringIO())])
+def test_what_cannot_move_its_cursor_is_sent_plain_lines(
+    name: str, value: str, file: io.StringIO, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+    run = directory(tmp_path)
+    with Display(run, Console(file=file, highlight=False)) as display:
+        for event in watched(run):
+            display(event)
+    assert len(file.getvalue().splitlines()) == 2
+    assert "\x1b" not in file.getvalue()
 
 
 def test_a_notebook_shows_one_cell_that_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
