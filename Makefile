@@ -6,7 +6,7 @@ RUNS := runs/results/paper runs/results/sizes
 
 TASKS := $(addprefix runs/tasks/,maximum maximum-deep maximum-shallow multiplication parity parity-deep parity-shallow)
 
-.PHONY: run test quick coverage lint sanitize bench soak docs results tasks clean $(RUNS) $(TASKS)
+.PHONY: run test quick coverage lint sanitize bench soak docs results tasks clean dist wheels $(RUNS) $(TASKS)
 
 run: .venv/installed
 	$(BIN)/hypergraph run l1norm
@@ -87,3 +87,15 @@ CPU_INDEX := https://download.pytorch.org/whl/cpu
 		|| $(PIP) --retries 1 --timeout 15 --index-url $(CPU_INDEX) torch==$(TORCH)+cpu 2>/dev/null; }; } || $(PIP) torch==$(TORCH)
 	$(PIP) -e '.[dev]'
 	@touch $@
+
+# an sdist, a wheel made from it for this machine, and what an index would say to them
+dist: .venv/installed
+	$(PIP) build twine
+	rm -rf dist
+	$(BIN)/python -m build
+	$(BIN)/twine check --strict dist/*
+
+# wheels of every Python; on Linux they are built in containers, so that they run on older systems too
+wheels: .venv/installed
+	$(PIP) 'cibuildwheel>=4,<5'
+	$(BIN)/cibuildwheel --output-dir dist/wheels
