@@ -6,7 +6,7 @@ RUNS := runs/results/paper runs/results/sizes
 
 TASKS := $(addprefix runs/tasks/,maximum maximum-deep maximum-shallow multiplication parity parity-deep parity-shallow)
 
-.PHONY: run test quick coverage lint sanitize bench soak docs results tasks clean dist wheels $(RUNS) $(TASKS)
+.PHONY: run test quick coverage lint sanitize bench soak docs results tasks clean site dist wheels $(RUNS) $(TASKS)
 
 run: .venv/installed
 	$(BIN)/hypergraph run l1norm
@@ -74,7 +74,7 @@ $(RUNS) $(TASKS): .venv/installed
 		$$(test -e $@/config.json && echo --resume || echo $(OPTIONS))
 
 clean:
-	rm -rf .venv build dist .hypothesis .pytest_cache .mypy_cache .ruff_cache *.egg-info
+	rm -rf .venv .cache build dist .hypothesis .pytest_cache .mypy_cache .ruff_cache *.egg-info
 
 # torch is installed first and exactly: a range would take the newest build, which brings gigabytes of CUDA along. Where
 # no GPU is found, the CPU build is tried before the default one, from the configured index and then from PyTorch's own.
@@ -86,6 +86,14 @@ CPU_INDEX := https://download.pytorch.org/whl/cpu
 	{ ! command -v nvidia-smi >/dev/null && { $(PIP) torch==$(TORCH)+cpu 2>/dev/null \
 		|| $(PIP) --retries 1 --timeout 15 --index-url $(CPU_INDEX) torch==$(TORCH)+cpu 2>/dev/null; }; } || $(PIP) torch==$(TORCH)
 	$(PIP) -e '.[dev]'
+	@touch $@
+
+# the documentation as pages of build/site, which can be opened from there; a link that leads nowhere is an error
+site: .venv/site
+	$(BIN)/python docs/pages.py
+	$(BIN)/zensical build --clean --strict
+.venv/site: .venv/installed
+	$(PIP) -e '.[docs]'
 	@touch $@
 
 # an sdist, a wheel made from it for this machine, and what an index would say to them
