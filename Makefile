@@ -6,7 +6,7 @@ RUNS := runs/results/paper runs/results/sizes
 
 TASKS := $(addprefix runs/tasks/,maximum maximum-deep maximum-shallow multiplication parity parity-deep parity-shallow)
 
-.PHONY: run test quick coverage lint sanitize bench soak docs results tasks clean $(RUNS) $(TASKS)
+.PHONY: run test quick coverage lint sanitize bench soak docs results tasks clean site dist wheels $(RUNS) $(TASKS)
 
 run: .venv/installed
 	$(BIN)/hypergraph run l1norm
@@ -74,7 +74,7 @@ $(RUNS) $(TASKS): .venv/installed
 		$$(test -e $@/config.json && echo --resume || echo $(OPTIONS))
 
 clean:
-	rm -rf .venv build dist .hypothesis .pytest_cache .mypy_cache .ruff_cache *.egg-info
+	rm -rf .venv .cache build dist .hypothesis .pytest_cache .mypy_cache .ruff_cache *.egg-info
 
 # torch is installed first and exactly: a range would take the newest build, which brings gigabytes of CUDA along. Where
 # no GPU is found, the CPU build is tried before the default one, from the configured index and then from PyTorch's own.
@@ -92,3 +92,23 @@ CPU_INDEX := https://download.pytorch.org/whl/cpu
 	@$(BIN)/python -c 'import importlib.metadata; importlib.metadata.version("dgl")' 2>/dev/null || { $(DGL); } \
 		|| echo "DGL cannot be installed here: plain torch takes its place, and the tests that need DGL are left out" >&2
 	@touch $@
+
+# the documentation as pages of build/site, which can be opened from there; a link that leads nowhere is an error
+site: .venv/site
+	$(BIN)/python docs/pages.py
+	$(BIN)/zensical build --clean --strict
+.venv/site: .venv/installed
+	$(PIP) -e '.[docs]'
+	@touch $@
+
+# an sdist, a wheel made from it for this machine, and what an index would say to them
+dist: .venv/installed
+	$(PIP) build twine
+	rm -rf dist
+	$(BIN)/python -m build
+	$(BIN)/twine check --strict dist/*
+
+# wheels of every Python; on Linux they are built in containers, so that they run on older systems too
+wheels: .venv/installed
+	$(PIP) 'cibuildwheel>=4,<5'
+	$(BIN)/cibuildwheel --output-dir dist/wheels

@@ -59,7 +59,7 @@ class Task(ABC):
         """A network whose loss is below this solves the task."""
 
     def check_spec(self, spec: MLPSpec) -> None:  # noqa: B027, a task may accept any spec
-        """Raise :class:`hypergraph.errors.SpecError` where a network of `spec` cannot compute the task."""
+        """Raise `hypergraph.errors.SpecError` where a network of `spec` cannot compute the task."""
 
     @abstractmethod
     def sample(self, spec: MLPSpec, batch: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -95,14 +95,14 @@ class Classifier(ABC):
     @property
     @abstractmethod
     def colours(self) -> Mapping[str, str]:
-        """Every label of :meth:`classify`, including `unknown`, with a colour that matplotlib understands."""
+        """Every label of `classify`, including `unknown`, with a colour that matplotlib understands."""
 
     @abstractmethod
     def order_parameters(self, weights: MLPWeights, sibling: MLPWeights | None = None) -> dict[str, Tensor]:
         """The order parameters by name, each with the leading axes of `weights`.
 
         `sibling` is another sample of the same generators, with the same leading axes; without it, parameters that need
-        one are omitted. Raises :class:`hypergraph.errors.SpecError` for networks that it cannot classify.
+        one are omitted. Raises `hypergraph.errors.SpecError` for networks that it cannot classify.
         """
 
     @abstractmethod
@@ -112,7 +112,7 @@ class Classifier(ABC):
     def confidence(self, order_parameters: Mapping[str, Tensor]) -> list[float]:
         """The confidence in each label, from 0 to 1, over the flattened axes of the order parameters.
 
-        By default, the relative distance of the order parameter to the nearest of :attr:`boundaries`: 0 on the
+        By default, the relative distance of the order parameter to the nearest of `boundaries`: 0 on the
         boundary, 0.5 at half or twice its value. It is no probability. NaN where there are no boundaries.
         """
         margins = [
@@ -124,7 +124,7 @@ class Classifier(ABC):
         return [min(network) for network in zip(*margins, strict=True)] if margins else [math.nan] * count
 
     def varieties(self, order_parameters: Mapping[str, Tensor]) -> list[str]:
-        """As :meth:`classify`, with a finer label for each form of an algorithm; figures draw each form."""
+        """As `classify`, with a finer label for each form of an algorithm; figures draw each form."""
         return self.classify(order_parameters)
 
     @property
@@ -134,19 +134,19 @@ class Classifier(ABC):
 
     @property
     def boundaries(self) -> Mapping[str, float]:
-        """Order parameters with the values at which :meth:`classify` changes the label."""
+        """Order parameters with the values at which `classify` changes the label."""
         return {}
 
     @property
     def outcomes(self) -> Mapping[str, str]:
-        """Every name that :meth:`outcome` returns, with its meaning in one line."""
+        """Every name that `outcome` returns, with its meaning in one line."""
         return {}
 
     def outcome(self, phases: Sequence[Sequence[str]], kl: Sequence[float]) -> str:
         """Name how a member's algorithms developed.
 
         Args:
-            phases: labels [checkpoint][beta], checkpoints through training in order, betas ascending.
+            phases: labels `[checkpoint][beta]`, checkpoints through training in order, betas ascending.
             kl: information in nats at the end, [beta].
         """
         return phases[-1][0]
@@ -168,7 +168,7 @@ class Visualizer(ABC):
     @property
     @abstractmethod
     def layouts(self) -> Sequence[str]:
-        """The names of the layouts of :meth:`draw`, the default first."""
+        """The names of the layouts of `draw`, the default first."""
 
     @abstractmethod
     def draw(

@@ -1,6 +1,6 @@
 """Which network to generate: layer sizes, activation, bias, skip connections, masks.
 
-An :class:`MLPSpec` is pure data. This module imports no torch, so the command line refuses a malformed spec at once.
+An `MLPSpec` is pure data. This module imports no torch, so the command line refuses a malformed spec at once.
 """
 
 from __future__ import annotations
@@ -129,12 +129,12 @@ class MLPSpec(Struct, frozen=True, forbid_unknown_fields=True):
         return ",".join(shown if len(shown) <= MAX_LAYERS_SHOWN else [*shown[:MAX_LAYERS_SHOWN], "…"])
 
     def to_json(self) -> str:
-        """One line of JSON that :meth:`from_json` reads back."""
+        """One line of JSON that `from_json` reads back."""
         return json.dumps(msgspec.to_builtins(self))
 
     @classmethod
     def from_json(cls, text: str) -> MLPSpec:
-        """Read what :meth:`to_json` wrote. Raises SpecError."""
+        """Read what `to_json` wrote. Raises SpecError."""
         try:
             fields = parse_json(text)
         except ValueError as error:
@@ -158,7 +158,7 @@ class MLPSpec(Struct, frozen=True, forbid_unknown_fields=True):
 
     @classmethod
     def parse_all(cls, text: str) -> tuple[MLPSpec, ...]:
-        """Read what :meth:`parse` reads, or several networks as sizes with ranges. Raises SpecError.
+        """Read what `parse` reads, or several networks as sizes with ranges. Raises SpecError.
 
         `8-16` stands for every size from 8 to 16, `8-16:4` for every fourth of them, and `x3` for three times the
         previous layer: "8-16:4,x3,1" stands for 8,24,1 and 12,36,1 and 16,48,1.

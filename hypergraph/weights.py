@@ -87,7 +87,7 @@ class MLPWeights:
     __call__ = forward
 
     def state_dict(self) -> dict[str, Tensor]:
-        """The tensors of a single network, named as :meth:`to_module` names its parameters."""
+        """The tensors of a single network, named as `to_module` names its parameters."""
         if self.lead:
             raise ValueError(f"one network has no leading axes; these have {tuple(self.lead)}: select one first")
         return dict(zip(_shapes(self.spec), (*self.weights, *self.biases), strict=True))
@@ -100,7 +100,7 @@ class MLPWeights:
         return module
 
     def save(self, path: Path | str, metadata: Mapping[str, str] | None = None) -> None:
-        """Write one network as safetensors, with the names of :meth:`to_module`'s parameters. Raises FileError."""
+        """Write one network as safetensors, with the names of `to_module`'s parameters. Raises FileError."""
         text = {"format": FORMAT, "format_version": FORMAT_VERSION, "spec": self.spec.to_json(), **(metadata or {})}
         write_tensors(Path(path), self.state_dict(), text)
 

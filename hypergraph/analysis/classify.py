@@ -41,7 +41,7 @@ def _single(tensor: Tensor) -> Tensor:
 
 
 def classify(classifier: Classifier | None, networks: MLPWeights, sibling: MLPWeights | None = None) -> list[Verdict]:
-    """As :func:`classify_strict`, with empty verdicts where there is no classifier, or it refuses or fails."""
+    """As `classify_strict`, with empty verdicts where there is no classifier, or it refuses or fails."""
     if classifier is not None:
         try:
             return classify_strict(classifier, networks, sibling)

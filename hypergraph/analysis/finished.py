@@ -63,7 +63,7 @@ class FinishedRun:
         return [{**row, **parameters} for row in rows for parameters in [row.pop("order_parameters")]]
 
     def table(self) -> pandas.DataFrame:
-        """:attr:`rows` as a data frame. Raises UsageError where pandas is not installed."""
+        """`rows` as a data frame. Raises UsageError where pandas is not installed."""
         if importlib.util.find_spec("pandas") is None:
             raise UsageError("tables need pandas: pip install 'hypergraph-toolkit[pandas]'")
         import pandas
@@ -71,7 +71,7 @@ class FinishedRun:
         return pandas.DataFrame(self.rows)
 
     def arrays(self) -> dict[str, np.ndarray[Any, Any]]:
-        """The columns of :attr:`rows` by name, each [row]; missing numbers are NaN."""
+        """The columns of `rows` by name, each [row]; missing numbers are NaN."""
         rows = self.rows
         names = dict.fromkeys(name for row in rows for name in row)
         return {name: _column([row.get(name) for row in rows]) for name in names}

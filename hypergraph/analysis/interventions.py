@@ -44,7 +44,7 @@ def ablate_strongest(network: MLPWeights, task: Task, rng: torch.Generator, batc
     """How much the error due to each input grows when one input's strongest first weight is set to zero.
 
     Returns:
-        [ablated input, input], growth of :func:`error_by_input`.
+        [ablated input, input], growth of `error_by_input`.
     """
     first = network.weights[0]
     inputs, targets = task.sample(network.spec, batch, rng)
@@ -101,7 +101,7 @@ _SHUFFLE = Analysis("shuffle", "shuffling learned variables", list[ShuffleRecord
 
 
 class AblationRecord(Struct, frozen=True):
-    """A member's network of lowest loss that runs an algorithm; `growth` is that of :func:`ablate_strongest`."""
+    """A member's network of lowest loss that runs an algorithm; `growth` is that of `ablate_strongest`."""
 
     algorithm: str
     member: Count

@@ -47,7 +47,7 @@ def phases_at(
     members: Sequence[int],
     spec: MLPSpec | None = None,
 ) -> Iterator[PhaseRecord]:
-    """Sweep the generator that `members` had at `step`; arguments as of :func:`hypergraph.analysis.sweep.sweep`."""
+    """Sweep the generator that `members` had at `step`; arguments as of `hypergraph.analysis.sweep.sweep`."""
     for beta in BETA_GRID:
         networks, kls = generate(generator, beta, seed=seed, members=members, spec=spec)
         losses = measure_loss(task, networks, seed=seed, inputs=PHASE_INPUTS).tolist()

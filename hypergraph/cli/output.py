@@ -54,7 +54,7 @@ def results_apart() -> Iterator[None]:
 def contained(command: Callable[P, None]) -> Callable[P, None]:
     """Protect a command from its plugins.
 
-    Only `out` and :func:`print_json` write to standard output; all else that is printed goes to stderr. An error or a
+    Only `out` and `print_json` write to standard output; all else that is printed goes to stderr. An error or a
     sys.exit of a plugin becomes a PluginError that names it; other errors stay as they are.
     """
 

@@ -59,7 +59,7 @@ class Engine(ABC):
 
         The caller holds the lock of the run. The engine calls `observe` in the caller's thread with the events of the
         chunks. If `observe` raises or the caller is interrupted, the engine sends it `Stopping`, lets the chunks
-        finish their step and save, and raises the error. :func:`hypergraph.engines.chunk.train_chunk` trains a chunk.
+        finish their step and save, and raises the error. `hypergraph.engines.chunk.train_chunk` trains a chunk.
 
         Raises:
             TrainingError: where a chunk fails; the others save and stop.

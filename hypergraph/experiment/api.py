@@ -49,7 +49,7 @@ def train(
         seed: determines every random number.
         device: auto, cpu, cuda or cuda:N.
         engine: the name of an engine plugin.
-        out: the new run's folder; runs/TASK/TIME if None. :func:`resume` continues an interrupted run.
+        out: the new run's folder; runs/TASK/TIME if None. `resume` continues an interrupted run.
         observe: receives the events; if None, a display shows them.
 
     Raises:
@@ -65,7 +65,7 @@ def train(
 
 
 def resume(run: Path | str, *, engine: str = "local", observe: Observer | None = None) -> FinishedRun:
-    """Continue an interrupted run, to the same bits. Arguments and errors as of :func:`train`."""
+    """Continue an interrupted run, to the same bits. Arguments and errors as of `train`."""
     return _work(RunDirectory.open(Path(run)), ENGINES.load(engine), observe)
 
 

@@ -48,7 +48,7 @@ def generate(
 def generate_with_metadata(
     source: Path, beta: float, layers: MLPSpec | str | None, seed: int, member: int, encoder: bool
 ) -> tuple[MLPWeights, dict[str, str]]:
-    """As :func:`generate`, with the metadata of its file, in which `kl` is the information in nats."""
+    """As `generate`, with the metadata of its file, in which `kl` is the information in nats."""
     spec = MLPSpec.parse(layers) if isinstance(layers, str) else layers
     check_beta(beta)
     generator, metadata = Generator.load(generator_file(source))
@@ -110,7 +110,7 @@ def draw(network: MLPWeights, *paths: Path | str, layout: str | None = None, see
 
 
 def picture(network: MLPWeights) -> bytes:
-    """The drawing of a network as PNG. Raises as :func:`draw` does."""
+    """The drawing of a network as PNG. Raises as `draw` does."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "network.png"
         draw(network, path)

@@ -27,7 +27,7 @@ RUNS = Path("runs")
 
 @dataclass(frozen=True)
 class Request:
-    """A request for a new run; its fields are arguments of :func:`hypergraph.experiment.api.train`.
+    """A request for a new run; its fields are arguments of `hypergraph.experiment.api.train`.
 
     `networks` are its `layers`, parsed; without any, the task's own network is generated.
     """

@@ -49,7 +49,7 @@ def run_experiment(run: RunDirectory, engine: Engine, observe: Observer = ignore
 
 
 def train(run: RunDirectory, engine: Engine, observe: Observer = ignore) -> Generator:
-    """The generator of all members, which `engine` trains or the task ships. Raises as :func:`run_experiment` does."""
+    """The generator of all members, which `engine` trains or the task ships. Raises as `run_experiment` does."""
     config = run.config
     if not run.generator.exists():
         if config.recipe:

@@ -130,12 +130,12 @@ class Registry(Generic[P]):
     def load(self, name: str, options: Mapping[str, Any] | None = None) -> P:
         """Make an instance of a plugin's class, with some of a task's options set.
 
-        Raises what :meth:`load_class` raises, and UsageError for wrong options.
+        Raises what `load_class` raises, and UsageError for wrong options.
         """
         return self.make(self.find(name), options)
 
     def make(self, plugin: Plugin, options: Mapping[str, Any] | None = None) -> P:
-        """As :meth:`load`, for a plugin that was found already."""
+        """As `load`, for a plugin that was found already."""
         cls: Any = self._import(plugin)
         arguments = [make_options(cls.Options, options)] if options else []
         with _attributed(plugin):

@@ -55,7 +55,7 @@ _attend_recomputed = partial(checkpoint, _attend, use_reentrant=False, preserve_
 
 
 def uniform_attention(projections: Tensor, graph: ComputationGraph) -> Tensor:
-    """:func:`attention` where all weights have the same projections, so that slots differ only by their end.
+    """`attention` where all weights have the same projections, so that slots differ only by their end.
 
     Args:
         projections: [member, ATTENTION_IN, 1].

@@ -65,7 +65,7 @@ class Generator(nn.Module):
     ) -> Generator:
         """An untrained generator with one member per random stream.
 
-        `wirings` holds one value per member; by default all are 1. See :func:`initial_hyperweights`. Without an encoder
+        `wirings` holds one value per member; by default all are 1. See `initial_hyperweights`. Without an encoder
         there are no learned variables.
         """
         graph = ComputationGraph.of(*specs)
@@ -106,7 +106,7 @@ class Generator(nn.Module):
 
         Args:
             beta: price of information per nat, [member].
-            draws: standard normal draws, [member, HYPERDEPTH, DRAWS, weight], as :meth:`draw` gives them.
+            draws: standard normal draws, [member, HYPERDEPTH, DRAWS, weight], as `draw` gives them.
             specs: the networks to generate; those of training if None.
             encoder: whether the encoder is used. Without it there is no memorised information, and the KL is zero.
 

@@ -79,7 +79,7 @@ class _Product(torch.autograd.Function):
 def hyperlayer(
     linear: Linear, hyperactivations: Hyperactivations, draws: Tensor, graph: ComputationGraph
 ) -> tuple[Tensor, Tensor]:
-    """A hyperlayer after the first: the linear map, then the blocks. Draws, graph and results as in :func:`blocks`."""
+    """A hyperlayer after the first: the linear map, then the blocks. Draws, graph and results as in `blocks`."""
     return blocks(linear(hyperactivations), draws, graph)
 
 
@@ -90,7 +90,7 @@ def first_hyperlayer(bias: Tensor, draws: Tensor, graph: ComputationGraph, sides
 
     Args:
         bias: of the first linear map, [member, HYPERWIDTH_OUT, 1].
-        draws: as in :func:`blocks`.
+        draws: as in `blocks`.
         graph: the computation graph of the target networks.
         sides: 2 with the encoder, or 1.
 
@@ -122,7 +122,7 @@ def blocks(preactivations: Tensor, draws: Tensor, graph: ComputationGraph) -> tu
 
 
 def torch_blocks(preactivations: Tensor, draws: Tensor, graph: ComputationGraph) -> tuple[Tensor, Tensor]:
-    """:func:`blocks` with torch operators, on any device and in any precision."""
+    """`blocks` with torch operators, on any device and in any precision."""
     activated, projections, distributions = preactivations.split((ACTIVATION, ATTENTION_IN, CHANNEL_IN), 1)
     sides = preactivations.shape[2]
     noise, epsilon = draws.split((2 * NOISE, LATENT), 1)

@@ -92,7 +92,7 @@ def unflatten_hyperweights(hyperweights: Tensor, graph: ComputationGraph, encode
 
 
 def flatten_hyperweights(linears: Sequence[Linear], learned: Tensor) -> Tensor:
-    """The inverse of :func:`unflatten_hyperweights`: [member, hyperweight]."""
+    """The inverse of `unflatten_hyperweights`: [member, hyperweight]."""
     return torch.cat([part.flatten(1) for part in chain(*linears, [learned])], 1)
 
 

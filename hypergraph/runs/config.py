@@ -99,7 +99,7 @@ class RunConfig(Record, frozen=True):
 
     @classmethod
     def from_fields(cls, fields: object) -> RunConfig:
-        """Read what :meth:`to_fields` wrote; other fields are ignored. Raises UsageError, naming the field."""
+        """Read what `to_fields` wrote; other fields are ignored. Raises UsageError, naming the field."""
         values = as_record(fields, dict[str, Any])
         if (found := values.get("format_version")) == 3:
             values = _from_format_3(values)

@@ -1,6 +1,6 @@
 """The events of an experiment, which an observer receives while it runs.
 
-An observer is a function of one event, such as the display of the command line, or :func:`ignore`. Events are records,
+An observer is a function of one event, such as the display of the command line, or `ignore`. Events are records,
 so that a process elsewhere can send them as lines of JSON.
 """
 

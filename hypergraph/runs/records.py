@@ -59,9 +59,9 @@ class Metrics(Record, frozen=True, kw_only=True):
         step: the number of steps done.
         time: the time of the measurement, in seconds since 1970.
         beta: the prices of the generated networks.
-        loss: the task's loss on new inputs, [beta][member].
-        kl: information in the latents, in nats, [beta][member].
-        algorithm: the classifier's labels, [beta][member].
+        loss: the task's loss on new inputs, `[beta][member]`.
+        kl: information in the latents, in nats, `[beta][member]`.
+        algorithm: the classifier's labels, `[beta][member]`.
     """
 
     step: Count

@@ -26,7 +26,7 @@ CLIP = 1.0
 class Trainer:
     """Adam on log(L + beta * KL), with one price and one generated network per member and step.
 
-    A member that diverges returns to the state that :meth:`keep` wrote last and continues from there with the others.
+    A member that diverges returns to the state that `keep` wrote last and continues from there with the others.
     After MAX_FAILURES failures it is retired: it keeps that state.
 
     Args:

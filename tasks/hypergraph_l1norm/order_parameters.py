@@ -1,6 +1,6 @@
 """Order parameters that distinguish the algorithms, over any leading axes of first-layer matrices [..., hidden, input].
 
-α₁ and α₂ are the paper's (section 2.2); its α₃ is in :mod:`hypergraph.order_parameters`, for every task. The others are
+α₁ and α₂ are the paper's (section 2.2); its α₃ is in `hypergraph.order_parameters`, for every task. The others are
 ours, because α₂ grows with the scale of a network, and α₁ divides by a median that depends on the number of leftover
 neurons, so that neither works at every size. All but α₂ are independent of scale, all are independent of the order of
 the neurons, and all are finite where the weights are: a denominator of zero, or below rounding beside the strongest
@@ -47,7 +47,7 @@ def assignment(weight: Tensor) -> Tensor:
 
 
 def two_sided_assignment(weight: Tensor) -> Tensor:
-    """As :func:`assignment`, at the weaker of each input's best positive and negative weight."""
+    """As `assignment`, at the weaker of each input's best positive and negative weight."""
     dominance = _dominance(weight)
     return torch.minimum(-dominance.amin(-2), dominance.amax(-2)).median(-1).values
 

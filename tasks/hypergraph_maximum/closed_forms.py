@@ -11,7 +11,7 @@ from hypergraph.weights import MLPWeights, activation
 from hypergraph_maximum.task import Maximum, normalised_maximum
 
 THRESHOLDS = (-0.5, 0.5, 1.5)
-"""The inputs at which the neurons of :func:`one_by_one` begin to rise."""
+"""The inputs at which the neurons of `one_by_one` begin to rise."""
 
 
 def tournament() -> MLPWeights:
@@ -60,7 +60,7 @@ def one_by_one(spec: MLPSpec, *, dtype: torch.dtype = torch.float32) -> MLPWeigh
     """A sum of functions of single numbers, which approximates the maximum by how many numbers are large.
 
     Neurons take the inputs in turn, one threshold after another. The read-out is fitted: at 4,16,1 the loss is 0.19.
-    Arguments and errors as of :func:`contrasts`, without `rng`.
+    Arguments and errors as of `contrasts`, without `rng`.
     """
     Maximum().check_spec(spec)
     inputs, hidden = one_hidden_layer(spec, fewest=spec.sizes[0])

@@ -60,9 +60,9 @@ def two_neurons(spec: MLPSpec, *, gain: float = UNMIRRORED_GAIN, dtype: torch.dt
 def eigenspaces(
     spec: MLPSpec, rng: torch.Generator, *, gain: float = GAIN, dtype: torch.dtype = torch.float32
 ) -> MLPWeights:
-    """As :func:`four_neurons`, with both eigenspaces rotated at random: neurons read all pairs, and Q is the same.
+    """As `four_neurons`, with both eigenspaces rotated at random: neurons read all pairs, and Q is the same.
 
-    `rng` draws the rotations. Raises SpecError as :func:`four_neurons` does.
+    `rng` draws the rotations. Raises SpecError as `four_neurons` does.
     """
     _check(spec, fewest=2 * spec.sizes[0])
     normal = torch.randn(_own_pairs(spec).shape, generator=rng, dtype=torch.float64)

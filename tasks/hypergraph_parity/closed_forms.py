@@ -48,7 +48,7 @@ def counting(spec: MLPSpec, *, gain: float = GAIN, dtype: torch.dtype = torch.fl
 def patterns(spec: MLPSpec, *, gain: float = GAIN, dtype: torch.dtype = torch.float32) -> MLPWeights:
     """One hidden neuron for each of the 2ⁿ⁻¹ patterns of positive product, which responds to this pattern alone.
 
-    Arguments and errors as of :func:`counting`, but `spec` needs that many hidden neurons.
+    Arguments and errors as of `counting`, but `spec` needs that many hidden neurons.
     """
     inputs, hidden = _check(spec, 2 ** (min(spec.sizes[0], MAX_INPUTS) - 1))
     all_signs = torch.tensor(list(itertools.product((-1.0, 1.0), repeat=inputs)), dtype=torch.float64)
