@@ -6,7 +6,7 @@ RUNS := runs/results/paper runs/results/sizes
 
 TASKS := $(addprefix runs/tasks/,maximum maximum-deep maximum-shallow multiplication parity parity-deep parity-shallow)
 
-.PHONY: run test quick coverage lint sanitize bench soak docs results tasks clean site dist wheels $(RUNS) $(TASKS)
+.PHONY: run test quick coverage lint sanitize bench soak docs results tasks clean site dist wheels oldest $(RUNS) $(TASKS)
 
 run: .venv/installed
 	$(BIN)/hypergraph run l1norm
@@ -112,3 +112,10 @@ dist: .venv/installed
 wheels: .venv/installed
 	$(PIP) 'cibuildwheel>=4,<5'
 	$(BIN)/cibuildwheel --output-dir dist/wheels
+
+# the tests on the oldest Python and the oldest dependencies that pyproject.toml admits
+OLDEST := build/oldest/bin/python
+oldest:
+	python3.10 -m venv build/oldest
+	$(OLDEST) -m pip install --quiet --disable-pip-version-check -c tests/oldest.txt -e '.[dev]'
+	$(OLDEST) -m pytest -n 2 --dist loadfile

@@ -25,7 +25,7 @@ PACKAGES = ("onnx", "onnxscript")
 def _traceable(network: MLPWeights) -> tuple[nn.Module, tuple[Tensor], Any]:
     """A module, example arguments, and the name of the axis whose size is free."""
     example = torch.zeros(2, network.spec.sizes[0], dtype=network.weights[0].dtype)
-    return network.to_module().eval(), (example,), ({0: Dim("batch")},)
+    return network.to_module().train(False), (example,), ({0: Dim("batch")},)
 
 
 @contextlib.contextmanager

@@ -12,7 +12,7 @@ import typer
 
 from hypergraph.cli import classify, draw, figures, generate, inspect, plugins, run
 from hypergraph.cli.output import complain, contained, err, out, results_apart
-from hypergraph.errors import EncoderError, HypergraphError, NotFinishedError, RunExistsError
+from hypergraph.errors import EncoderError, FileError, HypergraphError, NotFinishedError, RunExistsError
 from hypergraph.experiment.streams import messages
 from hypergraph.extensions.attribution import explain
 
@@ -69,12 +69,21 @@ def _ignore_settings_of_others() -> None:
             console.width = 80
 
 
+def _check_current_folder() -> None:
+    """Raise FileError where the current folder was deleted, before a library ends the process for it."""
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        raise FileError("the current folder was deleted: change to another") from None
+
+
 def main() -> None:
     """The entry point of the command `hypergraph`."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # like Ctrl-C: save, then end
     sys.stderr = messages()
     _ignore_settings_of_others()
     try:
+        _check_current_folder()
         with results_apart():
             status = app(standalone_mode=False)
         sys.exit(status)

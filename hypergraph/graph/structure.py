@@ -75,9 +75,8 @@ def load_dgl() -> Any:
     """Import DGL; where it is not installed, return plain torch in its place."""
     if find_spec("dgl") is None:
         return TorchGraphs
-    os.environ["DGLBACKEND"] = (
-        "pytorch"  # another program's may be missing; without one, dgl writes into the home folder
-    )
+    # Of another program it may name a library that is missing; without it, dgl writes into the home folder.
+    os.environ["DGLBACKEND"] = "pytorch"
     # DGL 2 imports graphbolt eagerly. Its compiled library loads only beside one old torch, and nothing here needs it.
     sys.modules.setdefault("dgl.graphbolt", ModuleType("dgl.graphbolt"))
     with warnings.catch_warnings():

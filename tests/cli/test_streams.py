@@ -175,3 +175,15 @@ def test_ascii_is_enough(network: Path) -> None:
     done = finished(*HYPERGRAPH, "classify", network, env={**os.environ, "PYTHONIOENCODING": "ascii"})
     assert (done.returncode, done.stderr) == (0, "")
     assert "/\\xfc\\u03b2?.safetensors  l1norm" in done.stdout
+
+
+def test_a_current_folder_that_was_deleted_is_told(
+    command: Command, network: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    status, stdout, stderr = command("inspect", network)
+    monkeypatch.chdir(tmp_path)
+    assert (status, stdout) == (1, "")
+    assert stderr == "error: the current folder was deleted: change to another\n"
