@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import torch
+from folders import state_of
 from processes import python
 
 import hypergraph as hg
@@ -161,6 +162,21 @@ def test_a_run_shows_itself(run: tuple[Path, str, str]) -> None:
     assert "best loss" in shown
     assert "data:image/png;base64," in shown
     assert run[1].splitlines()[2].split()[0] in shown
+
+
+def test_looking_at_a_run_writes_nothing_into_it(run: tuple[Path, str, str], tmp_path: Path) -> None:
+    """So one on a read-only disk, or of another user, can be looked at."""
+    before = state_of(run[0])
+    opened = hg.open_run(run[0])
+    assert opened.rows
+    assert opened._repr_html_()
+    assert opened.figure("rate").is_file()
+    assert opened.phases  # it is kept
+    record = opened.result.networks[0]
+    hg.classify(run[0] / record.file)
+    hg.draw(opened.network(0, 1.0), tmp_path / "net.svg", layout="layered")
+    hg.generate(run[0], 1e-3)
+    assert state_of(run[0]) == before
 
 
 def test_ipython_shows_a_network_as_its_drawing(run: tuple[Path, str, str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -38,14 +38,15 @@ class FinishedRun:
     Args:
         directory: of a run whose training and sweep have ended.
         observe: receives the progress of analyses.
+        scratch: an empty folder that is used instead of RUN/analysis/, for a run that must not be written into.
 
     Raises:
         FileError: the run has no readable result.
     """
 
-    def __init__(self, directory: RunDirectory, observe: Observer = ignore) -> None:
+    def __init__(self, directory: RunDirectory, observe: Observer = ignore, scratch: Path | None = None) -> None:
         self.directory, self.path, self.config = directory, directory.path, directory.config
-        self.observe = observe
+        self.observe, self.scratch = observe, scratch
         self.result = read_result(directory)
 
     @cached_property

@@ -42,8 +42,15 @@ def write_bytes(path: Path, data: bytes) -> None:
         if replaced is None or stat.S_ISREG(replaced.st_mode):
             _replace(Path(os.path.realpath(path)), data, replaced)
         else:
-            with path.open("wb") as file:
-                file.write(data)
+            _write_straight(path, data)
+
+
+def _write_straight(path: Path, data: bytes) -> None:
+    """Write into a device or a pipe. Raises OSError, also where nobody reads the pipe, for which nothing waits."""
+    handle = os.open(path, os.O_WRONLY | os.O_NONBLOCK)
+    os.set_blocking(handle, True)
+    with os.fdopen(handle, "wb") as file:
+        file.write(data)
 
 
 def _replace(path: Path, data: bytes, replaced: os.stat_result | None) -> None:

@@ -127,6 +127,8 @@ def test_a_pipe_and_a_device_are_written_straight(tmp_path: Path) -> None:
     write_bytes(tmp_path / "pipe", b"through")
     assert os.read(reader, 100) == b"through"
     os.close(reader)
+    with pytest.raises(FileError, match=r"cannot write .*pipe: No such device or address"):
+        write_bytes(tmp_path / "pipe", b"to nobody")
     (tmp_path / "device").symlink_to(os.devnull)
     write_bytes(tmp_path / "device", b"away")
     assert stat.S_ISCHR((tmp_path / "device").stat().st_mode)
