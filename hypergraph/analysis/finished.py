@@ -25,6 +25,7 @@ from hypergraph.runs.directory import RunDirectory
 from hypergraph.runs.events import Observer, ignore
 from hypergraph.runs.records import NetworkRecord, to_fields
 from hypergraph.runs.result import load_members, read_result
+from hypergraph.storage.schema import as_record
 from hypergraph.training.schedule import draw_wiring
 from hypergraph.weights import MLPWeights
 
@@ -79,7 +80,7 @@ class FinishedRun:
 
     def network(self, member: int, beta: float) -> MLPWeights:
         """The network of a member at the price nearest to `beta`. Raises UsageError for another member or price."""
-        check_beta(beta)
+        member, beta = as_record(member, int, "member"), check_beta(beta)
         networks = [network for network in self.result.networks if network.member == member]
         if not networks:
             raise UsageError(f"{self.path} has members 0 to {self.config.members - 1}, not {member}")

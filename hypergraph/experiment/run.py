@@ -26,6 +26,7 @@ from hypergraph.runs.pretrained import shipped_ensemble
 from hypergraph.runs.provenance import current_versions
 from hypergraph.runs.records import NetworkRecord, Provenance, Result
 from hypergraph.runs.result import load_members, write_result
+from hypergraph.storage.schema import as_path
 from hypergraph.storage.untrusted import read_json
 
 
@@ -100,7 +101,7 @@ def _drawn(run: RunDirectory, observe: Observer) -> tuple[str, ...]:
 
 
 def draw_figures(
-    run: RunDirectory, names: Iterable[str], observe: Observer = ignore, out: Path | None = None
+    run: RunDirectory, names: Iterable[str], observe: Observer = ignore, out: Path | str | None = None
 ) -> list[Drawn | NotDrawn]:
     """Draw figures of a finished run, if its data allow them. Raises BusyError, FileError, MissingDataError.
 
@@ -113,7 +114,7 @@ def draw_figures(
             stack.enter_context(run.lock())
             return list(draw(FinishedRun(run, observe), names))
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        return list(draw(FinishedRun(run, observe, scratch), names, out))
+        return list(draw(FinishedRun(run, observe, scratch), names, as_path(out, "out")))
 
 
 def same_networks(run: RunDirectory, source: Path) -> bool | None:
