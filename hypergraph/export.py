@@ -17,6 +17,7 @@ from torch.export import Dim, ExportedProgram, export
 
 from hypergraph.errors import UsageError
 from hypergraph.storage.atomic import write_bytes
+from hypergraph.storage.schema import as_path
 from hypergraph.weights import MLPWeights
 
 PACKAGES = ("onnx", "onnxscript")
@@ -67,4 +68,4 @@ def to_onnx(network: MLPWeights, path: Path | str) -> None:
     with _quiet():
         program = write(module, example, dynamic_shapes=shapes)
     assert program is not None  # only the older exporter returns None
-    write_bytes(Path(path), program.model_proto.SerializeToString())
+    write_bytes(as_path(path, "path"), program.model_proto.SerializeToString())

@@ -5,13 +5,15 @@ batch, a resumed run draws the same numbers as an uninterrupted one, and no gene
 """
 
 from hashlib import blake2b
+from operator import index
 
 import torch
 
 
 def restart(rng: torch.Generator, *key: int | str) -> torch.Generator:
     """Set `rng` to the start of the stream of `key`, and return it."""
-    digest = blake2b(repr(key).encode(), digest_size=8).digest()
+    plain = tuple(part if isinstance(part, str) else index(part) for part in key)  # numpy writes its integers otherwise
+    digest = blake2b(repr(plain).encode(), digest_size=8).digest()
     return rng.manual_seed(int.from_bytes(digest, "little") >> 1)
 
 

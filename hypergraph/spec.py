@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,7 +17,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from hypergraph.errors import FileError, SpecError
-from hypergraph.storage.schema import Count, as_record, settle
+from hypergraph.storage.schema import SHORT, Count, as_path, as_record, plain, settle
 from hypergraph.storage.untrusted import MAX_JSON_BYTES, MAX_TOML_BYTES, parse_json, parse_toml, read_text
 
 # fmt: off
@@ -147,22 +148,24 @@ class MLPSpec(Struct, frozen=True, forbid_unknown_fields=True):
         return as_record(fields, cls, error=SpecError)
 
     @classmethod
-    def parse(cls, text: str) -> MLPSpec:
+    def parse(cls, text: str | os.PathLike[str]) -> MLPSpec:
         """Read sizes such as "16,48,1", or the .json or .toml file at this path. Raises SpecError."""
+        text = _text(text)
         if text.endswith((".json", ".toml")):
-            return cls._read(Path(text))
+            return cls._read(as_path(text, "layers"))
         parts = [part.strip() for part in text.split(",")]
         if not all(re.fullmatch(r"-?[0-9]{1,12}", part) for part in parts):
             raise SpecError(f"{text!r} is no network: write sizes such as 16,48,1, or name a .json or .toml file")
         return cls(tuple(map(int, parts)))
 
     @classmethod
-    def parse_all(cls, text: str) -> tuple[MLPSpec, ...]:
+    def parse_all(cls, text: str | os.PathLike[str]) -> tuple[MLPSpec, ...]:
         """Read what `parse` reads, or several networks as sizes with ranges. Raises SpecError.
 
         `8-16` stands for every size from 8 to 16, `8-16:4` for every fourth of them, and `x3` for three times the
         previous layer: "8-16:4,x3,1" stands for 8,24,1 and 12,36,1 and 16,48,1.
         """
+        text = _text(text)
         parts = [RANGE.fullmatch(part.strip()) for part in text.split(",")]
         if not all(parts):
             return (cls.parse(text),)
@@ -189,6 +192,32 @@ class MLPSpec(Struct, frozen=True, forbid_unknown_fields=True):
             return cls.from_fields(parse_toml(text)) if toml else cls.from_json(text)
         except (SpecError, ValueError) as error:
             raise SpecError(f"{path}: {error}") from None
+
+
+Layers: TypeAlias = "MLPSpec | str | os.PathLike[str] | Sequence[int]"
+"""A network as callers name it."""
+
+
+def read_layers(layers: Layers | Sequence[Layers]) -> list[MLPSpec]:
+    """The networks that `layers` stand for: a spec, what `MLPSpec.parse_all` reads, sizes, or several of these.
+
+    Raises SpecError.
+    """
+    if isinstance(layers, MLPSpec):
+        return [layers]
+    if isinstance(layers, (str, os.PathLike)):
+        return list(MLPSpec.parse_all(layers))
+    parts = plain(layers)
+    if not isinstance(parts, (list, tuple)):
+        choices = "sizes such as (16, 48, 1), a text such as '16,48,1', a file, a spec, or several of these"
+        raise SpecError(f"layers is {SHORT.repr(layers)}: expected {choices}")
+    if any(isinstance(part, (MLPSpec, str, os.PathLike, list, tuple)) for part in parts):
+        return [spec for part in parts for spec in read_layers(part)]
+    return [MLPSpec(tuple(parts))] if parts else []
+
+
+def _text(layers: str | os.PathLike[str]) -> str:
+    return as_record(os.fspath(layers) if isinstance(layers, os.PathLike) else layers, str, "layers", SpecError)
 
 
 def check_several(networks: int, layers: int) -> None:

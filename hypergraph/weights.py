@@ -11,8 +11,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hypergraph.errors import FileError, SpecError
+from hypergraph.errors import FileError, SpecError, UsageError
 from hypergraph.spec import Connection, MLPSpec
+from hypergraph.storage.schema import as_path
 from hypergraph.storage.tensors import check_format, read_tensors, write_tensors
 
 FORMAT = "hypergraph-mlp"
@@ -89,7 +90,7 @@ class MLPWeights:
     def state_dict(self) -> dict[str, Tensor]:
         """The tensors of a single network, named as `to_module` names its parameters."""
         if self.lead:
-            raise ValueError(f"one network has no leading axes; these have {tuple(self.lead)}: select one first")
+            raise UsageError(f"one network has no leading axes; these have {tuple(self.lead)}: select one first")
         return dict(zip(_shapes(self.spec), (*self.weights, *self.biases), strict=True))
 
     def to_module(self) -> nn.Module:
@@ -102,7 +103,7 @@ class MLPWeights:
     def save(self, path: Path | str, metadata: Mapping[str, str] | None = None) -> None:
         """Write one network as safetensors, with the names of `to_module`'s parameters. Raises FileError."""
         text = {"format": FORMAT, "format_version": FORMAT_VERSION, "spec": self.spec.to_json(), **(metadata or {})}
-        write_tensors(Path(path), self.state_dict(), text)
+        write_tensors(as_path(path, "path"), self.state_dict(), text)
 
     @classmethod
     def load(cls, path: Path | str) -> tuple[MLPWeights, dict[str, str]]:
@@ -111,7 +112,7 @@ class MLPWeights:
         Raises:
             FileError: the file is damaged, does not fit its own spec, or holds NaN or infinity.
         """
-        path = Path(path)
+        path = as_path(path, "path")
         tensors, metadata = read_tensors(path)
         check_format(path, metadata, FORMAT, FORMAT_VERSION)
         try:

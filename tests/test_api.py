@@ -10,15 +10,20 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from folders import state_of
 from processes import python
 
 import hypergraph as hg
 from hypergraph.errors import UsageError
 from hypergraph.experiment import api
-from hypergraph.experiment.plan import Request
+from hypergraph.model.generator import Generator
+from hypergraph.rng import stream
+from hypergraph.runs.config import RunConfig
 from hypergraph.runs.events import Drawn, Event, Progressed, Trained, Watched
+from hypergraph.testing.networks import equal
 
 DOCS = Path(__file__).parents[1] / "docs"
 
@@ -163,6 +168,83 @@ def test_a_run_shows_itself(run: tuple[Path, str, str]) -> None:
     assert run[1].splitlines()[2].split()[0] in shown
 
 
+def test_a_network_is_generated_from_numbers_of_numpy_and_torch(tmp_path: Path) -> None:
+    """The same network as from those of Python."""
+    Generator.initial([SPEC], [stream(0), stream(1)]).save(tmp_path / "generator.safetensors")
+    source = str(tmp_path / "generator.safetensors")
+    expected = hg.generate(source, 1e-4, seed=2, member=1)
+    numbers: list[dict[str, Any]] = [
+        {"beta": np.float64(1e-4), "seed": np.int64(2), "member": np.uint8(1), "encoder": np.bool_(True)},
+        {"beta": torch.tensor(1e-4, dtype=torch.float64), "seed": torch.tensor(2), "member": torch.tensor(1)},
+    ]
+    for arguments in numbers:
+        assert equal(hg.generate(source, layers=(4, 8, 1), **arguments), expected)
+    for wrong, message in (
+        ({"beta": "abc"}, "beta is 'abc'"),
+        ({"member": True}, "member is True"),
+        ({"seed": 2.5}, r"seed is 2\.5"),
+        ({"seed": -1}, "seed is -1"),
+        ({"encoder": "no"}, "encoder is 'no'"),
+        ({"layers": ["4,8,1", "5,8,1"]}, "layers stand for 2 networks"),
+    ):
+        with pytest.raises(UsageError, match=message):
+            hg.generate(source, **{"beta": 1e-4, **wrong})  # type: ignore[arg-type]
+
+
+def test_paths_may_be_texts_and_start_at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    Generator.initial([SPEC], [stream(0)]).save("~/generator.safetensors")
+    network = hg.generate("~/generator.safetensors", 1e-4)
+    network.save(Path("~/network.safetensors"))
+    assert equal(hg.load_network("~/network.safetensors"), network)
+    assert hg.classify("~/network.safetensors", "l1norm") == hg.classify(network, "l1norm")
+    hg.draw("~/network.safetensors", "~/net.svg", layout="layered")
+    assert {path.name for path in tmp_path.iterdir()} == {"generator.safetensors", "network.safetensors", "net.svg"}
+    with pytest.raises(UsageError, match=f"{tmp_path / 'run'} holds no run"):
+        hg.open_run("~/run")
+    calls: list[Callable[..., object]] = [hg.open_run, hg.resume, hg.classify, hg.load_network]
+    for call in (*calls, network.save, Generator.load):
+        with pytest.raises(UsageError, match="is 5: expected a path"):
+            call(5)
+
+
+def test_many_networks_are_not_taken_for_one(tmp_path: Path) -> None:
+    many = hg.generate("l1norm/random", 1.0).map(lambda tensor: tensor.unsqueeze(0))
+    for refuse in (lambda: hg.classify(many, "l1norm"), lambda: many.save(tmp_path / "x"), many.to_module):
+        with pytest.raises(UsageError, match="select one first"):
+            refuse()
+    generator = Generator.initial([SPEC], [stream(0)])
+    for member in (1, -1):
+        with pytest.raises(UsageError, match=f"members 0 to 0, not {member}"):
+            generator.member(member)
+
+
+def test_a_run_is_found_again_from_another_folder(
+    run: tuple[Path, str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(run[0].parent)
+    opened = hg.open_run(run[0].name)
+    monkeypatch.chdir(tmp_path)
+    assert opened.network(0, 1.0).spec == SPEC
+    assert opened.phases
+    assert opened.figure("rate").is_file()
+
+
+def test_looking_at_a_run_writes_nothing_into_it(run: tuple[Path, str, str], tmp_path: Path) -> None:
+    """So one on a read-only disk, or of another user, can be looked at."""
+    before = state_of(run[0])
+    opened = hg.open_run(run[0])
+    assert opened.rows
+    assert opened._repr_html_()
+    assert opened.figure("rate").is_file()
+    assert opened.phases  # it is kept
+    record = opened.result.networks[0]
+    hg.classify(run[0] / record.file)
+    hg.draw(opened.network(0, 1.0), tmp_path / "net.svg", layout="layered")
+    hg.generate(run[0], 1e-3)
+    assert state_of(run[0]) == before
+
+
 def test_ipython_shows_a_network_as_its_drawing(run: tuple[Path, str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     shown: dict[tuple[str, str], Callable[[hg.MLPWeights], bytes]] = {}
     png = SimpleNamespace(for_type_by_name=lambda module, name, show: shown.update({(module, name): show}))
@@ -191,18 +273,91 @@ def test_a_price_that_cannot_be_is_told(run: tuple[Path, str, str], beta: float)
         hg.generate(run[0], beta)
 
 
-@pytest.mark.parametrize("layers", ["4,8,1", ["4,8,1"], hg.MLPSpec((4, 8, 1)), [hg.MLPSpec((4, 8, 1)), "4,8,1"]])
-def test_layers_are_texts_or_specs(layers: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[Request] = []
+@pytest.fixture
+def planned(monkeypatch: pytest.MonkeyPatch) -> Callable[..., RunConfig]:
+    """The configuration of the run that `train` would start with these arguments."""
 
-    def plan(request: Request, engine: hg.Engine) -> None:
-        asked.append(request)
-        raise UsageError("enough")
+    def planned(**arguments: Any) -> RunConfig:
+        configs: list[RunConfig] = []
 
-    monkeypatch.setattr(api, "plan", plan)
-    with pytest.raises(UsageError, match="enough"):
-        hg.train("l1norm", layers=layers)
-    assert set(asked[0].networks) == {hg.MLPSpec((4, 8, 1))}
+        def refuse(config: RunConfig, folder: Path | None) -> None:
+            configs.append(config)
+            raise UsageError("enough")
+
+        monkeypatch.setattr(api, "start", refuse)
+        with pytest.raises(UsageError, match="enough"):
+            hg.train("l1norm", **arguments)
+        return configs[0]
+
+    return planned
+
+
+SPEC = hg.MLPSpec((4, 8, 1))
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [
+        "4,8,1",
+        ["4,8,1"],
+        SPEC,
+        [SPEC, "4,8,1"],
+        (4, 8, 1),
+        [4, 8, 1],
+        [(4, 8, 1)],
+        np.array([4, 8, 1]),
+        torch.tensor([4, 8, 1]),
+        (np.int64(4), torch.tensor(8), 1),
+        "~/spec.json",
+        Path("~/spec.json"),
+        [Path("~/spec.json"), (4, 8, 1)],
+    ],
+    ids=str,
+)
+def test_layers_are_texts_sizes_files_or_specs(
+    layers: Any, planned: Callable[..., RunConfig], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "spec.json").write_text(SPEC.to_json())
+    assert planned(layers=layers).specs == (SPEC,)
+
+
+def test_several_layers_are_several_networks(planned: Callable[..., RunConfig]) -> None:
+    specs = planned(layers=[(4, 8, 1), np.array([5, 8, 1]), "6,8,1"]).specs
+    assert [spec.sizes for spec in specs] == [(4, 8, 1), (5, 8, 1), (6, 8, 1)]
+
+
+def test_numbers_of_numpy_and_torch_are_numbers(planned: Callable[..., RunConfig]) -> None:
+    """In a configuration they are those of Python: the same file, the same random streams."""
+    arguments = {"members": 2, "steps": 7, "seed": 3, "wiring": 0.5, "device": "cpu"}
+    numbers = {"members": np.int64(2), "steps": np.int32(7), "seed": torch.tensor(3), "wiring": np.float32(0.5)}
+    config = planned(**numbers, device=torch.device("cpu"))
+    assert repr(config) == repr(planned(**arguments))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"members": 2.5}, r"members is 2\.5"),
+        ({"members": np.float64(2)}, r"members is 2\.0"),
+        ({"members": True}, "members is True"),
+        ({"steps": "abc"}, "steps is 'abc'"),
+        ({"seed": np.bool_(True)}, "seed is True"),
+        ({"wiring": "abc"}, "wiring is 'abc'"),
+        ({"layers": 5}, "layers is 5"),
+        ({"layers": (4, 2.5, 1)}, r"sizes\[1\] is 2\.5"),
+        ({"device": 7}, "device '7' is none of"),
+        ({"preset": 3}, "preset is 3"),
+        ({"options": 3}, "options is 3"),
+        ({"engine": 3}, "engine is 3"),
+        ({"out": 5}, "out is 5: expected a path"),
+    ],
+    ids=str,
+)
+def test_what_is_of_the_wrong_kind_is_named(arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(UsageError, match=message) as error:
+        hg.train("l1norm", **arguments)
+    assert "\n" not in str(error.value)
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,7 @@ from hypergraph.runs.directory import RunDirectory
 from hypergraph.runs.events import Observer, ignore
 from hypergraph.runs.records import NetworkRecord, to_fields
 from hypergraph.runs.result import load_members, read_result
+from hypergraph.storage.schema import as_record
 from hypergraph.training.schedule import draw_wiring
 from hypergraph.weights import MLPWeights
 
@@ -38,14 +39,15 @@ class FinishedRun:
     Args:
         directory: of a run whose training and sweep have ended.
         observe: receives the progress of analyses.
+        scratch: an empty folder that is used instead of RUN/analysis/, for a run that must not be written into.
 
     Raises:
         FileError: the run has no readable result.
     """
 
-    def __init__(self, directory: RunDirectory, observe: Observer = ignore) -> None:
+    def __init__(self, directory: RunDirectory, observe: Observer = ignore, scratch: Path | None = None) -> None:
         self.directory, self.path, self.config = directory, directory.path, directory.config
-        self.observe = observe
+        self.observe, self.scratch = observe, scratch
         self.result = read_result(directory)
 
     @cached_property
@@ -78,7 +80,7 @@ class FinishedRun:
 
     def network(self, member: int, beta: float) -> MLPWeights:
         """The network of a member at the price nearest to `beta`. Raises UsageError for another member or price."""
-        check_beta(beta)
+        member, beta = as_record(member, int, "member"), check_beta(beta)
         networks = [network for network in self.result.networks if network.member == member]
         if not networks:
             raise UsageError(f"{self.path} has members 0 to {self.config.members - 1}, not {member}")

@@ -61,18 +61,30 @@ def kept(run: FinishedRun, analysis: Analysis[P, R], parts: Mapping[str, P]) -> 
             data = msgspec.json.encode(analysis.measure(run, parts[name]))  # NaN and infinity become null
             records[name] = msgspec.json.decode(data, type=analysis.kind)
             if records[name]:
+                with contextlib.suppress(OSError):  # what was not readable may be a pipe
+                    (folder / f"{name}.json").unlink()
                 write_bytes(folder / f"{name}.json", data)
     return [record for name in parts for record in records[name]]
 
 
 def fresh_folder(run: FinishedRun) -> Path:
-    """RUN/analysis/, emptied if its files belong to another result or to other versions. Raises FileError."""
+    """RUN/analysis/, emptied if its files belong to another result or to other versions. Raises FileError.
+
+    For a run that must not be written into, its scratch folder, with a copy of what RUN/analysis/ has.
+    """
     folder = run.path / "analysis"
     inputs = msgspec.json.encode((run.config.to_fields(), run.result.networks))  # these numbers identify the generator
     made_by = {"versions": _versions(run.config.task), "result": blake2b(inputs, digest_size=16).hexdigest()}
+    current = False
     with contextlib.suppress(FileError):
-        if read_json(folder / "made_by.json") == made_by:
-            return folder
+        current = read_json(folder / "made_by.json") == made_by
+    if run.scratch:
+        if current:
+            with contextlib.suppress(OSError):  # what cannot be copied is measured again
+                shutil.copytree(folder, run.scratch, symlinks=True, dirs_exist_ok=True)
+        return run.scratch
+    if current:
+        return folder
     with file_errors("write", folder):
         if folder.exists():
             shutil.rmtree(folder)

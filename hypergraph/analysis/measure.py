@@ -15,6 +15,7 @@ from hypergraph.model.generator import Generator
 from hypergraph.rng import stream
 from hypergraph.runs.records import NetworkRecord
 from hypergraph.spec import MLPSpec
+from hypergraph.storage.schema import as_record
 from hypergraph.weights import MLPWeights
 
 K = TypeVar("K")
@@ -23,10 +24,12 @@ TEST_INPUTS = 10_000
 """Inputs on which a loss is measured, for a standard error of about 2 percent."""
 
 
-def check_beta(beta: float) -> None:
-    """Raise UsageError unless generators are trained for the price beta."""
+def check_beta(beta: float) -> float:
+    """The price beta as a number of Python. Raises UsageError unless generators are trained for it."""
+    beta = as_record(beta, float, "beta")
     if not 1e-12 <= beta <= 1:
         raise UsageError(f"beta {beta} is no price: generators are trained from 1e-12 (free) to 1 (dear)")
+    return beta
 
 
 class Sample(NamedTuple):

@@ -9,8 +9,8 @@ import typer
 from rich.table import Table
 
 from hypergraph.cli.options import Json
-from hypergraph.cli.output import complain, print_json, show
-from hypergraph.errors import FileError, UsageError, printable
+from hypergraph.cli.output import complain, plugin_errors, print_json, show
+from hypergraph.errors import HypergraphError, UsageError, printable
 from hypergraph.extensions.registry import TASKS
 
 
@@ -22,17 +22,18 @@ def classify(
     json: Json = False,
 ) -> None:
     """Say which algorithm each network runs."""
-    rows, refused = [], False
+    rows, status = [], 0
     for file in files:
         try:
-            rows.append(_classify(file, task))
-        except FileError as error:  # the other files are classified all the same
-            complain(str(error))
-            refused = True
+            with plugin_errors():
+                rows.append(_classify(file, task))
+        except HypergraphError as error:  # the other files are classified all the same
+            complain(str(error) if printable(str(file)) in str(error) else f"{file}: {error}")
+            status = max(status, error.exit_code)
     if rows:
         _print(rows, json)
-    if refused:
-        raise typer.Exit(FileError.exit_code)
+    if status:
+        raise typer.Exit(status)
 
 
 def _print(rows: list[dict[str, Any]], json: bool) -> None:

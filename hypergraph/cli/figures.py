@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from hypergraph.cli.options import Json
-from hypergraph.cli.output import err, out, print_json
+from hypergraph.cli.output import err, print_json
+from hypergraph.cli.output import out as stdout
 from hypergraph.errors import HypergraphError, UsageError
 from hypergraph.figures import NAMES
 
@@ -18,6 +19,9 @@ def figures(
     only: Annotated[
         list[str] | None,
         typer.Option(metavar="NAME", autocompletion=lambda: list(NAMES), help=f"{', '.join(NAMES)}; may be repeated."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Draw into this folder, and write nothing into RUN.")
     ] = None,
     json: Json = False,
 ) -> None:
@@ -32,15 +36,15 @@ def figures(
 
     directory = RunDirectory.open(run)
     with Display(directory, err) as display:
-        events = draw_figures(directory, only or NAMES, display)
+        events = draw_figures(directory, only or NAMES, display, out)
     drawn = {event.figure: event.files for event in events if isinstance(event, Drawn)}
     missing = {event.figure: event.reason for event in events if isinstance(event, NotDrawn)}
-    if missing and (only or not drawn):
-        raise HypergraphError("; ".join(f"{name} not drawn: {reason}" for name, reason in missing.items()))
-    if json:
+    reasons = [f"{name} not drawn: {reason}" for name, reason in missing.items()]
+    refused = "; ".join(reasons) if only or not drawn else ""
+    if json and (drawn or not refused):
         print_json({"figures": {name: list(map(str, files)) for name, files in drawn.items()}, "missing": missing})
-        return
-    for name, files in drawn.items():
-        out.print(f"{files[0]}: {NAMES[name]}", soft_wrap=True)
-    for name, reason in missing.items():
-        out.print(f"{name} not drawn: {reason}", soft_wrap=True)
+    elif not json:
+        for line in [f"{files[0]}: {NAMES[name]}" for name, files in drawn.items()] + ([] if refused else reasons):
+            stdout.print(line, soft_wrap=True)
+    if refused:
+        raise HypergraphError(refused)

@@ -54,27 +54,33 @@ def results_apart() -> Iterator[None]:
 def contained(command: Callable[P, None]) -> Callable[P, None]:
     """Protect a command from its plugins.
 
-    Only `out` and `print_json` write to standard output; all else that is printed goes to stderr. An error or a
-    sys.exit of a plugin becomes a PluginError that names it; other errors stay as they are.
+    Only `out` and `print_json` write to standard output; all else that is printed goes to stderr. Errors are
+    those of `plugin_errors`.
     """
 
     @functools.wraps(command)
     def work(*args: P.args, **kwargs: P.kwargs) -> None:
         out.file = sys.stdout
-        with contextlib.redirect_stdout(sys.stderr):
-            try:
-                command(*args, **kwargs)
-            except (HypergraphError, KeyboardInterrupt):
-                raise
-            except BaseException as error:
-                plugin_error = attribute_error(error)
-                if isinstance(error, SystemExit):  # no command calls sys.exit, so this is no success
-                    plugin_error = plugin_error or PluginError("an unknown plugin called sys.exit")
-                if plugin_error is None:
-                    raise
-                raise plugin_error from error
+        with contextlib.redirect_stdout(sys.stderr), plugin_errors():
+            command(*args, **kwargs)
 
     return work
+
+
+@contextlib.contextmanager
+def plugin_errors() -> Iterator[None]:
+    """Turn an error or a sys.exit of a plugin into a PluginError that names it; other errors stay as they are."""
+    try:
+        yield
+    except (HypergraphError, KeyboardInterrupt):
+        raise
+    except BaseException as error:
+        plugin_error = attribute_error(error)
+        if isinstance(error, SystemExit):  # no command calls sys.exit, so this is no success
+            plugin_error = plugin_error or PluginError("an unknown plugin called sys.exit")
+        if plugin_error is None:
+            raise
+        raise plugin_error from error
 
 
 def complain(message: str) -> None:

@@ -30,7 +30,7 @@ def new(context: typer.Context, engine: Engine, out: Path | None) -> RunDirector
     params = context.params
     task = _required(params["task"])
     options = read_options(TASKS.load_class(task).Options, params["options"] or ())
-    networks = [spec for text in params["layers"] or () for spec in MLPSpec.parse_all(text)]
+    networks = tuple(spec for text in params["layers"] or () for spec in MLPSpec.parse_all(text))
     others = {name: params[name] for name in ("members", "steps", "preset", "wiring", "seed", "device")}
     return start(plan(Request(task, networks=networks, options=options, **others), engine), out)
 

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from types import FrameType
 from typing import TypeAlias
 
@@ -24,8 +25,12 @@ from hypergraph.training.memory import free_memory
 
 KEEP_MEMORY = {"MALLOC_TRIM_THRESHOLD_": str(2**40), "MALLOC_MMAP_THRESHOLD_": str(2**40)}
 """Lets glibc keep freed memory: a step at 400,000 weights takes less than half the time, and a sixth more memory."""
-SAFE_PATH: list[str] = ["-P"] if sys.version_info >= (3, 11) else []
-"""Keeps modules in the current folder from replacing those of Python."""
+WORKER = "hypergraph.engines.worker"
+START = (
+    "import sys; sys.path[:] = {path}; del sys.argv[0]\n"
+    "import runpy; runpy.run_module(sys.argv[0], run_name='__main__', alter_sys=True)"
+)
+"""Runs a module with this import path, with which a worker imports what its parent does."""
 
 Inbox: TypeAlias = "queue.SimpleQueue[tuple[_Worker, Message | None]]"
 """The messages of all workers; None is the last of each."""
@@ -86,7 +91,7 @@ class _Worker:
         words = [str(run.path), str(chunk.members[0]), str(chunk.members[-1])]
         with log:
             self.process = subprocess.Popen(
-                [sys.executable, *SAFE_PATH, "-m", "hypergraph.engines.worker", *words],
+                [sys.executable, "-c", START.format(path=_import_path()), WORKER, *words],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
@@ -157,6 +162,20 @@ def _pausing(workers: list[_Worker]) -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTSTP, before)
+
+
+def _import_path() -> list[str]:
+    """The import path of this process, with its own copy of this package, and with the standard library first.
+
+    So no module in the current folder replaces one of the standard library.
+    """
+    path = [os.path.abspath(place) for place in sys.path if isinstance(place, str)]
+    package = Path(__file__).parents[1]
+    found = filter(None, (finder.find_spec(package.name, None) for finder in sys.meta_path))
+    if next((spec.origin for spec in found), None) != str(package / "__init__.py"):
+        path.insert(0, str(package.parent))
+    standard = os.path.dirname(os.__file__)
+    return sorted(path, key=lambda place: place not in (standard, os.path.join(standard, "lib-dynload")))
 
 
 def _stop(workers: Iterable[_Worker]) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
 from rich.console import Console
 
 from hypergraph.analysis.finished import FinishedRun
@@ -17,7 +18,8 @@ from hypergraph.experiment.streams import messages
 from hypergraph.extensions.registry import ENGINES
 from hypergraph.runs.directory import RunDirectory
 from hypergraph.runs.events import Observer
-from hypergraph.spec import MLPSpec
+from hypergraph.spec import Layers, read_layers
+from hypergraph.storage.schema import as_path, as_record
 from hypergraph.weights import MLPWeights
 
 
@@ -26,12 +28,12 @@ def train(
     *,
     members: int | None = None,
     steps: int | None = None,
-    layers: str | MLPSpec | Sequence[str | MLPSpec] = (),
+    layers: Layers | Sequence[Layers] = (),
     preset: str = "quick",
     wiring: float | None = None,
     options: Mapping[str, Any] | None = None,
     seed: int = 0,
-    device: str = "auto",
+    device: str | torch.device = "auto",
     engine: str = "local",
     out: Path | str | None = None,
     observe: Observer | None = None,
@@ -42,7 +44,8 @@ def train(
         task: the name of a task plugin.
         members: how many hypernetworks, each from its own seed; the preset's if None.
         steps: optimiser steps; the preset's if None.
-        layers: the network, as sizes such as "16,48,1" or as a spec; or several that one generator is trained on.
+        layers: the network, as sizes such as "16,48,1" or (16, 48, 1), as a file or as a spec; or several
+            that one generator is trained on.
         preset: quick or paper.
         wiring: how far the encoder is wired to the weights at the start, from 0 to 1; the preset's if None.
         options: of the task.
@@ -56,20 +59,20 @@ def train(
         HypergraphError: naming what is wrong.
         KeyboardInterrupt: after the training was saved.
     """
-    texts = [layers] if isinstance(layers, (str, MLPSpec)) else layers
-    networks = [spec for text in texts for spec in (MLPSpec.parse_all(text) if isinstance(text, str) else [text])]
-    request = Request(task, members, steps, networks, preset, wiring, options or {}, seed, device)
-    trainer = ENGINES.load(engine)
-    directory = start(plan(request, trainer), None if out is None else Path(out))
-    return _work(directory, trainer, observe)
+    networks = tuple(read_layers(layers))
+    request = Request(task, members, steps, networks, preset, wiring, options or {}, seed, str(device))
+    trainer = ENGINES.load(as_record(engine, str, "engine"))
+    folder = None if out is None else as_path(out, "out")
+    return _work(start(plan(request, trainer), folder).path, trainer, observe)
 
 
 def resume(run: Path | str, *, engine: str = "local", observe: Observer | None = None) -> FinishedRun:
     """Continue an interrupted run, to the same bits. Arguments and errors as of `train`."""
-    return _work(RunDirectory.open(Path(run)), ENGINES.load(engine), observe)
+    return _work(run, ENGINES.load(as_record(engine, str, "engine")), observe)
 
 
-def _work(directory: RunDirectory, engine: Engine, observe: Observer | None) -> FinishedRun:
+def _work(run: Path | str, engine: Engine, observe: Observer | None) -> FinishedRun:
+    directory = _open(run)
     if observe is not None:
         return run_experiment(directory, engine, observe)
     with Display(directory, Console(file=messages(), force_jupyter=False, highlight=False, markup=False)) as display:
@@ -78,7 +81,12 @@ def _work(directory: RunDirectory, engine: Engine, observe: Observer | None) -> 
 
 def open_run(path: Path | str) -> FinishedRun:
     """A finished run. Raises UsageError where there is no run, FileError where it is not finished."""
-    return FinishedRun(RunDirectory.open(Path(path)))
+    return FinishedRun(_open(path))
+
+
+def _open(path: Path | str) -> RunDirectory:
+    """The run, which is found again after the current folder was changed."""
+    return RunDirectory.open(as_path(path, "run").absolute())
 
 
 def load_network(path: Path | str) -> MLPWeights:

@@ -11,9 +11,11 @@ from hypergraph.analysis.measure import generate as sample_networks
 from hypergraph.errors import HypergraphError, UsageError
 from hypergraph.extensions.registry import TASKS, classifier_for, working_visualizers
 from hypergraph.model.generator import Generator
+from hypergraph.runs.config import Seed
 from hypergraph.runs.pretrained import generator_file
-from hypergraph.spec import MLPSpec
+from hypergraph.spec import Layers, MLPSpec, read_layers
 from hypergraph.storage.atomic import make_folder
+from hypergraph.storage.schema import as_path, as_record
 from hypergraph.training.memory import GENERATION, check_memory
 from hypergraph.weights import MLPWeights
 
@@ -22,7 +24,7 @@ def generate(
     source: Path | str,
     beta: float,
     *,
-    layers: MLPSpec | str | None = None,
+    layers: Layers | None = None,
     seed: int = 0,
     member: int = 0,
     encoder: bool = True,
@@ -42,19 +44,22 @@ def generate(
         FileError: there is no generator.
         HypergraphError: the generator diverged in training.
     """
-    return generate_with_metadata(Path(source), beta, layers, seed, member, encoder)[0]
+    return generate_with_metadata(as_path(source, "source"), beta, layers, seed, member, encoder)[0]
 
 
 def generate_with_metadata(
-    source: Path, beta: float, layers: MLPSpec | str | None, seed: int, member: int, encoder: bool
+    source: Path, beta: float, layers: Layers | None, seed: int, member: int, encoder: bool
 ) -> tuple[MLPWeights, dict[str, str]]:
     """As `generate`, with the metadata of its file, in which `kl` is the information in nats."""
-    spec = MLPSpec.parse(layers) if isinstance(layers, str) else layers
-    check_beta(beta)
+    specs = [] if layers is None else read_layers(layers)
+    if len(specs) > 1:
+        raise UsageError(f"layers stand for {len(specs)} networks: one is generated at a time")
+    beta, seed = check_beta(beta), as_record(seed, Seed, "seed")
+    member, encoder = as_record(member, int, "member"), as_record(encoder, bool, "encoder")
     generator, metadata = Generator.load(generator_file(source))
     if not 0 <= member < generator.members:
         raise UsageError(f"{source} has members 0 to {generator.members - 1}, not {member}")
-    spec = spec or MLPSpec.middle(generator.specs)
+    spec = specs[0] if specs else MLPSpec.middle(generator.specs)
     check_memory(spec, 1, GENERATION)
     one = generator.member(member)
     encoder = one.has_encoder and encoder
@@ -75,11 +80,12 @@ def classify(network: MLPWeights | Path | str, task: str | None = None) -> Verdi
         SpecError: the classifier refuses such networks.
         FileError: the file holds no network.
     """
-    if not isinstance(network, MLPWeights):
-        network, metadata = MLPWeights.load(network)
-        task = task or metadata.get("task")
+    network, metadata = _loaded(network)
+    task = metadata.get("task") if task is None else as_record(task, str, "task")
     if task is None:
         raise UsageError("the network does not say its task: name it")
+    if network.lead:
+        raise UsageError(f"a verdict is of one network; these have the axes {tuple(network.lead)}: select one first")
     classifier = classifier_for(task)
     if classifier is None:
         TASKS.find(task)
@@ -88,8 +94,15 @@ def classify(network: MLPWeights | Path | str, task: str | None = None) -> Verdi
     return verdict
 
 
-def draw(network: MLPWeights, *paths: Path | str, layout: str | None = None, seed: int = 0) -> None:
-    """Draw a network, or several side by side, into files whose suffixes (.svg, .png, .pdf) name the format.
+def _loaded(network: MLPWeights | Path | str) -> tuple[MLPWeights, dict[str, str]]:
+    """A network, or that of a file with its metadata."""
+    return (network, {}) if isinstance(network, MLPWeights) else MLPWeights.load(as_path(network, "network"))
+
+
+def draw(network: MLPWeights | Path | str, *paths: Path | str, layout: str | None = None, seed: int = 0) -> None:
+    """Draw a network, also one in a file, or several side by side, into files.
+
+    The suffixes of the files (.svg, .png, .pdf) name the format.
 
     Raises:
         UsageError: no installed visualizer has the layout or the format.
@@ -102,9 +115,9 @@ def draw(network: MLPWeights, *paths: Path | str, layout: str | None = None, see
         names = ", ".join(name for _, name in pairs)
         refusal = f"no visualizer draws layout {layout!r}; there are {names}" if pairs else "no visualizer is installed"
         raise UsageError(refusal)
-    visualizer, name = match
+    (visualizer, name), (network, _), seed = match, _loaded(network), as_record(seed, Seed, "seed")
     stacked = MLPWeights.stack([network]).map(lambda tensor: tensor.flatten(0, len(network.lead)))
-    for path in map(Path, paths):
+    for path in [as_path(path, "path") for path in paths]:
         make_folder(path.parent)
         visualizer.draw(stacked, [path], layout=name, seed=seed)
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from hypergraph.runs.directory import RunDirectory, new_folder, read_config
 from hypergraph.runs.pretrained import shipped_ensemble
 from hypergraph.runs.provenance import changed_versions, current_versions
 from hypergraph.spec import MLPSpec
+from hypergraph.storage.schema import Record
 from hypergraph.training.memory import RECOMPUTED, check_memory, free_memory
 from hypergraph.training.recipe import PRESETS, Recipe
 
@@ -25,20 +25,22 @@ RUNS = Path("runs")
 """The folder of runs without a folder of their own."""
 
 
-@dataclass(frozen=True)
-class Request:
+class Request(Record, frozen=True):
     """A request for a new run; its fields are arguments of `hypergraph.experiment.api.train`.
 
     `networks` are its `layers`, parsed; without any, the task's own network is generated.
+
+    Raises:
+        UsageError: naming the wrong value.
     """
 
     task: str
     members: int | None = None
     steps: int | None = None
-    networks: Sequence[MLPSpec] = ()
+    networks: tuple[MLPSpec, ...] = ()
     preset: str = "quick"
     wiring: float | None = None
-    options: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Any] = {}
     seed: int = 0
     device: str = "auto"
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import tempfile
 import time
 from collections.abc import Iterable
+from contextlib import ExitStack
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -24,6 +26,7 @@ from hypergraph.runs.pretrained import shipped_ensemble
 from hypergraph.runs.provenance import current_versions
 from hypergraph.runs.records import NetworkRecord, Provenance, Result
 from hypergraph.runs.result import load_members, write_result
+from hypergraph.storage.schema import as_path
 from hypergraph.storage.untrusted import read_json
 
 
@@ -97,10 +100,21 @@ def _drawn(run: RunDirectory, observe: Observer) -> tuple[str, ...]:
     return tuple(files)
 
 
-def draw_figures(run: RunDirectory, names: Iterable[str], observe: Observer = ignore) -> list[Drawn | NotDrawn]:
-    """Draw figures of a finished run, if its data allow them. Raises BusyError, FileError, MissingDataError."""
-    with run.lock(), torch_threads(run.config.threads):
-        return list(draw(FinishedRun(run, observe), names))
+def draw_figures(
+    run: RunDirectory, names: Iterable[str], observe: Observer = ignore, out: Path | str | None = None
+) -> list[Drawn | NotDrawn]:
+    """Draw figures of a finished run, if its data allow them. Raises BusyError, FileError, MissingDataError.
+
+    With a folder `out` they are drawn there, and nothing is written into the run: analyses that it lacks are measured,
+    but not kept.
+    """
+    with ExitStack() as stack:
+        stack.enter_context(torch_threads(run.config.threads))
+        if out is None:
+            stack.enter_context(run.lock())
+            return list(draw(FinishedRun(run, observe), names))
+        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        return list(draw(FinishedRun(run, observe, scratch), names, as_path(out, "out")))
 
 
 def same_networks(run: RunDirectory, source: Path) -> bool | None:

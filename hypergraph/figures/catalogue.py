@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 
 from hypergraph.analysis.finished import FinishedRun
 from hypergraph.errors import HypergraphError
@@ -20,18 +21,18 @@ _FUNCTIONS = (algorithms, order_space, phases, encoder, sizes, unseen, baseline,
 FIGURES: dict[str, Callable[[FinishedRun], FigureOutput]] = {f.__name__.replace("_", "-"): f for f in _FUNCTIONS}
 
 
-def draw(run: FinishedRun, names: Iterable[str]) -> Iterator[Drawn | NotDrawn]:
-    """Draw figures into the run's folder, after the analyses that they need.
+def draw(run: FinishedRun, names: Iterable[str], out: Path | None = None) -> Iterator[Drawn | NotDrawn]:
+    """Draw figures into the folder `out`, by default the run's own, after the analyses that they need.
 
     Raises PluginError where the run's task cannot be loaded, MissingDataError where all of its networks diverged.
     """
     _ = run.task, run.networks  # every figure needs them
-    return (_drawn(run, name) for name in names)
+    return (_drawn(run, name, out or run.directory.figures) for name in names)
 
 
-def _drawn(run: FinishedRun, name: str) -> Drawn | NotDrawn:
+def _drawn(run: FinishedRun, name: str, folder: Path) -> Drawn | NotDrawn:
     try:
-        return Drawn(name, tuple(FIGURES[name](run).write(run.directory.figures, name)))
+        return Drawn(name, tuple(FIGURES[name](run).write(folder, name)))
     except HypergraphError as error:
         return NotDrawn(name, str(error))
     except (Exception, SystemExit) as error:  # a broken plugin must not prevent the other figures

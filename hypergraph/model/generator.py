@@ -19,6 +19,7 @@ from hypergraph.model.hypernetwork import SHARED_HYPERWEIGHTS, Generated, hypern
 from hypergraph.model.initial import initial_hyperweights
 from hypergraph.model.pareto import ParetoHyperhypernetwork
 from hypergraph.spec import Connection, MLPSpec, check_several
+from hypergraph.storage.schema import as_path, as_record
 from hypergraph.storage.tensors import check_format, read_tensors, write_tensors
 from hypergraph.storage.untrusted import parse_json
 from hypergraph.weights import MLPWeights, kept_weights
@@ -86,7 +87,10 @@ class Generator(nn.Module):
         return self.pareto.hyperweights > SHARED_HYPERWEIGHTS
 
     def member(self, index: int) -> Generator:
-        """A generator of one member, which shares this one's parameters."""
+        """A generator of one member, which shares this one's parameters. Raises UsageError where there is none."""
+        index = as_record(index, int, "member")
+        if not 0 <= index < self.members:
+            raise UsageError(f"the generator has members 0 to {self.members - 1}, not {index}")
         state = {name: tensor[index : index + 1] for name, tensor in self.pareto.state_dict().items()}
         return Generator(self.specs, ParetoHyperhypernetwork(**state))
 
@@ -149,7 +153,7 @@ class Generator(nn.Module):
             "specs": json.dumps([spec.to_json() for spec in self.specs]),
             "encoder": str(int(self.has_encoder)),
         }
-        write_tensors(Path(path), self.pareto.state_dict(), own | dict(metadata or {}))
+        write_tensors(as_path(path, "path"), self.pareto.state_dict(), own | dict(metadata or {}))
 
     @classmethod
     def load(cls, path: Path | str) -> tuple[Generator, dict[str, str]]:
@@ -158,7 +162,7 @@ class Generator(nn.Module):
         Raises:
             FileError: the file is damaged, does not fit its own specs, or holds NaN or infinity.
         """
-        path = Path(path)
+        path = as_path(path, "path")
         tensors, metadata = read_tensors(path)
         check_format(path, metadata, FORMAT, FORMAT_VERSION)
         try:

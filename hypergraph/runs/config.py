@@ -24,6 +24,7 @@ MAX_MEMBERS = 256
 """With more, result.json would be too large to be read."""
 MAX_SEED = 2**63 - 1
 MAX_THREADS = 1_024
+Seed = Annotated[int, Meta(ge=0, le=MAX_SEED)]
 SHORT = Meta(max_length=100)
 
 
@@ -49,7 +50,7 @@ class RunConfig(Record, frozen=True):
     task: str
     specs: Annotated[tuple[MLPSpec, ...], Meta(min_length=1, max_length=MAX_NETWORKS)]
     members: Annotated[int, Meta(ge=1, le=MAX_MEMBERS)]
-    seed: Annotated[int, Meta(ge=0, le=MAX_SEED)]
+    seed: Seed
     device: str
     recipe: Recipe | None
     options: Annotated[Mapping[str, bool | int | float | str], SHORT] = {}

@@ -7,6 +7,7 @@ import errno
 import json
 import math
 import os
+import stat
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -29,22 +30,47 @@ def make_folder(path: Path) -> None:
 def write_bytes(path: Path, data: bytes) -> None:
     """Write a file atomically and durably: temporary file, fsync, rename, fsync of the folder.
 
-    Raises FileError, also where the folder does not exist: a folder that was deleted meanwhile is not made again.
+    A link stays, and the file that it leads to is written. A file that is replaced keeps its owner and its mode. Into a
+    device or a pipe, `data` are written straight. Raises FileError, also where the folder does not exist: a folder that
+    was deleted meanwhile is not made again.
     """
     with file_errors("write", path):
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=PARTIAL)
         try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            os.chmod(name, 0o666 & ~_umask())
-            os.replace(name, path)
-        except BaseException:
-            with contextlib.suppress(OSError):  # the folder may be gone
-                os.unlink(name)
-            raise
-        sync_folder(path.parent)
+            replaced = path.stat()
+        except FileNotFoundError:
+            replaced = None
+        if replaced is None or stat.S_ISREG(replaced.st_mode):
+            _replace(Path(os.path.realpath(path)), data, replaced)
+        else:
+            _write_straight(path, data)
+
+
+def _write_straight(path: Path, data: bytes) -> None:
+    """Write into a device or a pipe. Raises OSError, also where nobody reads the pipe, for which nothing waits."""
+    handle = os.open(path, os.O_WRONLY | os.O_NONBLOCK)
+    os.set_blocking(handle, True)
+    with os.fdopen(handle, "wb") as file:
+        file.write(data)
+
+
+def _replace(path: Path, data: bytes, replaced: os.stat_result | None) -> None:
+    """Write a file that takes the place of the one whose status is `replaced`. Raises OSError."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=PARTIAL)  # short, as `path` may be at the limit
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        if replaced:
+            with contextlib.suppress(PermissionError):  # it may be another user's
+                os.chown(name, replaced.st_uid, replaced.st_gid)
+        os.chmod(name, stat.S_IMODE(replaced.st_mode) if replaced else 0o666 & ~_umask())
+        os.replace(name, path)
+    except BaseException:
+        with contextlib.suppress(OSError):  # the folder may be gone
+            os.unlink(name)
+        raise
+    sync_folder(path.parent)
 
 
 def remove_partial(folder: Path) -> None:

@@ -21,7 +21,7 @@ def file_lock(path: Path) -> Iterator[None]:
     """
     with contextlib.ExitStack() as stack:
         with file_errors("write", path):
-            handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+            handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
             stack.callback(os.close, handle)
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import os
 import re
 import reprlib
-from typing import Annotated, Any, TypeVar
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, TypeVar, cast
 
 import msgspec
 from msgspec import Meta, Struct
@@ -46,11 +50,30 @@ def settle(record: Struct, error: type[UsageError] = UsageError) -> None:
 
 
 def as_record(value: object, kind: type[R], name: str = "", error: type[UsageError] = UsageError) -> R:
-    """Convert plain values or records to the type `kind`. Raises `error`, whose message calls the value `name`."""
-    try:
+    """Convert values or records to the type `kind`. Raises `error`, whose message calls the value `name`."""
+    with contextlib.suppress(msgspec.ValidationError):
         return msgspec.convert(value, kind)
+    try:
+        return msgspec.convert(value := plain(value), kind)
     except msgspec.ValidationError as refusal:
         raise error(_explain(str(refusal), value, kind, name)) from None
+
+
+def plain(value: Any) -> Any:
+    """`value` with numbers and arrays of other libraries, such as numpy and torch, as numbers and lists."""
+    if isinstance(value, Mapping):
+        return {name: plain(item) for name, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return (tuple if isinstance(value, tuple) else list)(map(plain, value))
+    return value.tolist() if hasattr(value, "tolist") else value
+
+
+def as_path(value: object, name: str) -> Path:
+    """The path that a text or a path-like object names; ~ is the home folder. Raises UsageError."""
+    try:
+        return Path(os.path.expanduser(os.fsdecode(cast(Any, value))))
+    except TypeError:
+        raise UsageError(f"{name} is {SHORT.repr(value)}: expected a path") from None
 
 
 def check_printable(name: str, *texts: str) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import torch
+from distributions import Install
 from processes import finished
 from safetensors.torch import load_file, save_file
 
@@ -26,10 +27,18 @@ from hypergraph.model.generator import Generator
 from hypergraph.rng import stream
 from hypergraph.runs import pretrained
 from hypergraph.spec import MLPSpec
+from hypergraph.testing.networks import random_networks
 from hypergraph.weights import MLPWeights
 from hypergraph_l1norm.task import L1Norm
 
 Command = Callable[..., tuple[int, str, str]]
+BROKEN = """
+from hypergraph_l1norm.classifier import L1NormClassifier
+class Good(L1NormClassifier):
+    task = "fake"
+    def classify(self, order_parameters):
+        raise ValueError("no luck")
+"""
 
 
 def result_of(folder: Path) -> dict[str, Any]:
@@ -187,14 +196,36 @@ def test_classify_agrees_with_the_run(run: tuple[Path, str, str], command: Comma
     assert "l1norm" in stdout
 
 
-def test_classify_tells_the_good_files_beside_a_bad_one(
-    run: tuple[Path, str, str], command: Command, tmp_path: Path
-) -> None:
-    good = run[0] / result_of(run[0])["networks"][0]["file"]
-    (tmp_path / "bad.safetensors").write_text("nothing")
-    status, stdout, stderr = command("classify", tmp_path / "bad.safetensors", good, "--json")
-    assert (status, stderr.count("\n")) == (1, 1)
-    assert [row["file"] for row in json.loads(stdout)] == [str(good)]
+def test_classify_tells_the_good_files_beside_bad_ones(command: Command, tmp_path: Path, install: Install) -> None:
+    """Each bad one is named, whatever is bad about it, and the status is that of the worst."""
+    install("broken", BROKEN, kind="classifier")
+    good, deep = (random_networks(MLPSpec(sizes), 1)[0] for sizes in ((4, 8, 1), (4, 3, 3, 1)))
+    files = [tmp_path / f"{name}.safetensors" for name in ("first", "text", "taskless", "alien", "ill", "deep", "last")]
+    first, text, taskless, alien, ill, refused, last = files
+    text.write_text("nothing")
+    good.save(taskless)
+    for file, task in ((first, "l1norm"), (alien, "nowhere"), (ill, "fake"), (last, "l1norm")):
+        good.save(file, {"task": task})
+    deep.save(refused, {"task": "l1norm"})
+    status, stdout, stderr = command("classify", *files, "--json")
+    assert status == 2
+    assert [row["file"] for row in json.loads(stdout)] == [str(first), str(last)]
+    told = stderr.splitlines()
+    for line, file, reason in zip(
+        told,
+        (text, taskless, alien, ill, refused),
+        (
+            "not a whole safetensors file",
+            "does not say its task",
+            "unknown task 'nowhere'",
+            "broken",
+            "one hidden layer",
+        ),
+        strict=True,
+    ):
+        assert line.startswith("error: ")
+        assert line.count(str(file)) == 1
+        assert reason in line
 
 
 @pytest.fixture

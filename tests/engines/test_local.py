@@ -8,7 +8,7 @@ from pathlib import Path
 import psutil
 import pytest
 import torch
-from distributions import Install
+from distributions import Install, distribute
 from processes import NET_S, idles
 
 from hypergraph.engines.base import Resources, TrainingError
@@ -194,12 +194,25 @@ def test_a_worker_has_the_threads_of_the_run_whatever_the_cores(tmp_path: Path) 
 def test_modules_in_the_current_folder_are_not_taken_for_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if sys.version_info < (3, 11):
-        pytest.skip("Python has no way to say so yet")
     (tmp_path / "queue.py").write_text("raise ImportError('mine')")
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", ["", *sys.path])  # as in a notebook
     run = run_in(tmp_path / "run", steps=1)
     assert events_of(run)
+
+
+@pytest.mark.slow
+def test_a_worker_imports_what_its_parent_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither another copy of the package, nor only the plugins that are installed."""
+    other = tmp_path / "other" / "hypergraph"
+    other.mkdir(parents=True)
+    (other / "__init__.py").write_text("raise ImportError('another copy')")
+    monkeypatch.setenv("PYTHONPATH", str(other.parent))
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "near.py").write_text("from hypergraph_l1norm.task import L1Norm as Good")
+    distribute(tmp_path / "mine", "near", "[hypergraph.tasks]\nnear = near:Good\n")
+    monkeypatch.setattr(sys, "path", [*sys.path, str(tmp_path / "mine")])
+    assert events_of(run_in(tmp_path / "run", task="near", steps=1))
 
 
 def test_a_worker_that_fails_is_named(tmp_path: Path) -> None:

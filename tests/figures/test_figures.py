@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 import torch
+from folders import state_of
 from matplotlib.figure import Figure
 
 from hypergraph.analysis import phases as phases_module
@@ -127,6 +128,22 @@ def test_only_what_was_asked_for_is_drawn(copied: Path, command: Command, monkey
     shutil.rmtree(copied / "figures")
     assert command("figures", copied, "--only", "phases")[0] == 0
     assert {path.name for path in (copied / "figures").iterdir()} == {f"phases{suffix}" for suffix in SUFFIXES}
+
+
+@pytest.mark.usefixtures("brief_baseline")
+def test_figures_are_drawn_elsewhere_without_a_write_into_the_run(
+    copied: Path, command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those whose analyses it keeps, from these; the others are measured for this once."""
+    monkeypatch.setattr(command_module, "NAMES", {"phases": "", "baseline": "", "shuffle": ""})
+    shutil.rmtree(copied / "analysis" / "shuffle")
+    monkeypatch.setattr(phases_module, "BETA_GRID", None)  # the phases are read, not measured
+    before = state_of(copied)
+    assert command("figures", copied, "--out", tmp_path / "new" / "out")[0] == 0
+    assert state_of(copied) == before
+    drawn = {path.name: path.read_bytes() for path in (tmp_path / "new" / "out").iterdir()}
+    assert len(drawn) == 3 * len(SUFFIXES)
+    assert drawn == {name: (copied / "figures" / name).read_bytes() for name in drawn}
 
 
 @pytest.mark.parametrize("form", [[], ["--json"]])
@@ -382,8 +399,11 @@ def test_a_figure_that_raises_costs_no_other(
 
     monkeypatch.setitem(FIGURES, "phases", broken)
     (copied / "figures" / "rate.svg").unlink()
-    status, stdout, stderr = command("figures", copied, "--only", "phases", "--only", "rate")
-    assert (status, stdout, stderr.count("\n")) == (1, "", 1)
+    status, stdout, stderr = command("figures", copied, "--only", "phases", "--only", "rate", "--json")
+    assert (status, stderr.count("\n")) == (1, 1)
     assert stderr.startswith("error: phases not drawn: ")
     assert str(error) in stderr
+    told = json.loads(stdout)
+    assert list(told["missing"]) == ["phases"]
+    assert str(copied / "figures" / "rate.svg") in told["figures"]["rate"]
     assert (copied / "figures" / "rate.svg").exists()

@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import stat
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
@@ -136,6 +137,19 @@ def test_a_lock_that_cannot_be_had_is_named(
     with pytest.raises(FileError) as error, run.lock():
         pass
     assert str(error.value) == f"cannot write {tmp_path / 'lock'}: {os.strerror(number)}"
+
+
+@pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o002, 0o664), (0o077, 0o600)])
+def test_a_lock_may_be_taken_by_whom_the_umask_admits(umask: int, mode: int, tmp_path: Path) -> None:
+    before = os.umask(umask)
+    try:
+        run = RunDirectory.create(tmp_path / "run", replace(CONFIG, chunk_count=1))
+        with run.lock(), run.chunks[0].lock():
+            pass
+    finally:
+        os.umask(before)
+    for lock in (run.path / "lock", run.chunks[0].folder / "lock"):
+        assert stat.S_IMODE(lock.stat().st_mode) == mode
 
 
 def test_what_was_logged_past_the_state_is_dropped(tmp_path: Path) -> None:

@@ -71,6 +71,70 @@ def test_file_has_the_mode_that_open_would_give(umask: int, mode: int, tmp_path:
     assert stat.S_IMODE((tmp_path / "file").stat().st_mode) == mode
 
 
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o755])
+def test_a_file_that_is_replaced_keeps_its_mode(mode: int, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"old")
+    (tmp_path / "file").chmod(mode)
+    write_bytes(tmp_path / "file", b"new")
+    assert stat.S_IMODE((tmp_path / "file").stat().st_mode) == mode
+
+
+def test_a_file_that_is_replaced_keeps_its_owner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the system allows that: only root may give files away."""
+    (tmp_path / "file").write_bytes(b"old")
+    owner = (tmp_path / "file").stat()
+    kept: list[tuple[int, int]] = []
+
+    def refuse_to_give(_: str, user: int, group: int) -> None:
+        kept.append((user, group))
+        raise PermissionError
+
+    monkeypatch.setattr(os, "chown", refuse_to_give)
+    write_bytes(tmp_path / "file", b"new")
+    assert kept == [(owner.st_uid, owner.st_gid)]
+    assert (tmp_path / "file").read_bytes() == b"new"
+
+
+@pytest.mark.parametrize("before", [b"old", None], ids=["to a file", "to nothing yet"])
+def test_a_link_stays_and_what_it_leads_to_is_written(before: bytes | None, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    if before:
+        (tmp_path / "elsewhere" / "file").write_bytes(before)
+    (tmp_path / "link").symlink_to(Path("elsewhere", "file"))
+    (tmp_path / "link to it").symlink_to("link")
+    write_bytes(tmp_path / "link to it", b"new")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "link to it").is_symlink()
+    assert [(path.name, path.read_bytes()) for path in (tmp_path / "elsewhere").iterdir()] == [("file", b"new")]
+
+
+def test_a_link_that_leads_nowhere_is_named(tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(FileError) as error:
+        write_bytes(tmp_path / "loop", b"new")
+    assert_one_line(error, f"cannot write {tmp_path / 'loop'}")
+    assert (tmp_path / "loop").is_symlink()
+
+
+def test_a_name_may_be_as_long_as_names_can_be(tmp_path: Path) -> None:
+    write_bytes(tmp_path / ("n" * 255), b"new")
+    assert [path.name for path in tmp_path.iterdir()] == ["n" * 255]
+
+
+def test_a_pipe_and_a_device_are_written_straight(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)  # so that opening it to write waits for nothing
+    write_bytes(tmp_path / "pipe", b"through")
+    assert os.read(reader, 100) == b"through"
+    os.close(reader)
+    with pytest.raises(FileError, match=r"cannot write .*pipe: No such device or address"):
+        write_bytes(tmp_path / "pipe", b"to nobody")
+    (tmp_path / "device").symlink_to(os.devnull)
+    write_bytes(tmp_path / "device", b"away")
+    assert stat.S_ISCHR((tmp_path / "device").stat().st_mode)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["device", "pipe"]
+
+
 def test_json(tmp_path: Path) -> None:
     value = {"β": [1, 2.5, None, True], "name": "é\n"}
     write_json(tmp_path / "file.json", value)
