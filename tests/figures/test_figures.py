@@ -130,7 +130,6 @@ def test_only_what_was_asked_for_is_drawn(copied: Path, command: Command, monkey
     assert {path.name for path in (copied / "figures").iterdir()} == {f"phases{suffix}" for suffix in SUFFIXES}
 
 
-@pytest.mark.usefixtures("brief_baseline")
 def test_figures_are_drawn_elsewhere_without_a_write_into_the_run(
     copied: Path, command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
