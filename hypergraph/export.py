@@ -11,17 +11,20 @@ from torch.export import Dim, ExportedProgram, export
 from hypergraph.errors import UsageError
 from hypergraph.storage.atomic import write_bytes
 from hypergraph.storage.schema import as_path
+from hypergraph.torch_state import usual_torch
 from hypergraph.weights import MLPWeights
 
 PACKAGES = ("onnx", "onnxscript")
 
 
+@usual_torch()
 def to_program(network: MLPWeights) -> ExportedProgram:
     """Export a single network with `torch.export`: inputs [batch, input] -> outputs [batch, output], any batch."""
-    example = torch.zeros(2, network.spec.sizes[0], dtype=network.weights[0].dtype)
+    example = torch.zeros(2, network.spec.sizes[0], dtype=network.weights[0].dtype, device=network.weights[0].device)
     return export(network.to_module(), (example,), dynamic_shapes=({0: Dim("batch")},))
 
 
+@usual_torch()
 def to_onnx(network: MLPWeights, path: Path | str) -> None:
     """Write a single network as ONNX, with an input `inputs` [batch, input] and an output `outputs` [batch, output].
 
