@@ -18,6 +18,7 @@ from torch.export import Dim, ExportedProgram, export
 from hypergraph.errors import UsageError
 from hypergraph.storage.atomic import write_bytes
 from hypergraph.storage.schema import as_path
+from hypergraph.torch_state import usual_torch
 from hypergraph.weights import MLPWeights
 
 PACKAGES = ("onnx", "onnxscript")
@@ -25,7 +26,7 @@ PACKAGES = ("onnx", "onnxscript")
 
 def _traceable(network: MLPWeights) -> tuple[nn.Module, tuple[Tensor], Any]:
     """A module, example arguments, and the name of the axis whose size is free."""
-    example = torch.zeros(2, network.spec.sizes[0], dtype=network.weights[0].dtype)
+    example = torch.zeros(2, network.spec.sizes[0], dtype=network.weights[0].dtype, device=network.weights[0].device)
     return network.to_module().train(False), (example,), ({0: Dim("batch")},)
 
 
@@ -43,6 +44,7 @@ def _quiet() -> Iterator[None]:
         logger.setLevel(level)
 
 
+@usual_torch()
 def to_program(network: MLPWeights) -> ExportedProgram:
     """Export a single network with `torch.export`: inputs [batch, input] -> outputs [batch, output], any batch."""
     module, example, shapes = _traceable(network)
@@ -50,6 +52,7 @@ def to_program(network: MLPWeights) -> ExportedProgram:
         return export(module, example, dynamic_shapes=shapes)
 
 
+@usual_torch()
 def to_onnx(network: MLPWeights, path: Path | str) -> None:
     """Write a single network as ONNX, with an input `inputs` [batch, input] and an output `outputs` [batch, output].
 

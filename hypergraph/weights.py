@@ -15,6 +15,7 @@ from hypergraph.errors import FileError, SpecError, UsageError
 from hypergraph.spec import Connection, MLPSpec
 from hypergraph.storage.schema import as_path
 from hypergraph.storage.tensors import check_format, read_tensors, write_tensors
+from hypergraph.torch_state import usual_torch
 
 FORMAT = "hypergraph-mlp"
 FORMAT_VERSION = "1"
@@ -95,7 +96,8 @@ class MLPWeights:
 
     def to_module(self) -> nn.Module:
         """The network as a module: an `nn.Sequential` unless the spec has skip connections."""
-        module = build_module(self.spec)
+        with torch.device("meta"):  # its initial weights would be drawn from torch's own stream
+            module = build_module(self.spec)
         state = {name: tensor.detach().clone() for name, tensor in self.state_dict().items()}
         module.load_state_dict(state, assign=True)
         return module
@@ -106,6 +108,7 @@ class MLPWeights:
         write_tensors(as_path(path, "path"), self.state_dict(), text)
 
     @classmethod
+    @usual_torch()
     def load(cls, path: Path | str) -> tuple[MLPWeights, dict[str, str]]:
         """Read one network and its metadata.
 

@@ -12,7 +12,7 @@ ROOT = Path(__file__).parent.parent
 CORE = sorted((ROOT / "hypergraph").rglob("*.py"))
 SHIPPED = [*CORE, *sorted((ROOT / "tasks").rglob("*.py")), *sorted((ROOT / "plugins").rglob("*.py"))]
 LAYERS = [
-    ["errors", "rng", "order_parameters"],
+    ["errors", "rng", "torch_state", "order_parameters"],
     ["storage"],
     ["spec"],
     ["closed_forms"],

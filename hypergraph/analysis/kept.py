@@ -19,6 +19,7 @@ from hypergraph.runs.events import tracked
 from hypergraph.runs.records import read_record
 from hypergraph.storage.atomic import make_folder, write_bytes, write_json
 from hypergraph.storage.untrusted import read_json
+from hypergraph.torch_state import usual_torch
 
 if TYPE_CHECKING:
     from hypergraph.analysis.finished import FinishedRun
@@ -44,6 +45,7 @@ class Analysis(Generic[P, R]):
     measure: Callable[[FinishedRun, P], list[R]]
 
 
+@usual_torch()
 def kept(run: FinishedRun, analysis: Analysis[P, R], parts: Mapping[str, P]) -> list[R]:
     """The records of all parts, in order; measures and keeps the parts that have no readable file yet.
 

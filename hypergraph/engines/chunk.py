@@ -19,6 +19,7 @@ from hypergraph.runs.events import Diverged, Observer, Trained, Watched
 from hypergraph.runs.provenance import current_versions
 from hypergraph.runs.records import Metrics, Provenance, to_fields
 from hypergraph.storage.atomic import finite
+from hypergraph.torch_state import usual_torch
 from hypergraph.training.memory import needs_recompute
 from hypergraph.training.step import Trainer
 
@@ -30,6 +31,7 @@ METRICS, STATES, CHECKPOINTS = 100, 20, 20
 REPORT_EVERY_S = 1
 
 
+@usual_torch()
 def train_chunk(run: RunDirectory, chunk: Chunk, observe: Observer, stop: threading.Event) -> bool:
     """Train a chunk to its end, or until `stop` is set, and save its state; start from a saved state if there is one.
 

@@ -20,9 +20,11 @@ from hypergraph.runs.directory import RunDirectory
 from hypergraph.runs.events import Observer
 from hypergraph.spec import Layers, read_layers
 from hypergraph.storage.schema import as_path, as_record
+from hypergraph.torch_state import usual_torch
 from hypergraph.weights import MLPWeights
 
 
+@usual_torch()
 def train(
     task: str,
     *,
@@ -66,6 +68,7 @@ def train(
     return _work(start(plan(request, trainer), folder).path, trainer, observe)
 
 
+@usual_torch()
 def resume(run: Path | str, *, engine: str = "local", observe: Observer | None = None) -> FinishedRun:
     """Continue an interrupted run, to the same bits. Arguments and errors as of `train`."""
     return _work(run, ENGINES.load(as_record(engine, str, "engine")), observe)

@@ -16,6 +16,7 @@ from hypergraph.runs.pretrained import generator_file
 from hypergraph.spec import Layers, MLPSpec, read_layers
 from hypergraph.storage.atomic import make_folder
 from hypergraph.storage.schema import as_path, as_record
+from hypergraph.torch_state import usual_torch
 from hypergraph.training.memory import GENERATION, check_memory
 from hypergraph.weights import MLPWeights
 
@@ -47,6 +48,7 @@ def generate(
     return generate_with_metadata(as_path(source, "source"), beta, layers, seed, member, encoder)[0]
 
 
+@usual_torch()
 def generate_with_metadata(
     source: Path, beta: float, layers: Layers | None, seed: int, member: int, encoder: bool
 ) -> tuple[MLPWeights, dict[str, str]]:
@@ -72,6 +74,7 @@ def generate_with_metadata(
     return network, {**task, **{name: str(value) for name, value in facts.items()}}
 
 
+@usual_torch()
 def classify(network: MLPWeights | Path | str, task: str | None = None) -> Verdict:
     """The algorithm that a network, or the network in a file, runs.
 
@@ -99,6 +102,7 @@ def _loaded(network: MLPWeights | Path | str) -> tuple[MLPWeights, dict[str, str
     return (network, {}) if isinstance(network, MLPWeights) else MLPWeights.load(as_path(network, "network"))
 
 
+@usual_torch()
 def draw(network: MLPWeights | Path | str, *paths: Path | str, layout: str | None = None, seed: int = 0) -> None:
     """Draw a network, also one in a file, or several side by side, into files.
 

@@ -28,6 +28,7 @@ from hypergraph.runs.records import NetworkRecord, Provenance, Result
 from hypergraph.runs.result import load_members, write_result
 from hypergraph.storage.schema import as_path
 from hypergraph.storage.untrusted import read_json
+from hypergraph.torch_state import usual_torch
 
 
 def run_experiment(run: RunDirectory, engine: Engine, observe: Observer = ignore) -> FinishedRun:
@@ -100,6 +101,7 @@ def _drawn(run: RunDirectory, observe: Observer) -> tuple[str, ...]:
     return tuple(files)
 
 
+@usual_torch()
 def draw_figures(
     run: RunDirectory, names: Iterable[str], observe: Observer = ignore, out: Path | str | None = None
 ) -> list[Drawn | NotDrawn]:

@@ -22,6 +22,7 @@ from hypergraph.spec import Connection, MLPSpec, check_several
 from hypergraph.storage.schema import as_path, as_record
 from hypergraph.storage.tensors import check_format, read_tensors, write_tensors
 from hypergraph.storage.untrusted import parse_json
+from hypergraph.torch_state import usual_torch
 from hypergraph.weights import MLPWeights, kept_weights
 
 FORMAT = "hypergraph-generator"
@@ -57,6 +58,7 @@ class Generator(nn.Module):
         self._plans: dict[tuple[tuple[MLPSpec, ...], torch.device, torch.dtype], tuple[ComputationGraph, Tensor]] = {}
 
     @classmethod
+    @usual_torch()
     def initial(
         cls,
         specs: Sequence[MLPSpec],
@@ -124,8 +126,9 @@ class Generator(nn.Module):
             trained, asked = (" and ".join(map(str, each)) for each in (self.specs, chosen))
             raise EncoderError(f"the encoder memorised {trained}; ignore the encoder to generate {asked}")
         graph, encodings = self._plan(chosen)
-        hyperweights = self.pareto(beta, None if encoder else SHARED_HYPERWEIGHTS)
-        generated = hypernetwork(hyperweights, draws, encodings, graph, encoder, self.recompute)
+        with torch.autocast(draws.device.type, enabled=False):  # half precision would round the noise of the latents
+            hyperweights = self.pareto(beta, None if encoder else SHARED_HYPERWEIGHTS)
+            generated = hypernetwork(hyperweights, draws, encodings, graph, encoder, self.recompute)
         kl = generated.kl.new_zeros(len(beta), len(chosen)).index_add(1, graph.network, generated.kl)
         return Networks(_assemble(generated, chosen), kl)
 
@@ -141,21 +144,24 @@ class Generator(nn.Module):
         like = self.pareto.weight1
         key = specs, like.device, like.dtype
         if key not in self._plans:
-            graph = ComputationGraph.of(*specs)
-            self._plans[key] = graph.to(like.device), positional_encodings(graph).to(like)
+            with usual_torch():  # a plan outlives the caller's settings
+                graph = ComputationGraph.of(*specs)
+                self._plans[key] = graph.to(like.device), positional_encodings(graph).to(like)
         return self._plans[key]
 
     def save(self, path: Path | str, metadata: Mapping[str, str] | None = None) -> None:
-        """Write the generator as safetensors. Raises FileError."""
+        """Write the generator as safetensors, in single precision. Raises FileError."""
         own = {
             "format": FORMAT,
             "format_version": FORMAT_VERSION,
             "specs": json.dumps([spec.to_json() for spec in self.specs]),
             "encoder": str(int(self.has_encoder)),
         }
-        write_tensors(as_path(path, "path"), self.pareto.state_dict(), own | dict(metadata or {}))
+        state = {name: tensor.float() for name, tensor in self.pareto.state_dict().items()}
+        write_tensors(as_path(path, "path"), state, own | dict(metadata or {}))
 
     @classmethod
+    @usual_torch()
     def load(cls, path: Path | str) -> tuple[Generator, dict[str, str]]:
         """Read a generator and its metadata.
 
@@ -215,5 +221,6 @@ def _dense(spec: MLPSpec, connection: Connection, weights: Tensor) -> Tensor:
 
 
 @lru_cache(maxsize=256)
+@usual_torch()
 def _kept(spec: MLPSpec, connection: Connection) -> Tensor:
     return kept_weights(spec, connection).flatten().nonzero().squeeze(1)

@@ -135,6 +135,6 @@ def _bounds(graph: ComputationGraph, slices: int) -> Iterator[tuple[int, int, in
         return iter([(0, len(graph.starts) - 1, 0, graph.weights)])
     pairs = graph.starts.diff().square().cumsum(0)
     cuts = [graph.pairs * n // slices for n in range(1, slices)]
-    neurons = [0, *torch.searchsorted(pairs, torch.tensor(cuts)).tolist(), len(pairs)]
+    neurons = [0, *torch.searchsorted(pairs, pairs.new_tensor(cuts)).tolist(), len(pairs)]
     weights = [graph.weights * n // slices for n in range(slices + 1)]
     return zip(neurons[:-1], neurons[1:], weights[:-1], weights[1:], strict=True)
