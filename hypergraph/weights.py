@@ -17,6 +17,8 @@ from hypergraph.storage.tensors import check_format, read_tensors, write_tensors
 
 FORMAT = "hypergraph-mlp"
 FORMAT_VERSION = "1"
+OWN_ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {"identity": lambda inputs: inputs, "square": torch.square}
+"""Those that `torch.nn.functional` does not have."""
 PRECISIONS = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
 
 
@@ -28,9 +30,11 @@ def kept_weights(spec: MLPSpec, connection: Connection) -> Tensor:
     return torch.tensor([[mark == "1" for mark in row] for row in connection.rows])
 
 
-def activation(name: str) -> Callable[[Tensor], Tensor]:
-    """The function of `torch.nn.functional` that a spec's activation names."""
-    function: Callable[[Tensor], Tensor] = getattr(F, name)
+def activation(name: str | tuple[str, ...]) -> Callable[[Tensor], Tensor]:
+    """The function that a spec's activation names. Raises SpecError where hidden layers have different ones."""
+    if not isinstance(name, str):
+        raise SpecError(f"the hidden layers have the activations {', '.join(name)}: expected one for all")
+    function: Callable[[Tensor], Tensor] = OWN_ACTIVATIONS.get(name) or getattr(F, name)
     return function
 
 
@@ -71,7 +75,7 @@ class MLPWeights:
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Run every network: inputs [..., batch, input] -> outputs [..., batch, output], leading axes broadcast."""
-        sigma = activation(self.spec.activation)
+        sigmas = list(map(activation, self.spec.activations))
         layers = [inputs]
         sums: dict[int, Tensor] = {}
         last = len(self.spec.sizes) - 1
@@ -81,7 +85,7 @@ class MLPWeights:
             sums[target] = sums[target] + product if target in sums else product
             if connection.source == target - 1:  # connections are sorted: this is the last one into its layer
                 total = sums[target] + self.biases[target - 1].unsqueeze(-2) if self.biases else sums[target]
-                layers.append(total if target == last else sigma(total))
+                layers.append(total if target == last else sigmas[target - 1](total))
         return layers[-1]
 
     __call__ = forward
@@ -163,7 +167,7 @@ def _check_tensors(path: Path, spec: MLPSpec, tensors: Mapping[str, Tensor]) -> 
 
 
 class Activation(nn.Module):
-    """An elementwise function of `torch.nn.functional`, by name."""
+    """An elementwise function by name, for a module."""
 
     def __init__(self, name: str) -> None:
         super().__init__()
@@ -195,7 +199,6 @@ def build_module(spec: MLPSpec) -> nn.Module:
     """A module of the spec's shape with torch's initial weights, to which masks are not applied."""
     if spec.skips:
         return SkipMLP(spec)
-    layers: list[nn.Module] = []
-    for fan_in, fan_out in itertools.pairwise(spec.sizes):
-        layers += [nn.Linear(fan_in, fan_out, spec.bias), Activation(spec.activation)]
-    return nn.Sequential(*layers[:-1])
+    linear = [nn.Linear(fan_in, fan_out, spec.bias) for fan_in, fan_out in itertools.pairwise(spec.sizes)]
+    pairs = zip(linear, map(Activation, spec.activations), strict=False)  # the last layer has no activation
+    return nn.Sequential(*itertools.chain.from_iterable(pairs), linear[-1])

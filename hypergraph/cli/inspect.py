@@ -27,7 +27,8 @@ def inspect(
         print_json(facts)
         return
     for name, value in facts.items():
-        out.print(f"{printable(name):>12}  {printable(str(value))}", soft_wrap=True)
+        text = ", ".join(value) if isinstance(value, tuple) else str(value)
+        out.print(f"{printable(name):>12}  {printable(text)}", soft_wrap=True)
 
 
 def _run(path: Path) -> dict[str, Any]:
