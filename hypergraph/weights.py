@@ -120,10 +120,10 @@ class MLPWeights:
         check_format(path, metadata, FORMAT, FORMAT_VERSION)
         try:
             spec = MLPSpec.from_json(metadata.get("spec", ""))
+            _check_tensors(spec, tensors)
         except SpecError as error:
             raise FileError(f"{path}: {error}") from None
-        _check_tensors(path, spec, tensors)
-        return _from_state(spec, tensors), metadata
+        return from_state(spec, tensors), metadata
 
 
 def _name(source: int, target: int) -> str:
@@ -141,29 +141,36 @@ def _shapes(spec: MLPSpec) -> dict[str, tuple[int, ...]]:
     return shapes
 
 
-def _from_state(spec: MLPSpec, state: Mapping[str, Tensor]) -> MLPWeights:
+def from_state(spec: MLPSpec, state: Mapping[str, Tensor]) -> MLPWeights:
+    """The network of a state dict of a spec's module."""
     tensors, count = tuple(state[name] for name in _shapes(spec)), len(spec.connections)
     return MLPWeights(spec, tensors[:count], tensors[count:])
 
 
-def _check_tensors(path: Path, spec: MLPSpec, tensors: Mapping[str, Tensor]) -> None:
+def check_numbers(tensors: Mapping[str, Tensor]) -> None:
+    """Raise SpecError unless tensors hold finite numbers of one precision."""
+    for name, tensor in tensors.items():
+        if tensor.dtype not in PRECISIONS:
+            raise SpecError(f"{name} is {tensor.dtype}, none of {', '.join(map(str, PRECISIONS))}")
+        if not bool(torch.isfinite(tensor).all()):
+            raise SpecError(f"{name} holds NaN or infinity")
+    if len(dtypes := {str(tensor.dtype) for tensor in tensors.values()}) > 1:
+        raise SpecError(f"it holds numbers of {' and '.join(sorted(dtypes))}; a network has one precision")
+
+
+def _check_tensors(spec: MLPSpec, tensors: Mapping[str, Tensor]) -> None:
+    """Raise SpecError unless these are the parameters of a spec's module."""
     shapes = _shapes(spec)
     if set(tensors) != set(shapes):
-        raise FileError(f"{path} holds {', '.join(sorted(tensors))}; its spec {spec} needs {', '.join(sorted(shapes))}")
+        raise SpecError(f"it holds {', '.join(sorted(tensors))}; its spec {spec} needs {', '.join(sorted(shapes))}")
     for name, shape in shapes.items():
-        tensor = tensors[name]
-        if tuple(tensor.shape) != shape:
-            raise FileError(f"{path}: {name} has shape {tuple(tensor.shape)}; its spec {spec} needs {shape}")
-        if tensor.dtype not in PRECISIONS:
-            raise FileError(f"{path}: {name} is {tensor.dtype}, none of {', '.join(map(str, PRECISIONS))}")
-        if not bool(torch.isfinite(tensor).all()):
-            raise FileError(f"{path}: {name} holds NaN or infinity")
-    if len(dtypes := {str(tensor.dtype) for tensor in tensors.values()}) > 1:
-        raise FileError(f"{path} holds numbers of {' and '.join(sorted(dtypes))}; a network has one precision")
+        if (found := tuple(tensors[name].shape)) != shape:
+            raise SpecError(f"{name} has shape {found}; its spec {spec} needs {shape}")
+    check_numbers(tensors)
     for mask in spec.masks:
         name = f"{_name(mask.source, mask.target)}.weight"
         if bool(tensors[name][~kept_weights(spec, mask)].any()):
-            raise FileError(f"{path}: {name} is not zero where the mask of its spec removes weights")
+            raise SpecError(f"{name} is not zero where the mask of its spec removes weights")
 
 
 class Activation(nn.Module):
@@ -192,7 +199,7 @@ class SkipMLP(nn.Module):
             self.add_module(_name(c.source, c.target), nn.Linear(spec.sizes[c.source], spec.sizes[c.target], bias))
 
     def forward(self, inputs: Tensor) -> Tensor:
-        return _from_state(self.spec, dict(self.named_parameters())).forward(inputs)
+        return from_state(self.spec, dict(self.named_parameters())).forward(inputs)
 
 
 def build_module(spec: MLPSpec) -> nn.Module:

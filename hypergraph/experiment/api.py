@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from torch import nn
 
 from hypergraph.analysis.finished import FinishedRun
 from hypergraph.engines.base import Engine
@@ -15,6 +16,7 @@ from hypergraph.experiment.plan import Request, plan, start
 from hypergraph.experiment.run import run_experiment
 from hypergraph.experiment.streams import messages
 from hypergraph.extensions.registry import ENGINES
+from hypergraph.foreign import load_any_network
 from hypergraph.runs.directory import RunDirectory
 from hypergraph.runs.events import Observer
 from hypergraph.spec import MLPSpec
@@ -81,6 +83,8 @@ def open_run(path: Path | str) -> FinishedRun:
     return FinishedRun(RunDirectory.open(Path(path)))
 
 
-def load_network(path: Path | str) -> MLPWeights:
-    """One network from its safetensors file. Raises FileError."""
-    return MLPWeights.load(path)[0]
+def load_network(
+    source: Path | str | nn.Module | MLPWeights, activation: str | Sequence[str] | None = None
+) -> MLPWeights:
+    """One network from its safetensors file, or from a module. Arguments and errors as of `load_any_network`."""
+    return load_any_network(source, activation)[0]

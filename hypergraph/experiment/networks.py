@@ -5,11 +5,14 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
+from torch import nn
+
 from hypergraph.analysis.classify import Verdict, classify_strict
 from hypergraph.analysis.measure import check_beta
 from hypergraph.analysis.measure import generate as sample_networks
 from hypergraph.errors import HypergraphError, UsageError
 from hypergraph.extensions.registry import TASKS, classifier_for, working_visualizers
+from hypergraph.foreign import load_any_network
 from hypergraph.model.generator import Generator
 from hypergraph.runs.pretrained import generator_file
 from hypergraph.spec import MLPSpec
@@ -67,35 +70,40 @@ def generate_with_metadata(
     return network, {**task, **{name: str(value) for name, value in facts.items()}}
 
 
-def classify(network: MLPWeights | Path | str, task: str | None = None) -> Verdict:
-    """The algorithm that a network, or the network in a file, runs.
+def classify(network: MLPWeights | nn.Module | Path | str, task: str | None = None) -> Verdict:
+    """The algorithm that a network, a module, or the network in a file runs.
 
     Raises:
         UsageError: neither `task` nor the file names the task, or the task has no classifier.
-        SpecError: the classifier refuses such networks.
+        SpecError: the classifier refuses such networks, or the module is none.
         FileError: the file holds no network.
     """
-    if not isinstance(network, MLPWeights):
-        network, metadata = MLPWeights.load(network)
-        task = task or metadata.get("task")
+    weights, metadata = load_any_network(network)
+    task = task or metadata.get("task")
     if task is None:
         raise UsageError("the network does not say its task: name it")
     classifier = classifier_for(task)
     if classifier is None:
         TASKS.find(task)
         raise UsageError(f"no classifier is installed for task {task!r}")
-    (verdict,) = classify_strict(classifier, MLPWeights.stack([network]))
+    (verdict,) = classify_strict(classifier, MLPWeights.stack([weights]))
     return verdict
 
 
-def draw(network: MLPWeights, *paths: Path | str, layout: str | None = None, seed: int = 0) -> None:
-    """Draw a network, or several side by side, into files whose suffixes (.svg, .png, .pdf) name the format.
+def draw(
+    network: MLPWeights | nn.Module | Path | str, *paths: Path | str, layout: str | None = None, seed: int = 0
+) -> None:
+    """Draw a network, a module, the network in a file, or networks side by side.
+
+    The suffixes of `paths` (.svg, .png, .pdf) name the formats.
 
     Raises:
+        SpecError: the module is no network.
         UsageError: no installed visualizer has the layout or the format.
         PluginError: every visualizer is broken.
-        FileError: a file cannot be written.
+        FileError: a file cannot be read or written.
     """
+    weights, _ = load_any_network(network)
     pairs = [(visualizer, name) for visualizer in working_visualizers() for name in visualizer.layouts]
     match = next((pair for pair in pairs if layout in (None, pair[1])), None)
     if match is None:
@@ -103,7 +111,7 @@ def draw(network: MLPWeights, *paths: Path | str, layout: str | None = None, see
         refusal = f"no visualizer draws layout {layout!r}; there are {names}" if pairs else "no visualizer is installed"
         raise UsageError(refusal)
     visualizer, name = match
-    stacked = MLPWeights.stack([network]).map(lambda tensor: tensor.flatten(0, len(network.lead)))
+    stacked = MLPWeights.stack([weights]).map(lambda tensor: tensor.flatten(0, len(weights.lead)))
     for path in map(Path, paths):
         make_folder(path.parent)
         visualizer.draw(stacked, [path], layout=name, seed=seed)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import save
 
 from hypergraph.model.generator import Generator
 from hypergraph.rng import stream
@@ -51,6 +52,7 @@ def networks() -> list[bytes]:
     return [
         _bytes(lambda path: network(SPEC).save(path, {"task": "l1norm", "beta": "1e-6"})),
         _bytes(lambda path: network(RICH, torch.float16).save(path)),
+        save({f"net.{name}": tensor for name, tensor in network(MLPSpec((3, 2, 2, 1))).state_dict().items()}),
     ]
 
 
