@@ -17,7 +17,8 @@ from torch import Tensor, nn
 
 import hypergraph as hg
 from hypergraph.errors import FileError, NoActivationError, SpecError
-from hypergraph.foreign import from_module, load_any_network
+from hypergraph.foreign import load_any_network
+from hypergraph.foreign.modules import from_module
 from hypergraph.spec import MLPSpec
 from hypergraph.testing.networks import random_networks
 from hypergraph.weights import PRECISIONS
@@ -202,7 +203,7 @@ def test_who_names_the_activation(tmp_path: Path) -> None:
     save_file(tensors, tmp_path / "plain", {"activation": "relu, identity"})
     assert hg.load_network(tmp_path / "plain").spec.activation == ("relu", "identity")
     assert hg.load_network(tmp_path / "plain", ["tanh", "square"]).spec.activation == ("tanh", "square")
-    save_file(tensors, tmp_path / "plain")
+    save_file(tensors, tmp_path / "plain", {"activation": ""})
     with pytest.raises(NoActivationError, match="plain does not say its activation: name it"):
         hg.classify(tmp_path / "plain", "l1norm")
     save_file({"weight": torch.ones(1, 3)}, tmp_path / "plain")
