@@ -86,5 +86,16 @@ def open_run(path: Path | str) -> FinishedRun:
 def load_network(
     source: Path | str | nn.Module | MLPWeights, activation: str | Sequence[str] | None = None
 ) -> MLPWeights:
-    """One network from its safetensors file, or from a module. Arguments and errors as of `load_any_network`."""
+    """One network from its safetensors file, or the network that a module is.
+
+    Args:
+        source: a file that `MLPWeights.save` wrote; a plain safetensors file of weights and biases of linear layers,
+            whose names differ in one number; or an `nn.Sequential` of linear layers and activations.
+        activation: of a plain file, unless its metadata name it: one name, or one for each hidden layer, as a list or
+            separated by commas.
+
+    Raises:
+        SpecError: the module computes something else.
+        FileError: the file is damaged, holds no network or several, or does not say its activation.
+    """
     return load_any_network(source, activation)[0]

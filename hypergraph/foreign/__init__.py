@@ -20,8 +20,8 @@ def load_any_network(
     """A network in any of its forms, and the metadata of its file.
 
     Args:
-        source: a network, a module (see `from_module`), a file that `MLPWeights.save` wrote, or a plain safetensors
-            file of the weights and biases of linear layers, whose names differ in one number.
+        source: a network; an `nn.Sequential` of linear layers and activations; a file that `MLPWeights.save` wrote; a
+            plain safetensors file of weights and biases of linear layers, whose names differ in one number.
         activation: of a plain file, unless its metadata have an `activation`: one name, or one for each hidden layer,
             separated by commas or as a list.
 

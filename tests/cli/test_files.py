@@ -67,6 +67,8 @@ def test_a_plain_file_is_judged_drawn_and_described(tmp_path: Path, command: Com
     facts = json.loads(command("inspect", file, *named)[1])
     assert (facts["sizes"], facts["activation"], facts["weights"]) == ("4,12,1", "relu", 60)
     assert command("draw", file, "--activation", "relu", "--layout", "layered", "--out", picture)[0] == 0
+    save_file({f"fc{n}.weight": torch.ones(4, 4) for n in range(3)}, file)
+    assert "relu, square\n" in command("inspect", file, "--activation", "relu,square")[1]
     for words in (("classify", file, "--task", "l1norm"), ("inspect", file), ("draw", file, "--out", picture)):
         refusal = f"error: {file} does not say its activation: name it with --activation\n"
         assert command(*words) == (1, "", refusal)
