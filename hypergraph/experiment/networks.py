@@ -78,7 +78,7 @@ def classify(network: MLPWeights | nn.Module | Path | str, task: str | None = No
         SpecError: the classifier refuses such networks, or the module is none.
         FileError: the file holds no network.
     """
-    weights, metadata = load_any_network(network)
+    network, metadata = load_any_network(network)
     task = task or metadata.get("task")
     if task is None:
         raise UsageError("the network does not say its task: name it")
@@ -86,7 +86,7 @@ def classify(network: MLPWeights | nn.Module | Path | str, task: str | None = No
     if classifier is None:
         TASKS.find(task)
         raise UsageError(f"no classifier is installed for task {task!r}")
-    (verdict,) = classify_strict(classifier, MLPWeights.stack([weights]))
+    (verdict,) = classify_strict(classifier, MLPWeights.stack([network]))
     return verdict
 
 
@@ -103,15 +103,14 @@ def draw(
         PluginError: every visualizer is broken.
         FileError: a file cannot be read or written.
     """
-    weights, _ = load_any_network(network)
     pairs = [(visualizer, name) for visualizer in working_visualizers() for name in visualizer.layouts]
     match = next((pair for pair in pairs if layout in (None, pair[1])), None)
     if match is None:
         names = ", ".join(name for _, name in pairs)
         refusal = f"no visualizer draws layout {layout!r}; there are {names}" if pairs else "no visualizer is installed"
         raise UsageError(refusal)
-    visualizer, name = match
-    stacked = MLPWeights.stack([weights]).map(lambda tensor: tensor.flatten(0, len(weights.lead)))
+    (visualizer, name), (network, _) = match, load_any_network(network)
+    stacked = MLPWeights.stack([network]).map(lambda tensor: tensor.flatten(0, len(network.lead)))
     for path in map(Path, paths):
         make_folder(path.parent)
         visualizer.draw(stacked, [path], layout=name, seed=seed)
