@@ -39,7 +39,8 @@ UNIT = re.compile(", in (nats|seconds(?: since 1970)?)")
 def kind(node: Any) -> str:
     """A type in words."""
     if hasattr(node, "types"):
-        return " or ".join(map(kind, node.types))
+        kinds = list(map(kind, node.types))
+        return " or ".join([kinds[0], *(other.replace(kinds[0], "these") for other in kinds[1:])])
     if hasattr(node, "cls"):
         return f"[{node.cls.__name__}](#{node.cls.__name__.lower()})"
     if hasattr(node, "item_type"):

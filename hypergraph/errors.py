@@ -58,6 +58,13 @@ class NotFinishedError(FileError):
         self.path, self.task = path, task
 
 
+class NoActivationError(FileError):
+    """A file of plain weights that does not say its activation."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(f"{path} does not say its activation: name it")
+
+
 class MissingDataError(HypergraphError):
     """A figure or an analysis needs data that the run does not have."""
 

@@ -1,4 +1,4 @@
-"""Which network to generate: layer sizes, activation, bias, skip connections, masks.
+"""Which network to generate: layer sizes, activations, bias, skip connections, masks.
 
 An `MLPSpec` is pure data. This module imports no torch, so the command line refuses a malformed spec at once.
 """
@@ -22,12 +22,14 @@ from hypergraph.storage.untrusted import MAX_JSON_BYTES, MAX_TOML_BYTES, parse_j
 
 # fmt: off
 Activation: TypeAlias = Literal[
-    "celu", "elu", "gelu", "hardshrink", "hardsigmoid", "hardswish", "hardtanh", "leaky_relu", "logsigmoid", "mish",
-    "relu", "relu6", "selu", "sigmoid", "silu", "softplus", "softshrink", "softsign", "tanh", "tanhshrink",
+    "celu", "elu", "gelu", "hardshrink", "hardsigmoid", "hardswish", "hardtanh", "identity", "leaky_relu", "logsigmoid",
+    "mish", "relu", "relu6", "selu", "sigmoid", "silu", "softplus", "softshrink", "softsign", "square", "tanh",
+    "tanhshrink",
 ]
 # fmt: on
 ACTIVATIONS: tuple[str, ...] = get_args(Activation)
-"""The elementwise functions of `torch.nn.functional` that need no other argument and draw no random numbers."""
+"""The identity, the square, and the elementwise functions of `torch.nn.functional` that need no other argument and draw
+no random numbers."""
 
 MAX_LAYERS_SHOWN = 20
 """Most layers that `str` shows."""
@@ -62,7 +64,7 @@ class MLPSpec(Struct, frozen=True, forbid_unknown_fields=True):
 
     Attributes:
         sizes: neurons per layer, input first, output last; at least two layers.
-        activation: the function of `torch.nn.functional` that is applied to every hidden layer.
+        activation: the function that is applied to every hidden layer, or a list of one for each hidden layer.
         bias: whether every neuron after the input layer has a bias.
         skips: pairs (source, target) of neuron layers, target - source >= 2, connected by their own weights.
         masks: connections, consecutive or skips, that keep only some of their weights.
@@ -72,7 +74,7 @@ class MLPSpec(Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     sizes: Annotated[tuple[Annotated[int, Meta(ge=1, le=MAX_WEIGHTS)], ...], Meta(min_length=2)]
-    activation: Activation = "silu"
+    activation: Activation | Annotated[tuple[Activation, ...], Meta(min_length=1)] = "silu"
     bias: bool = True
     skips: tuple[tuple[Count, Count], ...] = ()
     masks: tuple[Connection, ...] = ()
@@ -81,6 +83,7 @@ class MLPSpec(Struct, frozen=True, forbid_unknown_fields=True):
         # connections are checked here, because graphs make thousands of them
         msgspec.structs.force_setattr(self, "masks", msgspec.to_builtins(self.masks))
         settle(self, SpecError)
+        self._settle_activation()
         if (count := len(self._pairs)) > MAX_CONNECTIONS:
             raise SpecError(f"{count:,} pairs of layers are joined; at most {MAX_CONNECTIONS:,} are possible")
         _check_skips(self.skips, len(self.sizes))
@@ -91,6 +94,22 @@ class MLPSpec(Struct, frozen=True, forbid_unknown_fields=True):
             raise SpecError("two masks on one connection: merge them")
         if self.dense_weights > MAX_WEIGHTS:
             raise SpecError(f"{self} has {self.dense_weights:,} weights; at most {MAX_WEIGHTS:,} can be indexed")
+
+    def _settle_activation(self) -> None:
+        """Check the number of activations; keep several equal ones as one, so that equal networks are equal."""
+        if isinstance(self.activation, str):
+            return
+        if (count := len(self.activation)) != len(self.sizes) - 2:
+            raise SpecError(f"activation has {count:,} names: expected one, or one for each hidden layer of {self}")
+        if len(set(self.activation)) == 1:
+            msgspec.structs.force_setattr(self, "activation", self.activation[0])
+
+    @property
+    def activations(self) -> tuple[Activation, ...]:
+        """The activation of each hidden layer."""
+        if isinstance(self.activation, str):
+            return (self.activation,) * (len(self.sizes) - 2)
+        return self.activation
 
     @property
     def _pairs(self) -> list[tuple[int, int]]:

@@ -19,6 +19,8 @@ from hypergraph.torch_state import usual_torch
 
 FORMAT = "hypergraph-mlp"
 FORMAT_VERSION = "1"
+OWN_ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {"identity": lambda inputs: inputs, "square": torch.square}
+"""Those that `torch.nn.functional` does not have."""
 PRECISIONS = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
 
 
@@ -30,9 +32,11 @@ def kept_weights(spec: MLPSpec, connection: Connection) -> Tensor:
     return torch.tensor([[mark == "1" for mark in row] for row in connection.rows])
 
 
-def activation(name: str) -> Callable[[Tensor], Tensor]:
-    """The function of `torch.nn.functional` that a spec's activation names."""
-    function: Callable[[Tensor], Tensor] = getattr(F, name)
+def activation(name: str | tuple[str, ...]) -> Callable[[Tensor], Tensor]:
+    """The function that a spec's activation names. Raises SpecError where hidden layers have different ones."""
+    if not isinstance(name, str):
+        raise SpecError(f"the hidden layers have the activations {', '.join(name)}: expected one for all")
+    function: Callable[[Tensor], Tensor] = OWN_ACTIVATIONS.get(name) or getattr(F, name)
     return function
 
 
@@ -73,7 +77,7 @@ class MLPWeights:
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Run every network: inputs [..., batch, input] -> outputs [..., batch, output], leading axes broadcast."""
-        sigma = activation(self.spec.activation)
+        sigmas = list(map(activation, self.spec.activations))
         layers = [inputs]
         sums: dict[int, Tensor] = {}
         last = len(self.spec.sizes) - 1
@@ -83,7 +87,7 @@ class MLPWeights:
             sums[target] = sums[target] + product if target in sums else product
             if connection.source == target - 1:  # connections are sorted: this is the last one into its layer
                 total = sums[target] + self.biases[target - 1].unsqueeze(-2) if self.biases else sums[target]
-                layers.append(total if target == last else sigma(total))
+                layers.append(total if target == last else sigmas[target - 1](total))
         return layers[-1]
 
     __call__ = forward
@@ -120,10 +124,10 @@ class MLPWeights:
         check_format(path, metadata, FORMAT, FORMAT_VERSION)
         try:
             spec = MLPSpec.from_json(metadata.get("spec", ""))
+            _check_tensors(spec, tensors)
         except SpecError as error:
             raise FileError(f"{path}: {error}") from None
-        _check_tensors(path, spec, tensors)
-        return _from_state(spec, tensors), metadata
+        return from_state(spec, tensors), metadata
 
 
 def _name(source: int, target: int) -> str:
@@ -141,33 +145,40 @@ def _shapes(spec: MLPSpec) -> dict[str, tuple[int, ...]]:
     return shapes
 
 
-def _from_state(spec: MLPSpec, state: Mapping[str, Tensor]) -> MLPWeights:
+def from_state(spec: MLPSpec, state: Mapping[str, Tensor]) -> MLPWeights:
+    """The network of a state dict of a spec's module."""
     tensors, count = tuple(state[name] for name in _shapes(spec)), len(spec.connections)
     return MLPWeights(spec, tensors[:count], tensors[count:])
 
 
-def _check_tensors(path: Path, spec: MLPSpec, tensors: Mapping[str, Tensor]) -> None:
+def check_numbers(tensors: Mapping[str, Tensor]) -> None:
+    """Raise SpecError unless tensors hold finite numbers of one precision."""
+    for name, tensor in tensors.items():
+        if tensor.dtype not in PRECISIONS:
+            raise SpecError(f"{name} is {tensor.dtype}, none of {', '.join(map(str, PRECISIONS))}")
+        if not bool(torch.isfinite(tensor).all()):
+            raise SpecError(f"{name} holds NaN or infinity")
+    if len(dtypes := {str(tensor.dtype) for tensor in tensors.values()}) > 1:
+        raise SpecError(f"it holds numbers of {' and '.join(sorted(dtypes))}; a network has one precision")
+
+
+def _check_tensors(spec: MLPSpec, tensors: Mapping[str, Tensor]) -> None:
+    """Raise SpecError unless these are the parameters of a spec's module."""
     shapes = _shapes(spec)
     if set(tensors) != set(shapes):
-        raise FileError(f"{path} holds {', '.join(sorted(tensors))}; its spec {spec} needs {', '.join(sorted(shapes))}")
+        raise SpecError(f"it holds {', '.join(sorted(tensors))}; its spec {spec} needs {', '.join(sorted(shapes))}")
     for name, shape in shapes.items():
-        tensor = tensors[name]
-        if tuple(tensor.shape) != shape:
-            raise FileError(f"{path}: {name} has shape {tuple(tensor.shape)}; its spec {spec} needs {shape}")
-        if tensor.dtype not in PRECISIONS:
-            raise FileError(f"{path}: {name} is {tensor.dtype}, none of {', '.join(map(str, PRECISIONS))}")
-        if not bool(torch.isfinite(tensor).all()):
-            raise FileError(f"{path}: {name} holds NaN or infinity")
-    if len(dtypes := {str(tensor.dtype) for tensor in tensors.values()}) > 1:
-        raise FileError(f"{path} holds numbers of {' and '.join(sorted(dtypes))}; a network has one precision")
+        if (found := tuple(tensors[name].shape)) != shape:
+            raise SpecError(f"{name} has shape {found}; its spec {spec} needs {shape}")
+    check_numbers(tensors)
     for mask in spec.masks:
         name = f"{_name(mask.source, mask.target)}.weight"
         if bool(tensors[name][~kept_weights(spec, mask)].any()):
-            raise FileError(f"{path}: {name} is not zero where the mask of its spec removes weights")
+            raise SpecError(f"{name} is not zero where the mask of its spec removes weights")
 
 
 class Activation(nn.Module):
-    """An elementwise function of `torch.nn.functional`, by name."""
+    """An elementwise function by name, for a module."""
 
     def __init__(self, name: str) -> None:
         super().__init__()
@@ -192,14 +203,13 @@ class SkipMLP(nn.Module):
             self.add_module(_name(c.source, c.target), nn.Linear(spec.sizes[c.source], spec.sizes[c.target], bias))
 
     def forward(self, inputs: Tensor) -> Tensor:
-        return _from_state(self.spec, dict(self.named_parameters())).forward(inputs)
+        return from_state(self.spec, dict(self.named_parameters())).forward(inputs)
 
 
 def build_module(spec: MLPSpec) -> nn.Module:
     """A module of the spec's shape with torch's initial weights, to which masks are not applied."""
     if spec.skips:
         return SkipMLP(spec)
-    layers: list[nn.Module] = []
-    for fan_in, fan_out in itertools.pairwise(spec.sizes):
-        layers += [nn.Linear(fan_in, fan_out, spec.bias), Activation(spec.activation)]
-    return nn.Sequential(*layers[:-1])
+    linear = [nn.Linear(fan_in, fan_out, spec.bias) for fan_in, fan_out in itertools.pairwise(spec.sizes)]
+    pairs = zip(linear, map(Activation, spec.activations), strict=False)  # the last layer has no activation
+    return nn.Sequential(*itertools.chain.from_iterable(pairs), linear[-1])

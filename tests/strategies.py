@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 from listing import list_weights
 from torch import Tensor
 
-from hypergraph.spec import Connection, MLPSpec
+from hypergraph.spec import Activation, Connection, MLPSpec
 from hypergraph.weights import MLPWeights
 
-ACTIVATIONS = ("silu", "relu", "tanh", "gelu", "softplus")
+MODEST: tuple[Activation, ...] = ("silu", "relu", "tanh", "gelu", "softplus", "identity")
+"""Activations that enlarge no number much."""
 
 seeds = st.integers(0, 2**32 - 1)
 
@@ -35,7 +36,10 @@ def normal(seed: int, *shape: int) -> Tensor:
 
 @st.composite
 def specs(draw: st.DrawFn, max_depth: int = 10) -> MLPSpec:
-    """Networks of 1 to 10 layers of weights, the shallow ones wider, that keep at least one weight."""
+    """Networks of 1 to 10 layers of weights, the shallow ones wider, that keep at least one weight.
+
+    They have one activation, or one for each hidden layer.
+    """
     depth = draw(st.integers(1, max_depth))
     width = st.integers(1, max(3, 12 // depth))
     sizes = draw(st.lists(width, min_size=depth + 1, max_size=depth + 1))
@@ -43,8 +47,19 @@ def specs(draw: st.DrawFn, max_depth: int = 10) -> MLPSpec:
     jumps = [(source, target) for source, target in product(layers, layers) if target - source >= 2]
     skips = draw(st.lists(st.sampled_from(jumps), max_size=3, unique=True)) if jumps else []
     masks = draw(_masks(sizes, [*pairwise(layers), *skips]))
-    spec = MLPSpec(tuple(sizes), draw(st.sampled_from(ACTIVATIONS)), draw(st.booleans()), tuple(skips), masks)
+    spec = MLPSpec(tuple(sizes), draw(_activations(depth - 1)), draw(st.booleans()), tuple(skips), masks)
     return spec if list_weights(spec) else MLPSpec(spec.sizes, spec.activation, spec.bias, spec.skips)
+
+
+@st.composite
+def _activations(draw: st.DrawFn, hidden: int) -> Activation | tuple[Activation, ...]:
+    """One for all, or one for each hidden layer with at most one square, because squares of squares overflow."""
+    if not hidden or draw(st.booleans()):
+        return draw(st.sampled_from(MODEST))
+    names = draw(st.lists(st.sampled_from(MODEST), min_size=hidden, max_size=hidden))
+    if draw(st.booleans()):
+        names[draw(st.integers(0, hidden - 1))] = "square"
+    return tuple(names)
 
 
 @st.composite

@@ -16,7 +16,7 @@ LAYERS = [
     ["storage"],
     ["spec"],
     ["closed_forms"],
-    ["graph", "weights"],
+    ["graph", "weights", "foreign"],
     ["model", "export"],
     ["interfaces"],
     ["extensions"],

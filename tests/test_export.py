@@ -16,6 +16,7 @@ SPECS = [
     MLPSpec((4, 8, 1)),
     MLPSpec((3, 5, 4, 2), "relu", bias=False),
     MLPSpec((4, 8, 6, 1), "tanh", skips=((0, 2), (1, 3), (0, 3))),
+    MLPSpec((4, 6, 5, 4, 2), ("square", "identity", "gelu")),
 ]
 
 

@@ -54,6 +54,26 @@ def test_sizes_alone_are_enough() -> None:
     assert MLPSpec.from_json('{"sizes": [2, 1]}') == MLPSpec((2, 1))
 
 
+MIXED = MLPSpec((3, 4, 5, 1), ("relu", "square"))
+
+
+def test_each_hidden_layer_may_have_its_own_activation(tmp_path: Path) -> None:
+    assert MIXED.activations == ("relu", "square")
+    assert MLPSpec((3, 4, 5, 1), "gelu").activations == ("gelu", "gelu")
+    (tmp_path / "network.toml").write_text('sizes = [3, 4, 5, 1]\nactivation = ["relu", "square"]')
+    (tmp_path / "network.json").write_text(MIXED.to_json())
+    assert '"activation": ["relu", "square"]' in MIXED.to_json()
+    assert MLPSpec.parse(f"{tmp_path}/network.toml") == MLPSpec.parse(f"{tmp_path}/network.json") == MIXED
+
+
+def test_one_activation_for_all_is_written_as_ever() -> None:
+    text = '{"sizes": [3, 4, 5, 1], "activation": "relu", "bias": true, "skips": [], "masks": []}'
+    alike = MLPSpec((3, 4, 5, 1), ("relu", "relu"))
+    assert alike.to_json() == text
+    assert alike == MLPSpec.from_json(text)
+    assert (alike.activation, MLPSpec((2, 1), "relu").activations) == ("relu", ())
+
+
 @given(spec=specs())
 def test_round_trip(spec: MLPSpec) -> None:
     text = spec.to_json()
@@ -227,6 +247,13 @@ def mask(**others: object) -> str:
         (fields(depth=3), "depth is unknown: expected one of sizes, activation, bias, skips, masks"),
         (fields(activation=3), "activation is 3: expected str"),
         (fields(activation="no name"), "'no name'"),
+        (fields(activation=[]), "activation is []: expected list of length >= 1"),
+        (
+            fields(activation=["relu", "tanh"]),
+            "activation has 2 names: expected one, or one for each hidden layer of 2",
+        ),
+        (fields(activation=["sine"]), "activation[0] is 'sine': expected one of celu, elu, "),
+        (fields(activation=[1]), "activation[0] is 1: expected str"),
         (fields(activation=""), "activation is '': expected one of celu, elu, "),
         (fields(activation="a\nb"), r"'a\nb'"),
         (fields(bias=1), "bias is 1: expected bool"),

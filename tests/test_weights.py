@@ -24,7 +24,7 @@ from hypergraph.weights import MLPWeights, activation, build_module
 
 PLAIN = MLPSpec((3, 5, 2))
 EVERYTHING = MLPSpec(
-    (3, 4, 2, 1), "tanh", skips=((0, 2), (0, 3)), masks=(Connection(0, 1, ("101", "010", "111", "000")),)
+    (3, 4, 2, 1), ("tanh", "square"), skips=((0, 2), (0, 3)), masks=(Connection(0, 1, ("101", "010", "111", "000")),)
 )
 
 
@@ -49,9 +49,17 @@ def random_weights(spec: MLPSpec, seed: int, *lead: int) -> MLPWeights:
     return assemble(spec, *random_numbers(spec, seed, *lead))
 
 
+FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    **{name: getattr(F, name) for name in ACTIVATIONS if hasattr(F, name)},
+    "identity": lambda x: x,
+    "square": lambda x: x * x,
+}
+
+
 def run_oracle(network: MLPWeights, inputs: Tensor) -> Tensor:
+    sigmas = [FUNCTIONS[name] for name in network.spec.activations]
     matrices = {(c.source, c.target): w for c, w in zip(network.spec.connections, network.weights, strict=True)}
-    return run_mlp(network.spec, matrices, network.biases, getattr(F, network.spec.activation), inputs)
+    return run_mlp(network.spec, matrices, network.biases, sigmas, inputs)
 
 
 def assert_same(actual: MLPWeights, expected: MLPWeights) -> None:
@@ -79,8 +87,7 @@ def test_forward_agrees_with_message_passing(spec: MLPSpec, seed: int) -> None:
 
 @given(spec=specs(), seed=seeds)
 def test_module_computes_the_same(spec: MLPSpec, seed: int) -> None:
-    network = random_weights(spec, seed).map(Tensor.float)
-    inputs = normal(seed + 99, 4, spec.sizes[0]).float()
+    network, inputs = random_weights(spec, seed), normal(seed + 99, 4, spec.sizes[0])
     module = network.to_module()
     assert isinstance(module, nn.Sequential) == (not spec.skips)
     torch.testing.assert_close(module(inputs), network(inputs))
@@ -217,7 +224,12 @@ def test_activations_are_elementwise(name: str) -> None:
     inputs = torch.linspace(-4, 4, 24, dtype=torch.float64)
     whole = activation(name)(inputs.view(2, 3, 4)).flatten()
     torch.testing.assert_close(whole, torch.stack([activation(name)(number) for number in inputs]))
-    assert activation(name) is getattr(F, name)
+    torch.testing.assert_close(whole, FUNCTIONS[name](inputs))
+
+
+def test_layers_of_their_own_activations_need_a_function_each() -> None:
+    with pytest.raises(SpecError, match="have the activations relu, square: expected one for all"):
+        activation(MLPSpec((3, 5, 5, 2), ("relu", "square")).activation)
 
 
 # Files that hold no network
@@ -253,6 +265,7 @@ def test_the_good_file_is_good(tmp_path: Path) -> None:
         ({"format": "hypergraph-mlp", "format_version": "1"}, "spec"),
         ({**METADATA, "spec": "3,5,2"}, "not JSON"),
         ({**METADATA, "spec": '{"sizes": [3, 0]}'}, "sizes[1] is 0"),
+        ({**METADATA, "spec": '{"sizes": [3, 5, 2], "activation": ["relu", "relu"]}'}, "activation has 2 names"),
         ({**METADATA, "spec": MLPSpec((3, 5, 5, 2)).to_json()}, "4.weight"),
         ({**METADATA, "spec": MLPSpec((3, 4, 2)).to_json()}, "0.weight has shape (5, 3)"),
         ({**METADATA, "spec": MLPSpec((3, 5, 2), bias=False).to_json()}, "0.bias"),

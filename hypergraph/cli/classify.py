@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from hypergraph.cli.options import Json
+from hypergraph.cli.options import Activation, Json, load
 from hypergraph.cli.output import complain, plugin_errors, print_json, show
 from hypergraph.errors import HypergraphError, UsageError, printable
 from hypergraph.extensions.registry import TASKS
@@ -19,6 +19,7 @@ def classify(
     task: Annotated[
         str | None, typer.Option(autocompletion=TASKS.names, help="The task, if a file does not name it.")
     ] = None,
+    activation: Activation = None,
     json: Json = False,
 ) -> None:
     """Say which algorithm each network runs."""
@@ -26,7 +27,7 @@ def classify(
     for file in files:
         try:
             with plugin_errors():
-                rows.append(_classify(file, task))
+                rows.append(_classify(file, task, activation))
         except HypergraphError as error:  # the other files are classified all the same
             complain(str(error) if printable(str(file)) in str(error) else f"{file}: {error}")
             status = max(status, error.exit_code)
@@ -50,12 +51,11 @@ def _print(rows: list[dict[str, Any]], json: bool) -> None:
     show(table)
 
 
-def _classify(file: Path, task: str | None) -> dict[str, Any]:
+def _classify(file: Path, task: str | None, activation: str | None) -> dict[str, Any]:
     from hypergraph.experiment import networks
     from hypergraph.storage.atomic import finite
-    from hypergraph.weights import MLPWeights
 
-    network, metadata = MLPWeights.load(file)
+    network, metadata = load(file, activation)
     name = task or metadata.get("task")
     if name is None:
         raise UsageError(f"{file} does not say its task: name it with --task")

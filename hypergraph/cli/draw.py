@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from hypergraph.cli.options import Seed
+from hypergraph.cli.options import Activation, Seed, load
 from hypergraph.cli.output import notify
 
 
@@ -15,11 +15,11 @@ def draw(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A network, as safetensors.")],
     out: Annotated[Path, typer.Option(metavar="NET.svg|png|pdf", help="Where to draw it.")],
     layout: Annotated[str | None, typer.Option(help="force or layered; a plugin may have others.")] = None,
+    activation: Activation = None,
     seed: Seed = 0,
 ) -> None:
     """Draw a network: inputs green, output magenta, positive weights red, negative blue."""
     from hypergraph.experiment import networks
-    from hypergraph.weights import MLPWeights
 
-    networks.draw(MLPWeights.load(file)[0], out, layout=layout, seed=seed)
+    networks.draw(load(file, activation)[0], out, layout=layout, seed=seed)
     notify(f"drew {out}")

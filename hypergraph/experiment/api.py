@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from rich.console import Console
+from torch import nn
 
 from hypergraph.analysis.finished import FinishedRun
 from hypergraph.engines.base import Engine
@@ -16,6 +17,7 @@ from hypergraph.experiment.plan import Request, plan, start
 from hypergraph.experiment.run import run_experiment
 from hypergraph.experiment.streams import messages
 from hypergraph.extensions.registry import ENGINES
+from hypergraph.foreign import load_any_network
 from hypergraph.runs.directory import RunDirectory
 from hypergraph.runs.events import Observer
 from hypergraph.spec import Layers, read_layers
@@ -92,6 +94,19 @@ def _open(path: Path | str) -> RunDirectory:
     return RunDirectory.open(as_path(path, "run").absolute())
 
 
-def load_network(path: Path | str) -> MLPWeights:
-    """One network from its safetensors file. Raises FileError."""
-    return MLPWeights.load(path)[0]
+def load_network(
+    source: Path | str | nn.Module | MLPWeights, activation: str | Sequence[str] | None = None
+) -> MLPWeights:
+    """One network from its safetensors file, or the network that a module is.
+
+    Args:
+        source: a file that `MLPWeights.save` wrote; a plain safetensors file of weights and biases of linear layers,
+            whose names differ in one number; or an `nn.Sequential` of linear layers and activations.
+        activation: of a plain file, unless its metadata name it: one name, or one for each hidden layer, as a list or
+            separated by commas.
+
+    Raises:
+        SpecError: the module computes something else.
+        FileError: the file is damaged, holds no network or several, or does not say its activation.
+    """
+    return load_any_network(source, activation)[0]

@@ -5,11 +5,14 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
+from torch import nn
+
 from hypergraph.analysis.classify import Verdict, classify_strict
 from hypergraph.analysis.measure import check_beta
 from hypergraph.analysis.measure import generate as sample_networks
 from hypergraph.errors import HypergraphError, UsageError
 from hypergraph.extensions.registry import TASKS, classifier_for, working_visualizers
+from hypergraph.foreign import load_any_network
 from hypergraph.model.generator import Generator
 from hypergraph.runs.config import Seed
 from hypergraph.runs.pretrained import generator_file
@@ -75,15 +78,15 @@ def generate_with_metadata(
 
 
 @usual_torch()
-def classify(network: MLPWeights | Path | str, task: str | None = None) -> Verdict:
-    """The algorithm that a network, or the network in a file, runs.
+def classify(network: MLPWeights | nn.Module | Path | str, task: str | None = None) -> Verdict:
+    """The algorithm that a network, a module, or the network in a file runs.
 
     Raises:
         UsageError: neither `task` nor the file names the task, or the task has no classifier.
-        SpecError: the classifier refuses such networks.
+        SpecError: the classifier refuses such networks, or the module is none.
         FileError: the file holds no network.
     """
-    network, metadata = _loaded(network)
+    network, metadata = load_any_network(network)
     task = metadata.get("task") if task is None else as_record(task, str, "task")
     if task is None:
         raise UsageError("the network does not say its task: name it")
@@ -97,21 +100,19 @@ def classify(network: MLPWeights | Path | str, task: str | None = None) -> Verdi
     return verdict
 
 
-def _loaded(network: MLPWeights | Path | str) -> tuple[MLPWeights, dict[str, str]]:
-    """A network, or that of a file with its metadata."""
-    return (network, {}) if isinstance(network, MLPWeights) else MLPWeights.load(as_path(network, "network"))
-
-
 @usual_torch()
-def draw(network: MLPWeights | Path | str, *paths: Path | str, layout: str | None = None, seed: int = 0) -> None:
-    """Draw a network, also one in a file, or several side by side, into files.
+def draw(
+    network: MLPWeights | nn.Module | Path | str, *paths: Path | str, layout: str | None = None, seed: int = 0
+) -> None:
+    """Draw a network, a module, the network in a file, or networks side by side.
 
-    The suffixes of the files (.svg, .png, .pdf) name the format.
+    The suffixes of `paths` (.svg, .png, .pdf) name the formats.
 
     Raises:
+        SpecError: the module is no network.
         UsageError: no installed visualizer has the layout or the format.
         PluginError: every visualizer is broken.
-        FileError: a file cannot be written.
+        FileError: a file cannot be read or written.
     """
     pairs = [(visualizer, name) for visualizer in working_visualizers() for name in visualizer.layouts]
     match = next((pair for pair in pairs if layout in (None, pair[1])), None)
@@ -119,7 +120,7 @@ def draw(network: MLPWeights | Path | str, *paths: Path | str, layout: str | Non
         names = ", ".join(name for _, name in pairs)
         refusal = f"no visualizer draws layout {layout!r}; there are {names}" if pairs else "no visualizer is installed"
         raise UsageError(refusal)
-    (visualizer, name), (network, _), seed = match, _loaded(network), as_record(seed, Seed, "seed")
+    (visualizer, name), (network, _), seed = match, load_any_network(network), as_record(seed, Seed, "seed")
     stacked = MLPWeights.stack([network]).map(lambda tensor: tensor.flatten(0, len(network.lead)))
     for path in [as_path(path, "path") for path in paths]:
         make_folder(path.parent)

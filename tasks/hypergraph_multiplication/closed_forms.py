@@ -54,7 +54,7 @@ def two_neurons(spec: MLPSpec, *, gain: float = UNMIRRORED_GAIN, dtype: torch.dt
         SpecError: where `spec` has no room for the algorithm, or an activation without a minimum, such as softplus.
     """
     _check(spec, fewest=spec.sizes[0])
-    return _fitted(spec, _subspaces(_own_pairs(spec)), _bottom(spec.activation), gain, dtype)
+    return _fitted(spec, _subspaces(_own_pairs(spec)), _bottom(spec.activations[0]), gain, dtype)
 
 
 def eigenspaces(

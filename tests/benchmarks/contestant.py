@@ -57,13 +57,13 @@ class OracleTrainer:
         draws = torch.randn(HYPERDEPTH, DRAWS, self.spec.weight_count, generator=self.rng, dtype=torch.float64)
         generated = oracle.hypernetwork(self.spec, hyperweights, draws, encoder=True)
         inputs, targets = Mean().sample(self.spec, RECIPE.batch, self.rng)
-        sizes = self.spec.sizes
+        sizes, hidden = self.spec.sizes, len(self.spec.sizes) - 2
         counts = [a * b for a, b in pairwise(sizes)]
         matrices = {
             (n, n + 1): part.view(sizes[n + 1], sizes[n]) for n, part in enumerate(generated.weights.split(counts))
         }
         outputs = oracle.run_mlp(
-            self.spec, matrices, generated.biases.split(sizes[1:]), torch.nn.functional.silu, inputs.double()
+            self.spec, matrices, generated.biases.split(sizes[1:]), [torch.nn.functional.silu] * hidden, inputs.double()
         )
         self.optimizer.zero_grad()
         objective((outputs - targets).square().mean(), generated.kl.sum(), torch.tensor(1e-6)).backward()

@@ -406,7 +406,7 @@ def broken_files(run: Path, folder: Path) -> dict[str, str]:
     return {
         "text": "is not a whole safetensors file",
         "short": "is not a whole safetensors file",
-        "bare": "is no hypergraph-mlp file",
+        "bare": "a is neither the weight nor the bias of a linear layer",
         "keys": "its spec 4,8,1 needs 0.bias, 0.weight",
         "shape": "0.weight has shape (3, 3)",
         "nan": "0.bias holds NaN or infinity",

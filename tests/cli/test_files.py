@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from hypergraph.extensions.registry import CLASSIFIERS
 from hypergraph.model.generator import Generator
@@ -54,6 +55,23 @@ def test_a_task_that_steers_is_told_in_one_printable_line(network: Path, command
     status, stdout, stderr = command("classify", network)
     assert (status, stdout, stderr.count("\n")) == (2, "", 1)
     assert stderr.strip().isprintable()
+
+
+def test_a_plain_file_is_judged_drawn_and_described(tmp_path: Path, command: Command) -> None:
+    """It says neither its task nor its activation."""
+    file, picture = tmp_path / "plain.safetensors", tmp_path / "plain.svg"
+    save_file(torch.nn.Sequential(torch.nn.Linear(4, 12), torch.nn.ReLU(), torch.nn.Linear(12, 1)).state_dict(), file)
+    named = ("--activation", "relu", "--json")
+    status, stdout, _ = command("classify", file, "--task", "l1norm", *named)
+    assert (status, json.loads(stdout)[0]["file"]) == (0, str(file))
+    facts = json.loads(command("inspect", file, *named)[1])
+    assert (facts["sizes"], facts["activation"], facts["weights"]) == ("4,12,1", "relu", 60)
+    assert command("draw", file, "--activation", "relu", "--layout", "layered", "--out", picture)[0] == 0
+    save_file({f"fc{n}.weight": torch.ones(4, 4) for n in range(3)}, file)
+    assert "relu, square\n" in command("inspect", file, "--activation", "relu,square")[1]
+    for words in (("classify", file, "--task", "l1norm"), ("inspect", file), ("draw", file, "--out", picture)):
+        refusal = f"error: {file} does not say its activation: name it with --activation\n"
+        assert command(*words) == (1, "", refusal)
 
 
 EXTREMES = [pytest.param(dtype, kind, id=f"{dtype} {kind}") for dtype in PRECISIONS for kind in ("max", "min", "tiny")]

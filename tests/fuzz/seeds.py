@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import save
 
 from hypergraph.model.generator import Generator
 from hypergraph.rng import stream
@@ -21,13 +22,14 @@ from hypergraph.weights import MLPWeights
 from hypergraph_l1norm.task import L1Norm
 
 SPEC = MLPSpec((4, 2, 1))
-RICH = MLPSpec((3, 4, 2, 1), "tanh", skips=((0, 2), (0, 3)), masks=(Connection(0, 1, ("101", "010", "111", "000")),))
+MASK = Connection(0, 1, ("101", "010", "111", "000"))
+RICH = MLPSpec((3, 4, 2, 1), ("tanh", "square"), skips=((0, 2), (0, 3)), masks=(MASK,))
 CONFIG = RunConfig(
     "l1norm", (SPEC,), 2, 7, "cpu", Recipe(steps=10, batch=8), chunk_count=2, versions={"python": "3.10"}
 )
 TEXTS = [b"16,48,1", b"8-16:4,x3,1", b"4, 8 ,1", b"1-3,1-3,x2"]
 TOML = b"""sizes = [3, 4, 2, 1]  # inputs first
-activation = "tanh"
+activation = ["tanh", "identity"]
 bias = false
 skips = [[0, 2], [0, 3]]
 [[masks]]
@@ -50,6 +52,7 @@ def networks() -> list[bytes]:
     return [
         _bytes(lambda path: network(SPEC).save(path, {"task": "l1norm", "beta": "1e-6"})),
         _bytes(lambda path: network(RICH, torch.float16).save(path)),
+        save({f"net.{name}": tensor for name, tensor in network(MLPSpec((3, 2, 2, 1))).state_dict().items()}),
     ]
 
 

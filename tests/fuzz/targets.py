@@ -22,6 +22,7 @@ from hypergraph.analysis.classify import classify_strict
 from hypergraph.analysis.finished import FinishedRun
 from hypergraph.errors import HypergraphError
 from hypergraph.experiment.run import same_networks
+from hypergraph.foreign import load_any_network
 from hypergraph.model.generator import Generator
 from hypergraph.runs.config import RunConfig
 from hypergraph.runs.directory import RunDirectory, read_config
@@ -164,7 +165,8 @@ def _check_network(network: MLPWeights) -> None:
 
 
 def read_network(path: Path) -> None:
-    network, _ = MLPWeights.load(path)
+    """A network of hypergraph, or a plain one."""
+    network, _ = load_any_network(path, "relu")
     _check_network(network)
     network.save(path.with_name("again"))
     again, _ = MLPWeights.load(path.with_name("again"))

@@ -17,7 +17,7 @@ def run_mlp(
     spec: MLPSpec,
     matrices: Mapping[tuple[int, int], Tensor],
     biases: Sequence[Tensor],
-    sigma: Callable[[Tensor], Tensor],
+    sigmas: Sequence[Callable[[Tensor], Tensor]],
     inputs: Tensor,
 ) -> Tensor:
     """Outputs [batch, output] of one network for inputs [batch, input].
@@ -26,7 +26,7 @@ def run_mlp(
         spec: the network.
         matrices: (source layer, target layer) -> weights [target, source].
         biases: one [neuron] per layer past the input, or none.
-        sigma: what every hidden neuron applies to its sum.
+        sigmas: what the neurons of each hidden layer apply to their sums.
         inputs: [batch, input].
     """
     graph = computation_graph(spec)
@@ -37,9 +37,9 @@ def run_mlp(
     graph.ndata["bias"] = torch.cat([zeros[0], *(biases or zeros[1:])]).unsqueeze(1)
     graph.ndata["sum"] = graph.ndata["a"] = torch.cat([inputs.T, inputs.new_zeros(sum(spec.sizes[1:]), len(inputs))])
 
-    for layer in layers[1:]:
+    for layer, sigma in zip(layers[1:], [*sigmas, torch.clone], strict=True):
         graph.pull(layer, fn.u_mul_e("a", "weight", "message"), fn.sum("message", "sum"))
         graph.ndata["sum"] = graph.ndata["sum"] + graph.ndata["bias"]
         graph.ndata["a"] = graph.ndata["a"].index_copy(0, torch.tensor(layer), sigma(graph.ndata["sum"][layer]))
-    outputs: Tensor = graph.ndata["sum"][layers[-1]]
+    outputs: Tensor = graph.ndata["a"][layers[-1]]
     return outputs.T
