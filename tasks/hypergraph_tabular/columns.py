@@ -19,6 +19,8 @@ MAX_CATEGORIES = 32
 """Most categories of a column, and most classes of a target."""
 MAX_FEATURES = 256
 """Most inputs that the columns become."""
+MAX_NUMBERS = 20_000_000
+"""Most numbers that the cells become; a category becomes one for each of its column."""
 MOSTLY = 0.5
 """From this share of numbers on, a text in a column is a mistake."""
 
@@ -50,13 +52,23 @@ def to_numbers(frame: pandas.DataFrame, target: str, kind: Kind) -> Numbers:
     _check_target(list(frame.columns), target)
     _check_complete(frame)
     goal, classes = _target(frame[target], target, kind)
-    encoded = [_feature(frame[name], name) for name in frame.columns if name != target]
-    names = tuple(name for _, names in encoded for name in names)
-    if not 0 < len(names) <= MAX_FEATURES:
+    parts, names = [], list[str]()
+    for name in frame.columns.drop(target):
+        numbers, added = _feature(frame[name], name)
+        parts.append(numbers)
+        names += added
+        _check_size(len(names), len(frame))  # now, because the columns to come may be large
+    _check_size(len(names), len(frame))
+    return Numbers(np.concatenate(parts, 1), tuple(names), goal, classes)
+
+
+def _check_size(features: int, rows: int) -> None:
+    if not 0 < features <= MAX_FEATURES:
         raise ValueError(
-            f"the columns other than {target!r} become {len(names)} inputs: 1 to {MAX_FEATURES} can be used"
+            f"the columns beside the target become {features} inputs or more: 1 to {MAX_FEATURES} can be used"
         )
-    return Numbers(np.concatenate([numbers for numbers, _ in encoded], 1), names, goal, classes)
+    if features * rows > MAX_NUMBERS:
+        raise ValueError(f"the table becomes more than {MAX_NUMBERS:,} numbers: take a part of its rows or columns")
 
 
 def _check_target(columns: Sequence[str], target: str) -> None:
@@ -76,7 +88,8 @@ def _check_complete(frame: pandas.DataFrame) -> None:
     if not missing.any():
         return
     row, column = np.argwhere(missing)[0]
-    others = f" (as have {missing.any(1).sum() - 1} other rows)" if missing.any(1).sum() > 1 else ""
+    gaps = missing.any(1).sum()
+    others = f" (the first of {gaps} rows with gaps)" if gaps > 1 else ""
     raise ValueError(
         f"column {frame.columns[column]!r} has no value in row {row + 1}{others}: fill it, or remove the row"
     )

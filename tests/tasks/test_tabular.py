@@ -29,7 +29,7 @@ from hypergraph.runs.directory import RunDirectory
 from hypergraph.spec import MLPSpec
 from hypergraph.testing import check_task
 from hypergraph.training.baseline import train_directly
-from hypergraph_tabular import files
+from hypergraph_tabular import columns, files
 from hypergraph_tabular.columns import MAX_CATEGORIES
 from hypergraph_tabular.task import Table
 
@@ -139,7 +139,7 @@ GAP.loc[6, "count"] = GAP.loc[9, "size"] = math.nan
 @pytest.mark.parametrize(
     ("table", "message"),
     [
-        (GAP, "column 'count' has no value in row 7 .as have 1 other rows.: fill it, or remove the row"),
+        (GAP, "column 'count' has no value in row 7 .the first of 2 rows with gaps.: fill it, or remove the row"),
         (frame().assign(size=math.inf), "column 'size' is inf in row 1: write a finite number"),
         (
             frame().assign(count=["?", *"1" * 39]),
@@ -153,6 +153,10 @@ GAP.loc[6, "count"] = GAP.loc[9, "size"] = math.nan
         (frame().rename(columns={"price": "prise"}), r"did you mean prise\?"),
         (frame().assign(price=1), "same value in all training rows"),
         (frame()[["price"]], "become 0 inputs"),
+        (
+            pandas.concat([frame(), pandas.DataFrame({f"c{n}": [1] * ROWS for n in range(260)})], axis=1),
+            "1 to 256 can be",
+        ),
         (frame(rows=5), "it takes 10 rows"),
         (frame().rename(columns={"count": ""}), "its column 2 has no name"),
     ],
@@ -186,6 +190,10 @@ def test_files_that_are_no_tables_are_refused(tmp_path: Path, content: bytes, me
 def test_large_files_and_pipes_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path, buffer = write(tmp_path, frame()), io.BytesIO()
     parquet.write_table(pyarrow.table({"a": np.zeros(1_000), "price": np.zeros(1_000)}), buffer)
+    with monkeypatch.context() as patched:
+        patched.setattr(columns, "MAX_NUMBERS", 190)
+        with pytest.raises(UsageError, match="becomes more than 190 numbers"):
+            load(path)
     monkeypatch.setattr(files, "MAX_CELLS", 190)
     with pytest.raises(FileError, match="more than 190 cells"):
         files.read_frame(path, path.read_bytes())
