@@ -60,3 +60,9 @@ class Formula(Task):
 
     def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
         return (outputs - targets).square().mean((-2, -1))
+
+    def normalisation(self, spec: MLPSpec) -> tuple[float, float]:
+        """That of a single output; of several, each has its own, and the targets are told as they are."""
+        if spec.sizes[-1] > 1:
+            return super().normalisation(spec)
+        return float(self.function.mean), float(self.function.deviation)

@@ -73,7 +73,7 @@ class Table(Task):
         if not self.data.classes:
             return 0.5
         constant, lowest = _entropy(targets.mean(0)), _entropy(targets).mean()
-        return float((constant + lowest) / 2)
+        return round(float(constant + lowest) / 2, 3)
 
     def check_spec(self, spec: MLPSpec) -> None:
         if (spec.sizes[0], spec.sizes[-1]) != (ends := self._ends):
@@ -94,6 +94,9 @@ class Table(Task):
         if self.data.classes:
             return -(targets * F.log_softmax(outputs, -1)).sum(-1).mean(-1)
         return (outputs - targets).square().mean((-2, -1))
+
+    def normalisation(self, spec: MLPSpec) -> tuple[float, float]:
+        return self.data.mean, self.data.deviation
 
     @property
     def _ends(self) -> tuple[int, int]:

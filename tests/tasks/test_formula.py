@@ -139,6 +139,9 @@ def test_a_network_may_have_more_inputs_but_no_other_outputs() -> None:
     task = FormulaTask()
     samples, targets = task.sample(MLPSpec((5, 16, 1)), 3, rng(0))
     assert torch.equal(targets, task.function(samples[:, :3]))
+    mean, deviation = task.normalisation(task.default_spec)
+    raw = samples[:, :1].abs() + samples[:, 1:2] * samples[:, 2:3]
+    torch.testing.assert_close(mean + deviation * targets, raw)
     task.check_spec(MLPSpec((5, 16, 1)))
     with pytest.raises(SpecError, match="the formula has 3 inputs and 1 outputs: 2,16,2 has other ends; try 3,16,1"):
         task.check_spec(MLPSpec((2, 16, 2)))

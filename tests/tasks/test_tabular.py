@@ -75,6 +75,9 @@ def test_columns_become_numbers_and_categories(tmp_path: Path) -> None:
     assert torch.allclose(data.training.inputs.std(0, correction=0), torch.ones(6), atol=1e-6)
     assert data.held_out.inputs.mean(0).abs().max() > 1e-3
     assert float(data.training.targets.square().mean()) == pytest.approx(1)
+    mean, deviation = load(write(tmp_path, frame())).normalisation(MLPSpec((6, 16, 1)))
+    raw = mean + deviation * torch.cat([data.training.targets, data.held_out.targets])
+    assert raw.squeeze(1).sort().values.tolist() == pytest.approx(sorted(frame()["price"]), abs=1e-4)
 
 
 def test_a_column_that_is_constant_in_training_rows_is_kept(tmp_path: Path) -> None:
