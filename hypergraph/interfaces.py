@@ -38,7 +38,8 @@ class Task(ABC):
     Attributes:
         Options: a frozen dataclass with the options that a user sets. Its fields have
             defaults and are of type bool, int, float, str, or a Literal of these. Its `__post_init__` raises
-            ValueError for invalid values.
+            ValueError for invalid values. A field that it fills in, such as the full path of a file, is recorded with
+            the run and set again when the run goes on.
         options: an instance of `Options`.
     """
 
@@ -64,6 +65,10 @@ class Task(ABC):
     @abstractmethod
     def sample(self, spec: MLPSpec, batch: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
         """Draw inputs [batch, input] and targets [batch, output], float32, from `rng` alone and on its device."""
+
+    def sample_held_out(self, spec: MLPSpec, batch: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+        """As `sample`, for measuring a loss: a task with finite data draws here what training never sees."""
+        return self.sample(spec, batch, rng)
 
     @abstractmethod
     def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:

@@ -143,6 +143,12 @@ class Unbatched(L1Norm):
         return super().sample(spec, 7, rng)
 
 
+class FlatHeldOut(L1Norm):
+    def sample_held_out(self, spec: MLPSpec, batch: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+        inputs, targets = self.sample(spec, batch, rng)
+        return inputs, targets.squeeze(1)
+
+
 class Reduced(L1Norm):
     def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
         return (outputs - targets).square().mean()
@@ -194,6 +200,7 @@ class InPlaceTargets(L1Norm):
         (Collapsed, "deviation of a normalisation"),
         (Uncentred, "mean of a normalisation"),
         (Flat, r"targets must be \[1, 1\]"),
+        (FlatHeldOut, r"targets must be \[1, 1\]"),
         (FlatAlone, r"inputs must be \[1, 16\]"),
         (Infinite, "targets must be finite"),
         (Double, "inputs must be float32"),

@@ -47,7 +47,7 @@ def ablate_strongest(network: MLPWeights, task: Task, rng: torch.Generator, batc
         [ablated input, input], growth of `error_by_input`.
     """
     first = network.weights[0]
-    inputs, targets = task.sample(network.spec, batch, rng)
+    inputs, targets = task.sample_held_out(network.spec, batch, rng)
     whole = error_by_input(network, inputs, targets)
     growth = []
     for column, row in enumerate(first.abs().argmax(0).tolist()):

@@ -75,7 +75,7 @@ def generate(
 def measure_loss(task: Task, networks: MLPWeights, *, seed: int, inputs: int = TEST_INPUTS) -> Tensor:
     """The task's loss on inputs that training never saw, over the leading axes of `networks`."""
     rng = stream(seed, "test", device=networks.weights[0].device)
-    x, y = task.sample(networks.spec, inputs, rng)
+    x, y = task.sample_held_out(networks.spec, inputs, rng)
     outputs = networks(x)
     return task.loss(outputs, y.expand_as(outputs))
 

@@ -72,7 +72,7 @@ def losses_at_size(
         generate(generator, beta, seed=seed + 1 + n, members=[member], spec=spec, encoder=False).networks[0]
         for n in range(SAMPLES)
     ]
-    inputs, targets = task.sample(spec, TEST_INPUTS, stream(seed, "test"))
+    inputs, targets = task.sample_held_out(spec, TEST_INPUTS, stream(seed, "test"))
     outputs = MLPWeights.stack(samples)(inputs)
     (mean, deviation), (own_mean, own_deviation) = task.normalisation(trained), task.normalisation(spec)
     known = (own_mean + own_deviation * targets - mean) / deviation

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from hypergraph.engines.base import Engine, plan_chunks
 from hypergraph.errors import UsageError
+from hypergraph.extensions.options import complete_options
 from hypergraph.extensions.registry import TASKS
 from hypergraph.runs.config import DEVICE, RunConfig
 from hypergraph.runs.directory import RunDirectory, new_folder, read_config
@@ -57,7 +58,7 @@ def plan(request: Request, engine: Engine) -> RunConfig:
     for spec in specs:
         task.check_spec(spec)
     members, recipe = _training_of(request)
-    device, options = resolve_device(request.device), dict(request.options)
+    device, options = resolve_device(request.device), complete_options(task.Options, request.options)
     config = RunConfig(request.task, specs, members, request.seed, device, recipe, options)
     config = plan_chunks(config, engine.resources(device))
     return replace(config, versions=current_versions(config.task, device))
@@ -88,8 +89,8 @@ def plan_repeat(source: Path, device: str | None = None) -> tuple[RunConfig, lis
         device: the run's own if None.
 
     Raises:
-        UsageError: the device does not exist here, or its memory is too small.
-        FileError: there is no run.
+        UsageError: the device does not exist here, its memory is too small, or the task refuses the options.
+        FileError: there is no run, or no file that an option names.
         PluginError: the task cannot be loaded.
     """
     recorded = read_config(source / "config.json" if source.is_dir() else source)
@@ -100,8 +101,9 @@ def plan_repeat(source: Path, device: str | None = None) -> tuple[RunConfig, lis
 def changes_here(config: RunConfig) -> list[str]:
     """The versions and hardware here that differ from those recorded, on which the numbers of a run depend.
 
-    Raises UsageError where its largest chunk does not fit in memory, PluginError.
+    Raises UsageError where its largest chunk does not fit in memory or the task refuses its options, PluginError.
     """
+    TASKS.load(config.task, config.options)  # now, because a file that an option names may have changed
     device = resolve_device(config.device)
     check_memory(config.largest, max(map(len, config.member_ranges)), RECOMPUTED, free_memory(device))
     return changed_versions(config.versions, current_versions(config.task, device))

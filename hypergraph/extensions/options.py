@@ -46,6 +46,16 @@ def make_options(options: type, values: Mapping[str, Any]) -> Any:
         raise UsageError(f"options: {error}") from None
 
 
+def complete_options(options: type, values: Mapping[str, Any]) -> dict[str, Any]:
+    """These fields of the dataclass `options` as an instance has them, and the others that it fills in.
+
+    Raises what `make_options` raises.
+    """
+    made = make_options(options, values)
+    present = {field: getattr(made, field.name) for field in dataclasses.fields(options) if field.init}
+    return {field.name: value for field, value in present.items() if field.name in values or value != field.default}
+
+
 def _types(options: type, names: Iterable[str]) -> dict[str, Any]:
     """The types of all fields of `options`. Raises UsageError where one of `names` is no field."""
     known = [field.name for field in dataclasses.fields(options)]

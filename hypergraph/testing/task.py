@@ -1,8 +1,10 @@
-"""Check the sampler and the loss of a task."""
+"""Check the samplers and the loss of a task."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
@@ -10,18 +12,22 @@ from torch import Tensor
 from hypergraph.errors import SpecError
 from hypergraph.interfaces import Task
 from hypergraph.rng import stream
+from hypergraph.spec import MLPSpec
 from hypergraph.testing.networks import own_stream
 
+Sampler: TypeAlias = Callable[[MLPSpec, int, torch.Generator], tuple[Tensor, Tensor]]
+"""`sample` or `sample_held_out` of a task."""
 LARGE = 1e3
 """A size of outputs that occurs early in a training."""
 
 
 def check_task(task: Task, batch: int = 7) -> None:
-    """Check the sampler and the loss of a task on its default network."""
+    """Check the samplers and the loss of a task on its default network."""
     _check_numbers(task)
-    _check_batch(task, 1)
-    _check_stream(task, batch)
-    targets = _check_batch(task, batch)
+    for sample in (task.sample_held_out, task.sample):
+        _check_batch(task, sample, 1)
+        _check_stream(task, sample, batch)
+        targets = _check_batch(task, sample, batch)
     _check_loss(task, targets)
     _check_gradient(task, targets)
 
@@ -40,11 +46,11 @@ def _check_numbers(task: Task) -> None:
     assert 0 < deviation < math.inf, f"the deviation of a normalisation must be positive and finite, not {deviation}"
 
 
-def _check_batch(task: Task, batch: int) -> Tensor:
+def _check_batch(task: Task, sample: Sampler, batch: int) -> Tensor:
     """Check the tensors of one batch; returns its targets."""
     spec = task.default_spec
-    with own_stream("sample", "rng"):
-        inputs, targets = task.sample(spec, batch, stream("check", 0))
+    with own_stream(sample.__name__, "rng"):
+        inputs, targets = sample(spec, batch, stream("check", 0))
     for name, tensor, width in (("inputs", inputs, spec.sizes[0]), ("targets", targets, spec.sizes[-1])):
         assert tensor.shape == (batch, width), f"{name} must be [{batch}, {width}], not {list(tensor.shape)}"
         assert tensor.dtype == torch.float32, f"{name} must be float32, not {tensor.dtype}"
@@ -53,8 +59,8 @@ def _check_batch(task: Task, batch: int) -> Tensor:
     return targets
 
 
-def _check_stream(task: Task, batch: int) -> None:
-    first, other, again = (task.sample(task.default_spec, batch, stream("check", key)) for key in (0, 1, 0))
+def _check_stream(task: Task, sample: Sampler, batch: int) -> None:
+    first, other, again = (sample(task.default_spec, batch, stream("check", key)) for key in (0, 1, 0))
     for name, one, two in zip(("inputs", "targets"), first, again, strict=True):
         assert torch.equal(one, two), f"the same stream must give the same {name}, whatever was drawn before"
     assert not torch.equal(first[0], other[0]), "another stream must give other inputs"

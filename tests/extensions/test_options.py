@@ -12,7 +12,7 @@ import pytest
 from distributions import Install
 
 from hypergraph.errors import PluginError, UsageError
-from hypergraph.extensions.options import make_options, read_options
+from hypergraph.extensions.options import complete_options, make_options, read_options
 from hypergraph.extensions.registry import TASKS
 from hypergraph.runs.config import RunConfig
 from hypergraph.spec import MLPSpec
@@ -102,6 +102,24 @@ def test_annotations_that_cannot_be_resolved_are_the_plugins_fault() -> None:
 def test_what_the_dataclass_refuses_is_told() -> None:
     with pytest.raises(UsageError, match="count is 0; it must be at least 1"):
         make_options(Knobs, {"count": 0})
+
+
+def test_what_the_dataclass_fills_in_is_kept() -> None:
+    @dataclass(frozen=True)
+    class Filled:
+        path: str = ""
+        size: int = 1
+        hash: str = ""
+
+        def __post_init__(self) -> None:
+            object.__setattr__(self, "path", f"/{self.path.lstrip('/')}")
+            object.__setattr__(self, "hash", "abc")
+
+    assert complete_options(Knobs, {}) == {}
+    assert complete_options(Knobs, {"count": 2, "scale": 3}) == {"count": 2, "scale": 3}
+    complete = complete_options(Filled, {"path": "data", "size": 1})
+    assert complete == {"path": "/data", "size": 1, "hash": "abc"}
+    assert complete_options(Filled, complete) == complete
 
 
 TASK = """

@@ -1,0 +1,1 @@
+"""A task for any table of data, CSV or Parquet: predict one column from the others."""
