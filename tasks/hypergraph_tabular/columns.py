@@ -19,6 +19,7 @@ MAX_CATEGORIES = 32
 """Most categories of a column, and most classes of a target."""
 MAX_FEATURES = 256
 """Most inputs that the columns become."""
+MAX_NUMBER = 1e30
 MAX_NUMBERS = 20_000_000
 """Most numbers that the cells become; a category becomes one for each of its column."""
 MOSTLY = 0.5
@@ -123,10 +124,12 @@ def _is_numeric(column: pandas.Series[Any]) -> bool:
 
 def _numbers(column: pandas.Series[Any], name: str) -> NDArray[np.float64]:
     numbers: NDArray[np.float64] = column.to_numpy(dtype=np.float64)
-    if not np.isfinite(numbers).all():
-        row = int(np.argmin(np.isfinite(numbers)))
+    right = np.abs(numbers) <= MAX_NUMBER
+    if not right.all():
+        row = int(np.argmin(right))
         raise ValueError(
-            f"column {name!r} is {numbers[row]} in row {row + 1}: write a finite number, or remove the row"
+            f"column {name!r} is {numbers[row]:.3g} in row {row + 1}: write a number up to {MAX_NUMBER:.0e}, or "
+            "remove the row"
         )
     return numbers
 

@@ -59,7 +59,9 @@ def _read_parquet(data: bytes) -> pandas.DataFrame:
         raise FileError(f"it has more than {MAX_CELLS:,} cells: take a part of its rows or columns")
     texts = [field.name for field in file.schema_arrow if pyarrow.types.is_string(field.type)]
     file = parquet.ParquetFile(pyarrow.BufferReader(data), read_dictionary=texts)  # repeated texts are kept once
-    return file.read().to_pandas(ignore_metadata=True)
+    table = file.read()
+    table.validate(full=True)  # texts, too, which pandas decodes later
+    return table.to_pandas(ignore_metadata=True)
 
 
 def _read_csv(data: bytes) -> pandas.DataFrame:

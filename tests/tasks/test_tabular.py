@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import math
 import os
@@ -11,6 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 pytest.importorskip("pandas")
 pytest.importorskip("pyarrow")
@@ -143,7 +146,7 @@ GAP.loc[6, "count"] = GAP.loc[9, "size"] = math.nan
     ("table", "message"),
     [
         (GAP, "column 'count' has no value in row 7 .the first of 2 rows with gaps.: fill it, or remove the row"),
-        (frame().assign(size=math.inf), "column 'size' is inf in row 1: write a finite number"),
+        (frame().assign(size=math.inf), "column 'size' is inf in row 1: write a number up to 1e.30"),
         (
             frame().assign(count=["?", *"1" * 39]),
             r"column 'count' has '\?' in row 1, and numbers elsewhere: correct it",
@@ -210,6 +213,31 @@ def test_large_files_and_pipes_are_refused(tmp_path: Path, monkeypatch: pytest.M
         load(tmp_path / "pipe")
     with pytest.raises(FileError, match="no such file"):
         load(tmp_path / "nothing.csv")
+
+
+def test_broken_texts_in_parquet_are_refused(tmp_path: Path) -> None:
+    path = write(tmp_path, frame(), "data.parquet")
+    path.write_bytes(path.read_bytes().replace(b"green", b"gr\xff\xffn"))
+    with pytest.raises(FileError, match=r"cannot be read as Parquet: .*UTF"):
+        load(path)
+
+
+@given(
+    name=st.sampled_from(["data.csv", "data.parquet"]),
+    places=st.lists(st.floats(0, 1, exclude_max=True), min_size=1, max_size=4),
+    piece=st.sampled_from([b"", b",", b"\n", b'"', b"\0", b"\xff", b"1e400", b"nan", b"True"]) | st.binary(max_size=4),
+)
+def test_a_damaged_file_is_read_or_refused(
+    tmp_path_factory: pytest.TempPathFactory, name: str, places: list[float], piece: bytes
+) -> None:
+    path = write(tmp_path_factory.mktemp("damaged"), frame(), name)
+    content = bytearray(path.read_bytes())
+    for place in places:
+        start = int(place * len(content))
+        content[start : start + 1] = piece
+    path.write_bytes(content)
+    with contextlib.suppress(HypergraphError):  # and nothing else is raised
+        load(path)
 
 
 def test_dates_are_refused(tmp_path: Path) -> None:
