@@ -101,7 +101,6 @@ def test_a_pass_of_a_generator_changes_with_no_setting_but_the_precision_of_prod
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("brief_baseline")
 def test_no_setting_changes_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With a figure that trains, one that generates, and one that draws."""
     monkeypatch.setattr(experiment, "NAMES", ["baseline", "shuffle"])

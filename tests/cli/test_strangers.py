@@ -205,7 +205,7 @@ def test_an_end_without_a_line_is_no_success(install: Install, command: Command,
 def test_an_error_of_our_own_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch, network: Path) -> None:
     code = (
         "import sys; from hypergraph.cli import inspect, main\n"
-        "inspect._file = lambda path: 1 / 0\n"
+        "inspect._file = lambda *_: 1 / 0\n"
         f"sys.argv = ['hypergraph', 'inspect', {str(network)!r}]; main()"
     )
     done = finished(sys.executable, "-c", code)
