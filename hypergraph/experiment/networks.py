@@ -6,11 +6,14 @@ import tempfile
 from pathlib import Path
 
 from hypergraph.analysis.classify import Verdict, classify_strict
+from hypergraph.analysis.finished import FinishedRun
 from hypergraph.analysis.measure import check_beta
 from hypergraph.analysis.measure import generate as sample_networks
 from hypergraph.errors import HypergraphError, UsageError
 from hypergraph.extensions.registry import TASKS, classifier_for, working_visualizers
+from hypergraph.interfaces import Classifier
 from hypergraph.model.generator import Generator
+from hypergraph.runs.directory import RunDirectory
 from hypergraph.runs.pretrained import generator_file
 from hypergraph.spec import MLPSpec
 from hypergraph.storage.atomic import make_folder
@@ -67,8 +70,8 @@ def generate_with_metadata(
     return network, {**task, **{name: str(value) for name, value in facts.items()}}
 
 
-def classify(network: MLPWeights | Path | str, task: str | None = None) -> Verdict:
-    """The algorithm that a network, or the network in a file, runs.
+def classify(network: MLPWeights | Path | str, task: str | None = None, *, like: Path | str | None = None) -> Verdict:
+    """The algorithm that a network, or the network in a file, runs; the nearest family of the run `like` if given.
 
     Raises:
         UsageError: neither `task` nor the file names the task, or the task has no classifier.
@@ -78,14 +81,19 @@ def classify(network: MLPWeights | Path | str, task: str | None = None) -> Verdi
     if not isinstance(network, MLPWeights):
         network, metadata = MLPWeights.load(network)
         task = task or metadata.get("task")
+    classifier = _classifier(task) if like is None else FinishedRun(RunDirectory.open(Path(like))).families
+    (verdict,) = classify_strict(classifier, MLPWeights.stack([network]))
+    return verdict
+
+
+def _classifier(task: str | None) -> Classifier:
     if task is None:
         raise UsageError("the network does not say its task: name it")
     classifier = classifier_for(task)
     if classifier is None:
         TASKS.find(task)
         raise UsageError(f"no classifier is installed for task {task!r}")
-    (verdict,) = classify_strict(classifier, MLPWeights.stack([network]))
-    return verdict
+    return classifier
 
 
 def draw(network: MLPWeights, *paths: Path | str, layout: str | None = None, seed: int = 0) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
+from hypergraph.analysis.families import name_families
 from hypergraph.analysis.finished import FinishedRun
 from hypergraph.analysis.sweep import sweep_members
 from hypergraph.engines.base import Engine
@@ -16,6 +17,7 @@ from hypergraph.errors import MissingDataError, UsageError
 from hypergraph.extensions.registry import TASKS, classifier_for
 from hypergraph.figures import NAMES
 from hypergraph.figures.catalogue import draw
+from hypergraph.interfaces import Classifier
 from hypergraph.model.generator import Generator
 from hypergraph.runs.config import RunConfig
 from hypergraph.runs.directory import RunDirectory
@@ -64,12 +66,18 @@ def train(run: RunDirectory, engine: Engine, observe: Observer = ignore) -> Gene
 
 
 def sweep(run: RunDirectory, generator: Generator, observe: Observer = ignore) -> Result:
-    """Generate, measure, classify and save a network per member and price. Raises FileError."""
-    task, classifier = TASKS.load(run.config.task, run.config.options), classifier_for(run.config.task)
+    """Generate, measure, classify and save a network per member and price. Raises FileError.
+
+    Where no classifier labels them, the families that are found among them do.
+    """
+    task = TASKS.load(run.config.task, run.config.options)
+    classifier: Classifier | None = classifier_for(run.config.task)
     networks: list[NetworkRecord] = []
     for members in run.config.member_ranges:  # a chunk fits in memory, and is rounded as in training
         part = Generator.join([generator.member(member) for member in members])
         networks += sweep_members(run, part, members, observe)
+    if all(network.algorithm is None for network in networks):
+        networks, classifier = name_families(run, networks, observe)
     return Result(
         failures=tuple(run.failures()),
         solved_loss=task.solved_loss,
