@@ -23,10 +23,10 @@ from hypergraph.interfaces import UNKNOWN
 
 NEAR, FAR = 0.35, 1.0
 """Distances below the first never separate families, those above the second always do."""
-SMALLEST = 0.03
-"""The smallest share of the networks that is a family."""
-CONSTANT_SPREAD = 0.1
-"""A network whose output spreads less than this, relative to the targets, is constant."""
+SMALLEST, FEWEST = 0.03, 3
+"""The smallest share of the networks, and the smallest number, that is a family."""
+CONSTANT_SPREAD = 0.05
+"""A network is constant if its output spreads less than this, relative to the targets; torch's initial ones do more."""
 CONSTANT, BORDER = "constant", "border"
 """The labels of networks without a family."""
 
@@ -141,7 +141,8 @@ def _families_of(tree: Array) -> Iterator[tuple[Array, float]]:
     for below in (0, 1):
         outer[tree[:, below].astype(int)] = tree[:, 2]
     inner, outer = inner.clip(NEAR, FAR), outer.clip(NEAR, FAR)
-    weight = np.where(size >= max(2, SMALLEST * leaves), size * np.log(outer / inner), 0)
+    smallest = max(min(FEWEST, leaves), SMALLEST * leaves)
+    weight = np.where(size >= smallest, size * np.log(outer / inner), 0)
     for node in _heaviest(tree, weight):
         yield _leaves_below(tree, node), float(np.sqrt(inner[node] * outer[node]))
 

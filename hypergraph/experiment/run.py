@@ -13,7 +13,7 @@ from hypergraph.analysis.finished import FinishedRun
 from hypergraph.analysis.sweep import sweep_members
 from hypergraph.engines.base import Engine
 from hypergraph.engines.chunk import torch_threads
-from hypergraph.errors import MissingDataError, UsageError
+from hypergraph.errors import MissingDataError, UsageError, file_errors
 from hypergraph.extensions.registry import TASKS, classifier_for
 from hypergraph.figures import NAMES
 from hypergraph.figures.catalogue import draw
@@ -76,6 +76,8 @@ def sweep(run: RunDirectory, generator: Generator, observe: Observer = ignore) -
     for members in run.config.member_ranges:  # a chunk fits in memory, and is rounded as in training
         part = Generator.join([generator.member(member) for member in members])
         networks += sweep_members(run, part, members, observe)
+    with file_errors("write", run.families):
+        run.families.unlink(missing_ok=True)  # that of an earlier analysis, when there was no classifier
     if all(network.algorithm is None for network in networks):
         networks, classifier = name_families(run, networks, observe)
     return Result(

@@ -58,6 +58,13 @@ def test_families_stand_in_for_a_classifier(
     assert named == {str(folder / network["file"]): network["algorithm"] for network in result["networks"]}
     assert found["agreement"] is None
 
+    monkeypatch.setattr(experiment, "NAMES", [])
+    (folder / "config.json").write_text(json.dumps(config))  # a task with a classifier
+    assert command("run", "l1norm", "--resume", "--out", folder)[0] == 0
+    result = json.loads((folder / "result.json").read_text())
+    assert type(hg.open_run(folder).classifier).__name__ == "L1NormClassifier"
+    assert not {network["algorithm"] for network in result["networks"]} & set(labels)
+
 
 def test_discover_tells_the_families_of_a_run(command: Command, copied: Path) -> None:
     result = json.loads((copied / "result.json").read_text())
