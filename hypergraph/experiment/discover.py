@@ -11,13 +11,14 @@ from typing import Any
 
 from msgspec import Struct
 
+from hypergraph.analysis.classify import classify
 from hypergraph.analysis.finished import FinishedRun
 from hypergraph.analysis.measure import measure_loss, or_nan
 from hypergraph.discovery.agreement import adjusted_rand, homogeneity, named_once, stability
 from hypergraph.discovery.classifier import FamilyClassifier
 from hypergraph.engines.chunk import torch_threads
 from hypergraph.errors import UsageError
-from hypergraph.extensions.registry import TASKS
+from hypergraph.extensions.registry import TASKS, classifier_for
 from hypergraph.runs.directory import RunDirectory
 from hypergraph.runs.events import Observer, ignore
 from hypergraph.runs.records import to_fields
@@ -186,11 +187,12 @@ def _folder(path: Path, task: str | None) -> _Source:
     if len(tasks) > 1 or "no task" in tasks:
         raise UsageError(f"the networks of {path} name {' and '.join(sorted(tasks))}: expected one task")
     (name,) = tasks
-    plugin = TASKS.load(name)
-    networks = [
-        Network(str(file), str(path), *_origin(metadata), float(measure_loss(plugin, network, seed=0)), None)
-        for file, (network, metadata) in zip(files, loaded, strict=True)
-    ]
+    plugin, classifier = TASKS.load(name), classifier_for(name)
+    networks = []
+    for file, (network, metadata) in zip(files, loaded, strict=True):
+        (verdict,) = classify(classifier, MLPWeights.stack([network]))
+        loss = float(measure_loss(plugin, network, seed=0))
+        networks.append(Network(str(file), str(path), *_origin(metadata), loss, verdict.algorithm))
     return _Source(name, {}, networks)
 
 
@@ -201,5 +203,6 @@ def _origin(metadata: Mapping[str, str]) -> tuple[int | None, float | None]:
     return None, None
 
 
-def _owner(network: Network) -> tuple[str, int | None]:
-    return network.run, network.member
+def _owner(network: Network) -> tuple[str, int | str]:
+    """What generated a network: a member of a run, or where that is not known, something of its own."""
+    return network.run, network.file if network.member is None else network.member

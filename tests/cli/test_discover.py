@@ -95,7 +95,10 @@ def test_discover_takes_folders_and_several_runs(command: Command, copied: Path,
     folder = tmp_path / "networks"
     shutil.copytree(copied / "networks", folder)
     alone = json.loads(command("discover", folder, "--json")[1])
-    assert alone["agreement"] is None
+    of_run = json.loads(command("discover", copied, "--json")[1])
+    assert [family["size"] for family in alone["families"]] == [family["size"] for family in of_run["families"]]
+    assert alone["agreement"] == pytest.approx(of_run["agreement"])
+    assert alone["ari_member"] == pytest.approx(of_run["ari_member"])
     both = json.loads(command("discover", folder, copied, "--json")[1])
     assert len(both["networks"]) == 2 * len(alone["networks"])
     assert {family["size"] for family in both["families"]} == {2 * family["size"] for family in alone["families"]}
