@@ -22,6 +22,7 @@ LAYERS = [
     ["extensions"],
     ["training"],
     ["runs"],
+    ["discovery"],
     ["analysis"],
     ["engines", "figures"],
     ["experiment"],

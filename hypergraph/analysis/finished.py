@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hypergraph.analysis.baseline import measure_baseline
+from hypergraph.analysis.families import run_families, that_converged
 from hypergraph.analysis.interventions import measure_ablation, measure_shuffle
 from hypergraph.analysis.kept import fresh_folder
 from hypergraph.analysis.measure import by_loss, check_beta
@@ -53,10 +54,10 @@ class FinishedRun:
     @cached_property
     def networks(self) -> list[NetworkRecord]:
         """The networks that did not diverge, by member and beta. Raises MissingDataError where all did."""
-        networks = [n for n in self.result.networks if None not in (n.loss, n.kl, n.decoder_loss)]
+        networks = that_converged(self.result.networks)
         if not networks:
             raise MissingDataError(f"every network of {self.path} diverged")
-        return sorted(networks, key=lambda network: (network.member, network.beta))
+        return networks
 
     @property
     def rows(self) -> list[dict[str, Any]]:
@@ -116,7 +117,12 @@ class FinishedRun:
 
     @cached_property
     def classifier(self) -> Classifier:
-        """The classifier of the run's task. Raises MissingDataError where none labels the run's networks."""
+        """The classifier of the run's task, or the families found in its place.
+
+        Raises MissingDataError where neither labels the run's networks.
+        """
+        if self.directory.families.is_file():
+            return self.families
         classifier = classifier_for(self.config.task)
         if classifier is None or all(network.algorithm is None for network in self.networks):
             raise MissingDataError(f"no classifier knows networks {self.config.spec} of task {self.config.task}")
@@ -165,6 +171,7 @@ class FinishedRun:
 
     # The analyses: each function says what it measures and what it raises.
     analysis_folder = cached_property(fresh_folder)
+    families = cached_property(run_families)
     phases = cached_property(measure_phases)
     sizes = cached_property(measure_plane)
     unseen = cached_property(measure_between)

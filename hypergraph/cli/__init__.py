@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from hypergraph.cli import classify, draw, figures, generate, inspect, plugins, run
+from hypergraph.cli import classify, discover, draw, figures, generate, inspect, plugins, run
 from hypergraph.cli.output import complain, contained, err, out, results_apart
 from hypergraph.errors import EncoderError, FileError, HypergraphError, NotFinishedError, RunExistsError
 from hypergraph.experiment.streams import messages
@@ -23,7 +23,16 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"auto_envvar_prefix": "HYPERGRAPH"},  # --members of run is HYPERGRAPH_RUN_MEMBERS
 )
-for command in (run.run, generate.generate, classify.classify, draw.draw, figures.figures, inspect.inspect):
+COMMANDS = (
+    run.run,
+    generate.generate,
+    classify.classify,
+    discover.discover,
+    draw.draw,
+    figures.figures,
+    inspect.inspect,
+)
+for command in COMMANDS:
     app.command()(contained(command))
 app.add_typer(plugins.app, name="plugins")
 

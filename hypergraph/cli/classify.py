@@ -19,6 +19,9 @@ def classify(
     task: Annotated[
         str | None, typer.Option(autocompletion=TASKS.names, help="The task, if a file does not name it.")
     ] = None,
+    like: Annotated[
+        Path | None, typer.Option(metavar="RUN", help="Name the nearest of the families found in this run.")
+    ] = None,
     activation: Activation = None,
     json: Json = False,
 ) -> None:
@@ -27,7 +30,7 @@ def classify(
     for file in files:
         try:
             with plugin_errors():
-                rows.append(_classify(file, task, activation))
+                rows.append(_classify(file, task, activation, like))
         except HypergraphError as error:  # the other files are classified all the same
             complain(str(error) if printable(str(file)) in str(error) else f"{file}: {error}")
             status = max(status, error.exit_code)
@@ -47,17 +50,17 @@ def _print(rows: list[dict[str, Any]], json: bool) -> None:
     for row in rows:
         values = ", ".join(f"{name} {value:.3g}" for name, value in row["order_parameters"].items())
         confidence = "" if row["confidence"] is None else f"{row['confidence']:.2f}"  # not in percent: no probability
-        table.add_row(*map(printable, (row["file"], row["task"], row["algorithm"], confidence, values)))
+        table.add_row(*map(printable, (row["file"], row["task"] or "", row["algorithm"], confidence, values)))
     show(table)
 
 
-def _classify(file: Path, task: str | None, activation: str | None) -> dict[str, Any]:
+def _classify(file: Path, task: str | None, activation: str | None, like: Path | None) -> dict[str, Any]:
     from hypergraph.experiment import networks
     from hypergraph.storage.atomic import finite
 
     network, metadata = load(file, activation)
     name = task or metadata.get("task")
-    if name is None:
+    if name is None and like is None:
         raise UsageError(f"{file} does not say its task: name it with --task")
-    verdict = networks.classify(network, name)
+    verdict = networks.classify(network, name, like=like)
     return {"file": str(file), "task": name, **verdict._asdict(), "confidence": finite(verdict.confidence)}

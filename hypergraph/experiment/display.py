@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections import Counter
+from collections.abc import Iterator
 from statistics import median
 from typing import Any
 
@@ -24,7 +26,18 @@ from hypergraph.analysis.measure import or_nan
 from hypergraph.analysis.report import as_html
 from hypergraph.interfaces import UNKNOWN
 from hypergraph.runs.directory import RunDirectory
-from hypergraph.runs.events import Diverged, Event, Members, NotDrawn, Noticed, Progressed, Stopping, Trained, Watched
+from hypergraph.runs.events import (
+    Diverged,
+    Event,
+    Members,
+    NotDrawn,
+    Noticed,
+    Observer,
+    Progressed,
+    Stopping,
+    Trained,
+    Watched,
+)
 from hypergraph.runs.records import Metrics
 
 PLAIN_LINES = 10
@@ -73,9 +86,7 @@ class Display:
                 self._say(event.text)
 
     def _show_progress(self, event: Progressed) -> None:
-        bars = {task.description: task.id for task in self.stages.tasks}
-        bar = bars[event.stage] if event.stage in bars else self.stages.add_task(event.stage)
-        self.stages.update(bar, completed=event.done, total=event.total, visible=event.done < event.total)
+        _advance(self.stages, event)
         self._show(self.stages)
 
     def _show(self, view: RenderableType) -> None:
@@ -162,6 +173,26 @@ class TrainingView:
     def _cells(self, beta: float) -> list[tuple[float, float, str]]:
         """Loss, KL and algorithm of every member that was measured, at one price."""
         return [cell for (price, _), cell in self.cells.items() if price == beta]
+
+
+@contextlib.contextmanager
+def stage_display(console: Console) -> Iterator[Observer]:
+    """An observer that shows the stages of an analysis on a terminal, and nothing elsewhere."""
+    progress = _progress(console, "{task.description}")
+    progress.live.transient, progress.disable = True, not console.is_terminal
+
+    def show(event: Event) -> None:
+        if isinstance(event, Progressed):
+            _advance(progress, event)
+
+    with progress:
+        yield show
+
+
+def _advance(progress: Progress, event: Progressed) -> None:
+    bars = {task.description: task.id for task in progress.tasks}
+    bar = bars[event.stage] if event.stage in bars else progress.add_task(event.stage)
+    progress.update(bar, completed=event.done, total=event.total, visible=event.done < event.total)
 
 
 def _progress(console: Console, text: str, *columns: ProgressColumn) -> Progress:

@@ -8,13 +8,16 @@ from pathlib import Path
 from torch import nn
 
 from hypergraph.analysis.classify import Verdict, classify_strict
+from hypergraph.analysis.finished import FinishedRun
 from hypergraph.analysis.measure import check_beta
 from hypergraph.analysis.measure import generate as sample_networks
 from hypergraph.errors import HypergraphError, UsageError
 from hypergraph.extensions.registry import TASKS, classifier_for, working_visualizers
 from hypergraph.foreign import load_any_network
+from hypergraph.interfaces import Classifier
 from hypergraph.model.generator import Generator
 from hypergraph.runs.config import Seed
+from hypergraph.runs.directory import RunDirectory
 from hypergraph.runs.pretrained import generator_file
 from hypergraph.spec import Layers, MLPSpec, read_layers
 from hypergraph.storage.atomic import make_folder
@@ -78,8 +81,10 @@ def generate_with_metadata(
 
 
 @usual_torch()
-def classify(network: MLPWeights | nn.Module | Path | str, task: str | None = None) -> Verdict:
-    """The algorithm that a network, a module, or the network in a file runs.
+def classify(
+    network: MLPWeights | nn.Module | Path | str, task: str | None = None, *, like: Path | str | None = None
+) -> Verdict:
+    """The algorithm that a network, a module, or the network in a file runs; the nearest family of the run `like`.
 
     Raises:
         UsageError: neither `task` nor the file names the task, or the task has no classifier.
@@ -87,17 +92,22 @@ def classify(network: MLPWeights | nn.Module | Path | str, task: str | None = No
         FileError: the file holds no network.
     """
     network, metadata = load_any_network(network)
-    task = metadata.get("task") if task is None else as_record(task, str, "task")
-    if task is None:
-        raise UsageError("the network does not say its task: name it")
     if network.lead:
         raise UsageError(f"a verdict is of one network; these have the axes {tuple(network.lead)}: select one first")
+    task = metadata.get("task") if task is None else as_record(task, str, "task")
+    classifier = _classifier(task) if like is None else FinishedRun(RunDirectory.open(as_path(like, "like"))).families
+    (verdict,) = classify_strict(classifier, MLPWeights.stack([network]))
+    return verdict
+
+
+def _classifier(task: str | None) -> Classifier:
+    if task is None:
+        raise UsageError("the network does not say its task: name it")
     classifier = classifier_for(task)
     if classifier is None:
         TASKS.find(task)
         raise UsageError(f"no classifier is installed for task {task!r}")
-    (verdict,) = classify_strict(classifier, MLPWeights.stack([network]))
-    return verdict
+    return classifier
 
 
 @usual_torch()

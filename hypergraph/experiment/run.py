@@ -10,14 +10,16 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
+from hypergraph.analysis.families import name_families
 from hypergraph.analysis.finished import FinishedRun
 from hypergraph.analysis.sweep import sweep_members
 from hypergraph.engines.base import Engine
 from hypergraph.engines.chunk import torch_threads
-from hypergraph.errors import MissingDataError, UsageError
+from hypergraph.errors import MissingDataError, UsageError, file_errors
 from hypergraph.extensions.registry import TASKS, classifier_for
 from hypergraph.figures import NAMES
 from hypergraph.figures.catalogue import draw
+from hypergraph.interfaces import Classifier
 from hypergraph.model.generator import Generator
 from hypergraph.runs.config import RunConfig
 from hypergraph.runs.directory import RunDirectory
@@ -68,12 +70,20 @@ def train(run: RunDirectory, engine: Engine, observe: Observer = ignore) -> Gene
 
 
 def sweep(run: RunDirectory, generator: Generator, observe: Observer = ignore) -> Result:
-    """Generate, measure, classify and save a network per member and price. Raises FileError."""
-    task, classifier = TASKS.load(run.config.task, run.config.options), classifier_for(run.config.task)
+    """Generate, measure, classify and save a network per member and price. Raises FileError.
+
+    Where no classifier labels them, the families that are found among them do.
+    """
+    task = TASKS.load(run.config.task, run.config.options)
+    classifier: Classifier | None = classifier_for(run.config.task)
     networks: list[NetworkRecord] = []
     for members in run.config.member_ranges:  # a chunk fits in memory, and is rounded as in training
         part = Generator.join([generator.member(member) for member in members])
         networks += sweep_members(run, part, members, observe)
+    with file_errors("write", run.families):
+        run.families.unlink(missing_ok=True)  # that of an earlier analysis, when there was no classifier
+    if all(network.algorithm is None for network in networks):
+        networks, classifier = name_families(run, networks, observe)
     return Result(
         failures=tuple(run.failures()),
         solved_loss=task.solved_loss,

@@ -4,6 +4,7 @@ NAMES = {
     "algorithms": "figure 1: the algorithms found",
     "order-space": "figure 2: the space of order parameters",
     "phases": "figure 3: how the algorithms develop through training",
+    "families": "the families of the networks, found without labels",
     "encoder": "figure 4: the loss with the encoder ignored",
     "sizes": "figure 5: the loss at sizes not seen in training",
     "unseen": "the loss between the sizes that one generator was trained on",

@@ -11,13 +11,27 @@ from hypergraph.extensions.attribution import attribute_error
 from hypergraph.figures.ablation import ablation
 from hypergraph.figures.algorithms import algorithms, baseline
 from hypergraph.figures.curves import encoder, rate, shuffle
+from hypergraph.figures.families import families
 from hypergraph.figures.order_space import order_space
 from hypergraph.figures.output import FigureOutput
 from hypergraph.figures.phases import outcomes, phases
 from hypergraph.figures.sizes import sizes, unseen
 from hypergraph.runs.events import Drawn, NotDrawn
 
-_FUNCTIONS = (algorithms, order_space, phases, encoder, sizes, unseen, baseline, outcomes, rate, ablation, shuffle)
+_FUNCTIONS = (
+    algorithms,
+    order_space,
+    phases,
+    families,
+    encoder,
+    sizes,
+    unseen,
+    baseline,
+    outcomes,
+    rate,
+    ablation,
+    shuffle,
+)
 FIGURES: dict[str, Callable[[FinishedRun], FigureOutput]] = {f.__name__.replace("_", "-"): f for f in _FUNCTIONS}
 
 

@@ -5,6 +5,7 @@ training/0-1/           members 0 and 1, trained together: state, metrics.jsonl,
                         generator at the end, provenance.json, log.txt, and failures.json where a member diverged
 generator.safetensors   all members, trained
 networks/               a network per member and beta, as plain safetensors
+families.safetensors    the families of these networks, where the task has no classifier
 figures/                figures
 analysis/               measurements for figures and analyses; deleted ones are measured again
 result.json             the result
@@ -107,6 +108,7 @@ class RunDirectory:
         self.training = path / "training"
         self.generator = path / "generator.safetensors"
         self.networks = path / "networks"
+        self.families = path / "families.safetensors"
         self.figures = path / "figures"
         self.result = path / "result.json"
         self.chunks = [Chunk(self.training, members) for members in config.member_ranges]

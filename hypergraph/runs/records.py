@@ -27,8 +27,9 @@ class NetworkRecord(Record, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         loss: the task's loss on new inputs.
         kl: information in the latents, in nats.
         decoder_loss: the loss of the network generated with the encoder ignored.
-        algorithm: the classifier's label, null where no classifier knows such networks.
-        confidence: the classifier's confidence in this label, from 0 to 1.
+        algorithm: the label of the classifier, or the family where no classifier knows such networks; null where there
+            is neither.
+        confidence: how sure this label is, from 0 to 1.
         order_parameters: the classifier's measurements, by name.
         file: the network's file, relative to the run's folder.
     """
@@ -94,7 +95,7 @@ class Result(Record, frozen=True, kw_only=True):
     Attributes:
         failures: the failures of members in training.
         solved_loss: a network whose loss is below this solves the task.
-        algorithms: the classifier's labels and their colours.
+        algorithms: the labels of the classifier, or the families, and their colours.
         networks: one record per member and price, by price and then by member.
         figures: the files of the figures, relative to the run's folder.
         analysis_seconds: the duration of the analysis, in seconds; null until it has ended.

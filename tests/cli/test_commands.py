@@ -469,7 +469,7 @@ def test_a_second_run_does_not_write_over_the_first(run: tuple[Path, str, str], 
 
 
 @pytest.mark.slow
-def test_deep_networks_with_skips_and_masks_run_unclassified(
+def test_deep_networks_with_skips_and_masks_run_without_a_classifier(
     command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sweeps, "sweep", partial(sweep, betas=BETA_GRID[::15]))
@@ -480,10 +480,12 @@ def test_deep_networks_with_skips_and_masks_run_unclassified(
     words = ("--layers", tmp_path / "deep.toml", "--members", 1, "--steps", 3, "--out", tmp_path / "run")
     status, stdout, _ = command("run", "l1norm", *words, "--json")
     assert status == 0
-    network = json.loads(stdout)["networks"][0]
-    assert network["algorithm"] is None
-    drawn = {Path(figure).stem for figure in json.loads(stdout)["figures"]}
-    assert drawn == {"algorithms", "encoder", "baseline", "rate", "shuffle"}
+    result = json.loads(stdout)
+    network = result["networks"][0]
+    assert network["algorithm"] in result["algorithms"]
+    drawn = {Path(figure).stem for figure in result["figures"]}
+    others = {"algorithms", "families", "encoder", "baseline", "rate", "shuffle"}
+    assert drawn == {"order-space", "phases", "outcomes", "ablation", *others}
     state = load_file(tmp_path / "run" / network["file"])
     assert set(state) == {"0.weight", "2.weight", "4.weight", "skip_0_2.weight", "skip_0_3.weight"}
     assert (state["0.weight"] == 0).nonzero().tolist() == [[0, 2], [1, 0], [2, 1]]

@@ -136,7 +136,8 @@ def test_a_classifier_that_fails_costs_no_run(
     with caplog.at_level(logging.WARNING):
         status, stdout, _ = command("run", "fake", "--resume", "--out", resumed, "--json")
     assert status == 0
-    assert {row["algorithm"] for row in json.loads(stdout)["networks"]} == {None}
+    result = json.loads(stdout)
+    assert {row["algorithm"] for row in result["networks"]} <= set(result["algorithms"])  # families stand in
     assert caplog.messages == [f"passed over: {told(tmp_path, 'classifier', source.count(chr(10)), what)}"]
 
 

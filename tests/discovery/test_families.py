@@ -1,0 +1,128 @@
+"""Families of planted networks: as many as there are, under noise, and their classifier."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from hypergraph.discovery.agreement import adjusted_rand, homogeneity, named_once, stability
+from hypergraph.discovery.classifier import FamilyClassifier
+from hypergraph.discovery.families import BORDER, CONSTANT, find_families
+from hypergraph.errors import FileError, SpecError
+from hypergraph.interfaces import Task
+from hypergraph.spec import MLPSpec
+from hypergraph.storage.tensors import read_tensors, write_tensors
+from hypergraph.testing import check_classifier
+from hypergraph.testing.classifier import _shuffled
+from hypergraph.weights import MLPWeights
+from hypergraph_l1norm import closed_forms as norms
+from hypergraph_l1norm.task import L1Norm
+from hypergraph_multiplication import closed_forms as products
+from hypergraph_multiplication.task import Multiplication
+
+EACH = 12
+NORM, PRODUCT = MLPSpec((16, 48, 1)), MLPSpec((8, 32, 1))
+
+
+def fresh(spec: MLPSpec, rng: torch.Generator) -> MLPWeights:
+    """A network as torch initialises it."""
+    sizes = list(zip(spec.sizes[:-1], spec.sizes[1:], strict=True))
+    weights = [(torch.rand(out, into, generator=rng) * 2 - 1) / into**0.5 for into, out in sizes]
+    biases = [(torch.rand(out, generator=rng) * 2 - 1) / into**0.5 for into, out in sizes]
+    return MLPWeights(spec, tuple(weights), tuple(biases))
+
+
+def planted(makers: Sequence[Callable[[], MLPWeights]], noise: float, rng: torch.Generator) -> list[MLPWeights]:
+    """Networks of each kind, with their neurons permuted and noise on every weight."""
+
+    def noisy(tensor: torch.Tensor) -> torch.Tensor:
+        return tensor + noise * tensor.square().mean().sqrt() * torch.randn(tensor.shape, generator=rng)
+
+    return [_shuffled(make().map(noisy), 1) for make in makers for _ in range(EACH)]
+
+
+def norm_kinds(rng: torch.Generator) -> list[Callable[[], MLPWeights]]:
+    return [
+        lambda: norms.double_sided(NORM),
+        lambda: norms.pudding(NORM),
+        lambda: norms.convexity(NORM, rng),
+        lambda: fresh(NORM, rng),
+    ]
+
+
+def product_kinds(rng: torch.Generator) -> list[Callable[[], MLPWeights]]:
+    return [
+        lambda: products.four_neurons(PRODUCT),
+        lambda: products.two_neurons(PRODUCT),
+        lambda: products.eigenspaces(PRODUCT, rng),
+        lambda: fresh(PRODUCT, rng),
+    ]
+
+
+@pytest.fixture(scope="module")
+def found() -> FamilyClassifier:
+    rng = torch.Generator().manual_seed(0)
+    return FamilyClassifier.find("l1norm", L1Norm(), planted(norm_kinds(rng), 0.02, rng))
+
+
+@pytest.mark.parametrize("noise", [0.02, 0.05])
+@pytest.mark.parametrize(("task", "kinds"), [(L1Norm(), norm_kinds), (Multiplication(), product_kinds)])
+def test_planted_algorithms_are_families(
+    task: Task, kinds: Callable[..., list[Callable[[], MLPWeights]]], noise: float
+) -> None:
+    rng = torch.Generator().manual_seed(1)
+    networks = planted(kinds(rng), noise, rng)
+    families = FamilyClassifier.find("task", task, networks).families
+    truth = [kind for kind in range(4) for _ in range(EACH)]
+    assert adjusted_rand(families.labels, truth) >= 0.95
+    assert stability(families, range(len(truth))) >= 0.9
+    for kind in range(4):
+        chosen = [index for index, each in enumerate(truth) if each == kind]
+        alone = find_families(families.features[chosen], families.spread[chosen])
+        assert len(alone.cores) == 1
+        assert families.exemplar(families.labels[chosen[0]]) in chosen
+
+
+def test_networks_without_a_family_are_told_so(found: FamilyClassifier) -> None:
+    features, spread = found.families.features, found.families.spread
+    far, flat = features[:1] + 1, np.append(spread, [1.0, 0.01])
+    labels = find_families(np.concatenate([features, far, far]), flat).labels
+    assert labels[-2:] == [BORDER, CONSTANT]
+    assert find_families(features[:0], spread[:0]).labels == []
+    alone = find_families(features[:1], spread[:1])
+    assert (alone.labels, alone.branches) == (["family A"], "family A")
+
+
+def test_the_families_are_a_classifier_that_a_file_keeps(found: FamilyClassifier, tmp_path: Path) -> None:
+    path = tmp_path / "families.safetensors"
+    found.save(path)
+    loaded = FamilyClassifier.load(path)
+    assert loaded.families.labels == found.families.labels
+    check_classifier(loaded, NORM)
+    rng = torch.Generator().manual_seed(9)
+    for kind, network in enumerate(planted(norm_kinds(rng), 0.05, rng)[::EACH]):
+        label = loaded.classify(loaded.order_parameters(network))
+        assert label == [found.families.labels[kind * EACH]]
+    with pytest.raises(SpecError, match="families compare networks with 16 inputs"):
+        loaded.order_parameters(fresh(MLPSpec((4, 8, 1)), rng))
+    tensors, metadata = read_tensors(path)
+    write_tensors(path, {**tensors, "spread": tensors["spread"][1:]}, metadata)
+    with pytest.raises(FileError, match="has no families"):
+        FamilyClassifier.load(path)
+    write_tensors(path, {**tensors, "inputs": tensors["spread"]}, metadata)
+    with pytest.raises(FileError, match="expected float64 inputs with 2 axes"):
+        FamilyClassifier.load(path)
+
+
+def test_agreement() -> None:
+    assert adjusted_rand("aabb", "xxyy") == 1
+    assert adjusted_rand("aaaa", "xxxx") == 1
+    assert adjusted_rand("abab", "xxyy") == pytest.approx(-0.5)
+    assert adjusted_rand("aabbcc", "xxxyyy") == pytest.approx(0.2424, abs=1e-4)  # (2 - 1.2) / (4.5 - 1.2)
+    assert named_once("xyzz", "aabb") == list("aabb")
+    assert homogeneity("aabb", "xyzz") == 1
+    assert homogeneity("xyzz", "aabb") == pytest.approx(2 / 3)
