@@ -12,7 +12,14 @@ import typer
 
 from hypergraph.cli import classify, discover, draw, figures, generate, inspect, plugins, run
 from hypergraph.cli.output import complain, contained, err, out, results_apart
-from hypergraph.errors import EncoderError, FileError, HypergraphError, NotFinishedError, RunExistsError
+from hypergraph.errors import (
+    EncoderError,
+    FileError,
+    HypergraphError,
+    NoActivationError,
+    NotFinishedError,
+    RunExistsError,
+)
 from hypergraph.experiment.streams import messages
 from hypergraph.extensions.attribution import explain
 
@@ -61,6 +68,8 @@ def _advice(error: HypergraphError) -> str:
     """The options that avoid an error, for the errors that have some."""
     if isinstance(error, EncoderError):
         return " (--decoder-only)"
+    if isinstance(error, NoActivationError):
+        return " with --activation"
     if isinstance(error, RunExistsError):
         return ": continue it with --resume, or choose another --out"
     if isinstance(error, NotFinishedError):

@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.tree import Tree
 
-from hypergraph.cli.options import Json
+from hypergraph.cli.options import Activation, Json
 from hypergraph.cli.output import WIDEST, err, notify, out, print_json
 from hypergraph.extensions.registry import TASKS
 
@@ -23,6 +23,7 @@ def discover(
     task: Annotated[
         str | None, typer.Option(autocompletion=TASKS.names, help="The task of networks whose files do not name it.")
     ] = None,
+    activation: Activation = None,
     json: Json = False,
 ) -> None:
     """Group networks into families of algorithms, told nothing but samples of their task."""
@@ -30,7 +31,7 @@ def discover(
     from hypergraph.experiment.display import stage_display
 
     with stage_display(err) as observe:
-        found = find(runs, task, observe)
+        found = find(runs, task, activation, observe)
     if json:
         print_json(found.to_fields())
     else:

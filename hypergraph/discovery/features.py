@@ -43,7 +43,7 @@ class Probe:
     def draw(cls, task: Task, spec: MLPSpec) -> Probe:
         """The probe of a task, always the same for networks of as many inputs."""
         rng = stream("probe")
-        inputs, targets = (tensor.double() for tensor in task.sample(spec, PROBES, rng))
+        inputs, targets = (tensor.double() for tensor in task.sample_held_out(spec, PROBES, rng))
         order = torch.rand(inputs.shape, generator=rng).argsort(-1)
         return cls(inputs, inputs.gather(-1, order), _spread(targets))
 
@@ -96,7 +96,7 @@ def _run(
         terms = [layers[c.source] @ weight.mT for c, weight in pairs if c.target == target]
         sums.append(sum(terms[1:], terms[0]) + (network.biases[target - 1] if network.biases else 0.0))
         is_last = target == len(spec.sizes) - 1
-        layers.append(sums[-1] if is_last else activation(spec.activation)(sums[-1]))
+        layers.append(sums[-1] if is_last else activation(spec.activations[target - 1])(sums[-1]))
         if held and held[0] == target:
             layers[-1] = held[1]
     return sums, layers

@@ -19,6 +19,7 @@ from hypergraph.discovery.classifier import FamilyClassifier
 from hypergraph.engines.chunk import torch_threads
 from hypergraph.errors import UsageError
 from hypergraph.extensions.registry import TASKS, classifier_for
+from hypergraph.foreign import load_any_network
 from hypergraph.runs.directory import RunDirectory
 from hypergraph.runs.events import Observer, ignore
 from hypergraph.runs.records import to_fields
@@ -135,22 +136,28 @@ class Discovery:
         return {name: finite(value) for name, value in fields.items()}
 
 
-def discover(paths: Sequence[Path], task: str | None = None, observe: Observer = ignore) -> Discovery:
+def discover(
+    paths: Sequence[Path], task: str | None = None, activation: str | None = None, observe: Observer = ignore
+) -> Discovery:
     """Find the families of the networks of runs, or of folders of networks, all together.
 
-    `task` is that of networks whose files name none. Raises:
+    `task` and `activation` are those of networks whose files name none.
+
+    Raises:
         UsageError: the networks are of several tasks, or there are none.
         SpecError: they cannot be compared.
         FileError: a run is not finished, or a file holds no network.
     """
-    sources = [_run(path, observe) if (path / "config.json").is_file() else _folder(path, task) for path in paths]
+    sources = [
+        _run(path, observe) if (path / "config.json").is_file() else _folder(path, task, activation) for path in paths
+    ]
     if len({(source.task, str(source.options)) for source in sources}) > 1:
         raise UsageError(f"{', '.join(map(str, paths))} are of several tasks: discover each by itself")
     networks = [network for source in sources for network in source.networks]
     first = sources[0]
     if len(sources) == 1 and first.classifier:
         return Discovery(networks, first.classifier)
-    loaded = [MLPWeights.load(network.file)[0] for network in networks]
+    loaded = [load_any_network(network.file, activation)[0] for network in networks]
     task_plugin = TASKS.load(first.task, first.options)
     return Discovery(networks, FamilyClassifier.find(first.task, task_plugin, loaded, observe))
 
@@ -178,11 +185,11 @@ def _run(path: Path, observe: Observer) -> _Source:
     return _Source(run.config.task, dict(run.config.options), networks, classifier)
 
 
-def _folder(path: Path, task: str | None) -> _Source:
+def _folder(path: Path, task: str | None, activation: str | None) -> _Source:
     files = sorted(path.glob("*.safetensors"))
     if not files:
         raise UsageError(f"{path} is neither a run nor a folder of networks: it has no config.json and no .safetensors")
-    loaded = [MLPWeights.load(file) for file in files]
+    loaded = [load_any_network(file, activation) for file in files]
     tasks = {metadata.get("task", task) or "no task" for _, metadata in loaded}
     if len(tasks) > 1 or "no task" in tasks:
         raise UsageError(f"the networks of {path} name {' and '.join(sorted(tasks))}: expected one task")

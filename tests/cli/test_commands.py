@@ -340,7 +340,7 @@ REFUSED = [
     (2, ["run", "l1norm", "--resume", "--steps", "9"], "a resumed run keeps its --steps"),
     (2, ["run", "l1norm", "--resume"], "nothing to resume in runs/l1norm"),
     (2, ["run", "l1norm", "--resume", "--pretrained"], "a resumed run keeps its --pretrained"),
-    (2, ["run"], "name a TASK, such as l1norm or "),
+    (2, ["run"], "name a TASK, such as formula or l1norm or "),
     (1, ["run", "--from", "nothing"], "cannot read nothing: "),
     (2, ["run", "--from", "nothing", "--steps", "5"], "a repeated run has its --steps: leave them out, or --from"),
     (2, ["run", "l1norm", "--pretrained", "--steps", "5"], "shipped generators have their own --steps: leave them out"),
