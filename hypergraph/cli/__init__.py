@@ -10,11 +10,11 @@ from typing import Annotated, Any
 
 import typer
 
-from hypergraph.cli import classify, draw, figures, generate, inspect, plugins, run
+from hypergraph.cli import classify, draw, explain, figures, generate, inspect, plugins, run
 from hypergraph.cli.output import complain, contained, err, out, results_apart
 from hypergraph.errors import EncoderError, FileError, HypergraphError, NotFinishedError, RunExistsError
 from hypergraph.experiment.streams import messages
-from hypergraph.extensions.attribution import explain
+from hypergraph.extensions import attribution
 
 app = typer.Typer(
     name="hypergraph",
@@ -23,7 +23,16 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"auto_envvar_prefix": "HYPERGRAPH"},  # --members of run is HYPERGRAPH_RUN_MEMBERS
 )
-for command in (run.run, generate.generate, classify.classify, draw.draw, figures.figures, inspect.inspect):
+COMMANDS = (
+    run.run,
+    generate.generate,
+    classify.classify,
+    explain.explain,
+    draw.draw,
+    figures.figures,
+    inspect.inspect,
+)
+for command in COMMANDS:
     app.command()(contained(command))
 app.add_typer(plugins.app, name="plugins")
 
@@ -97,5 +106,5 @@ def main() -> None:
     except (KeyboardInterrupt, typer.Abort):
         sys.exit(INTERRUPTED)
     except (OSError, ImportError) as error:  # a file, or a library that cannot be loaded
-        complain(explain(error))
+        complain(attribution.explain(error))
         sys.exit(1)
