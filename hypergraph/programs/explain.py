@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -18,9 +18,11 @@ from hypergraph.programs.bits import program_bits, raw_bits
 from hypergraph.programs.chance import is_chance
 from hypergraph.programs.expression import Formula, formula
 from hypergraph.programs.fit import Evidence
+from hypergraph.programs.fold import respond
 from hypergraph.programs.graph import Graph, fidelity
-from hypergraph.programs.judge import Judge
+from hypergraph.programs.judge import Grade, Judge
 from hypergraph.programs.program import Program
+from hypergraph.programs.quadratic import GRADE, Quadratic, find_quadratic
 from hypergraph.programs.realise import realise
 from hypergraph.programs.search import Found, search
 from hypergraph.rng import stream
@@ -35,6 +37,8 @@ RAW_FIDELITY = 0.98
 """R² at which the bits of the weights of a network without a program are given."""
 BEST_FIDELITY = 0.999
 """R² whose bits bound the programs that are tried."""
+TOLERANCE = 0.01
+"""How much less R² fresh inputs may show than those by which programs are chosen."""
 SHIFT = 0.5
 """Standard deviations by which shifted inputs are moved."""
 
@@ -65,7 +69,7 @@ class Explanation:
     raw_bits: float
     loss_before: float | None = None
     kind: Kind | None = None
-    program: Program | None = None
+    program: Program | Quadratic | None = None
     numbers: int | None = None
     bits: float | None = None
     r2: float | None = None
@@ -82,7 +86,8 @@ class Explanation:
     @cached_property
     def formula(self) -> Formula:
         """The program as sympy expressions. Raises ValueError where there is none."""
-        return formula(self._known)
+        known = self._known
+        return known.formula(self.spec.activation) if isinstance(known, Quadratic) else formula(known)
 
     @property
     def text(self) -> str:
@@ -101,11 +106,17 @@ class Explanation:
 
     @property
     def network(self) -> MLPWeights:
-        """The program as a network, in float64. Raises ValueError where there is none."""
-        return realise(self._known.graph(), self.spec)
+        """The program as a network, in float64.
+
+        Raises:
+            ValueError: there is no program.
+            UsageError: the activation of the network cannot compute it.
+        """
+        known = self._known
+        return realise(known.graph(self.spec) if isinstance(known, Quadratic) else known.graph(), self.spec)
 
     @property
-    def _known(self) -> Program:
+    def _known(self) -> Program | Quadratic:
         if self.program is None:
             raise ValueError("no short program was found")
         return self.program
@@ -159,36 +170,42 @@ def explain(network: MLPWeights | Path | str, task: Task | str | None = None) ->
     judged = Samples.draw(network.spec, task, JUDGE_INPUTS, "judge")
     fresh = Samples.draw(network.spec, task, FRESH_INPUTS, "fresh")
     before = fresh.loss and fresh.loss(graph(fresh.inputs))
-    raw = raw_bits(graph, fitted.inputs, RAW_FIDELITY)
-    nothing = Explanation(network.spec, raw, before)
+    nothing = Explanation(network.spec, raw_bits(graph, fitted.inputs, RAW_FIDELITY), before)
     judge = Judge(judged.inputs, graph(judged.inputs), judged.loss)
-    found = search(graph, fitted.inputs, judge, SHORT * raw_bits(graph, fitted.inputs, BEST_FIDELITY))
-    by_chance = found is not None and is_chance(found.program, network.spec.sizes)
-    return nothing if found is None or by_chance else _measured(nothing, graph, found, fitted, fresh)
+    response = respond(graph, fitted.inputs)
+    most_bits = SHORT * raw_bits(graph, fitted.inputs, BEST_FIDELITY)
+    found = search(graph, response, fitted.inputs, judge, most_bits)
+    if found is not None and not is_chance(found.program, network.spec.sizes):
+        built = _measured(nothing, graph, found.program, found.grade, fresh)
+        if built.short:
+            roles, reproduced = _roles(network.spec, found), _reproduced(network.spec, graph, found, fresh)
+            return replace(built, kind="is built as", roles=roles, reproduced=reproduced)
+    many = Samples.draw(network.spec, task, FRESH_INPUTS, "many")
+    form = find_quadratic(graph, many.inputs, judge, response.effects)
+    return nothing if form is None else _measured(nothing, graph, form, GRADE, fresh)
 
 
-def _measured(nothing: Explanation, graph: Graph, found: Found, fitted: Samples, fresh: Samples) -> Explanation:
-    """The explanation by a program that was found, or `nothing` where fresh inputs show that it is not good enough."""
-    program, own = found.program, found.program.graph()
+def _measured(
+    nothing: Explanation, graph: Graph, program: Program | Quadratic, grade: Grade, fresh: Samples
+) -> Explanation:
+    """What a program computes, or `nothing` where fresh inputs show that it is not good enough, or not short."""
+    own = program if isinstance(program, Quadratic) else program.graph()
     outputs, answers = graph(fresh.inputs), own(fresh.inputs)
-    r2, bits = fidelity(outputs, answers), program_bits(program)
-    raw = raw_bits(graph, fitted.inputs, r2)
-    if bits >= SHORT * raw or r2 < found.grade.fidelity - 0.01:
+    r2, bits = fidelity(outputs, answers), program_bits(program) if isinstance(program, Program) else program.bits()
+    raw = raw_bits(graph, fresh.inputs[:FIT_INPUTS], r2)
+    if bits >= SHORT * raw or r2 < grade.fidelity - TOLERANCE:
         return nothing
     shifted = fresh.inputs + SHIFT * fresh.inputs.std(0)
-    return Explanation(
-        nothing.spec,
-        raw,
-        nothing.loss_before,
-        "is built as",
-        program,
-        len(program.used),
-        bits,
-        r2,
-        fidelity(graph(shifted), own(shifted)),
-        fresh.loss and fresh.loss(answers),
-        _roles(nothing.spec, found),
-        _reproduced(nothing.spec, graph, found, fresh),
+    return replace(
+        nothing,
+        raw_bits=raw,
+        kind="computes",
+        program=program,
+        numbers=len(program.numbers),
+        bits=bits,
+        r2=r2,
+        r2_shifted=fidelity(graph(shifted), own(shifted)),
+        loss_after=fresh.loss and fresh.loss(answers),
     )
 
 

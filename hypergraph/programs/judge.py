@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from torch import Tensor
 
-from hypergraph.programs.graph import Graph, fidelity
+from hypergraph.programs.graph import fidelity
+
+Compute: TypeAlias = Callable[[Tensor], Tensor]
+"""Inputs [batch, input] -> outputs [batch, output]."""
 
 
 class Grade(NamedTuple):
@@ -36,12 +39,12 @@ class Judge:
     outputs: Tensor
     loss: Callable[[Tensor], float] | None
 
-    def passes(self, graph: Graph, grade: Grade) -> bool:
-        """Whether a graph is good enough for a grade."""
-        outputs = graph(self.inputs)
+    def passes(self, program: Compute, grade: Grade) -> bool:
+        """Whether a program is good enough for a grade."""
+        outputs = program(self.inputs)
         faithful = fidelity(self.outputs, outputs) >= grade.fidelity
         return faithful and (self.loss is None or self.loss(outputs) <= grade.loss_ratio * self.loss(self.outputs))
 
-    def grade(self, graph: Graph) -> Grade | None:
-        """The first grade that a graph passes."""
-        return next((grade for grade in GRADES if self.passes(graph, grade)), None)
+    def grade(self, program: Compute) -> Grade | None:
+        """The first grade that a program passes."""
+        return next((grade for grade in GRADES if self.passes(program, grade)), None)

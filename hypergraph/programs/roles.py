@@ -66,7 +66,8 @@ def tie(graph: Graph, layers: Sequence[Tensor], effects: Sequence[Tensor], roles
         roles: variance within roles that is allowed, relative to the size of the weights.
         levels: the same within levels.
     """
-    tying = _Tying(graph, [layer.std(0).clamp(min=TINY) for layer in layers])
+    spreads = [(layer - layer.mean(0)).square().mean(0).sqrt().clamp(min=TINY) for layer in layers]
+    tying = _Tying(graph, spreads)
     for target in range(1, graph.last + 1):
         mass = effects[target - 1] if target < graph.last else torch.ones(graph.sizes[-1], dtype=torch.float64)
         tying.tie_layer(target, mass / mass.sum().clamp(min=TINY), roles, levels)

@@ -73,9 +73,9 @@ def _foldings(graph: Graph, response: Response, inputs: Tensor) -> Iterator[Fold
             yield folded
 
 
-def search(graph: Graph, inputs: Tensor, judge: Judge, most_bits: float) -> Found | None:
+def search(graph: Graph, response: Response, inputs: Tensor, judge: Judge, most_bits: float) -> Found | None:
     """The shortest program of the best grade that was found among those of at most `most_bits`."""
-    response, best = respond(graph, inputs), None
+    best = None
     for candidate in [one for one in candidates(graph, response, inputs) if one.bits <= most_bits][:FITS]:
         evidence = Evidence.of(graph, candidate.folded, response.effects, inputs)
         program = _fitted(candidate.program, evidence)

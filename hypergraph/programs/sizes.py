@@ -14,10 +14,11 @@ from torch import Tensor
 from hypergraph.errors import SpecError
 from hypergraph.interfaces import Task
 from hypergraph.programs.bits import own_sources, program_bits
-from hypergraph.programs.explain import Explanation, Samples
+from hypergraph.programs.explain import FRESH_INPUTS, Explanation, Samples
 from hypergraph.programs.fit import descend
 from hypergraph.programs.graph import Graph, Pair
 from hypergraph.programs.program import Program
+from hypergraph.programs.quadratic import Quadratic
 from hypergraph.rng import stream
 from hypergraph.spec import MLPSpec
 
@@ -39,8 +40,10 @@ def resize(found: Explanation, spec: MLPSpec, task: Task) -> Explanation:
     task.check_spec(spec)
     if found.program is None:
         raise SpecError(f"there is no short program to write for {spec}")
+    if isinstance(found.program, Quadratic):
+        raise SpecError("the program names the inputs that it multiplies: it is written for one size")
     program = _fitted(_resized(found.program, found.spec, spec), spec, task)
-    fresh = Samples.draw(spec, task, 4096, "fresh")
+    fresh = Samples.draw(spec, task, FRESH_INPUTS, "fresh")
     resized = Explanation(
         spec,
         found.raw_bits,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,11 +15,15 @@ from torch import Tensor
 import hypergraph as hg
 from hypergraph.errors import SpecError
 from hypergraph.extensions.registry import TASKS
+from hypergraph.programs.bits import program_bits, raw_bits
 from hypergraph.programs.explain import Explanation, explain
+from hypergraph.programs.graph import Graph
+from hypergraph.programs.program import Program
 from hypergraph.programs.sizes import resize
 from hypergraph.spec import MLPSpec
 from hypergraph.weights import MLPWeights
 from hypergraph_l1norm.closed_forms import convexity, double_sided, pudding
+from hypergraph_multiplication.closed_forms import four_neurons
 
 SMALL = MLPSpec((8, 24, 1))
 
@@ -95,17 +100,60 @@ def test_skips_and_several_layers() -> None:
 
 
 def test_random_networks_have_no_short_program() -> None:
-    spec = MLPSpec((8, 16, 1))
+    spec = MLPSpec((6, 10, 1))
     fresh = MLPWeights(
         spec,
-        (torch.randn(16, 8, generator=rng(0)), torch.randn(1, 16, generator=rng(1))),
-        (torch.zeros(16), torch.zeros(1)),
+        (torch.randn(10, 6, generator=rng(0)), torch.randn(1, 10, generator=rng(1))),
+        (torch.zeros(10), torch.zeros(1)),
     )
     for network in (fresh, convexity(spec, rng(2))):
         found = explain(network)
         assert not found.short
         assert found.record()["program"] is None
         assert found.raw_bits > 100
+
+
+def test_shuffled_weights_have_no_short_program() -> None:
+    draw = rng(5)
+    network = double_sided(SMALL).map(
+        lambda tensor: tensor.flatten()[torch.randperm(tensor.numel(), generator=draw)].reshape(tensor.shape)
+    )
+    assert not explain(network, "l1norm").short
+
+
+def test_what_is_computed_is_told_apart_from_what_is_built() -> None:
+    found = explain(four_neurons(MLPSpec((4, 12, 1))), "multiplication")
+    assert found.kind == "computes"
+    assert found.text == "y = 0.7·(x0·x1 + x2·x3)"
+    inputs = torch.randn(50, 4, generator=rng(6), dtype=torch.float64)
+    torch.testing.assert_close(run_source(found.python, inputs), found.network(inputs), rtol=0, atol=1e-5)
+    with pytest.raises(SpecError, match="one size"):
+        resize(found, MLPSpec((8, 24, 1)), TASKS.load("multiplication"))
+
+
+def test_shorter_programs_have_fewer_bits() -> None:
+    references = torch.tensor([[1, 0, 0], [0, 1, 0], [0, 0, 1]])
+    program = Program(
+        "silu",
+        {(0, 1): references, (1, 2): torch.tensor([[2, 2, 2]])},
+        [torch.zeros(3, dtype=torch.long), torch.tensor([3])],
+        [torch.zeros(3, dtype=torch.long), torch.zeros(3, dtype=torch.long), torch.zeros(1, dtype=torch.long)],
+        torch.tensor([1.0, 2.0, 3.0], dtype=torch.float64),
+        digits=2,
+    )
+    bits = program_bits(program)
+    assert program_bits(replace(program, digits=1)) < bits
+    assert program_bits(program.rewritten({3: 0}, program.numbers)) < bits
+    assert program_bits(program.rewritten({3: 2}, program.numbers)) < bits
+    other = references[[0, 0, 2]]  # no neuron for one input, and two for another
+    assert program_bits(replace(program, weights={**program.weights, (0, 1): other})) > bits
+
+
+def test_raw_bits_grow_with_fidelity() -> None:
+    graph, inputs = Graph.of(convexity(SMALL, rng(7))), torch.randn(200, 8, generator=rng(8), dtype=torch.float64)
+    bits = [raw_bits(graph, inputs, least) for least in (0.9, 0.99, 0.999)]
+    assert bits == sorted(bits)
+    assert bits[0] < bits[-1]
 
 
 def test_the_renderings_agree_with_the_network(explained: Explanation) -> None:
