@@ -31,25 +31,46 @@ def program_bits(program: Program) -> float:
 
 def structure_bits(program: Program) -> float:
     """The bits of where numbers stand and which sources each neuron prefers, without the numbers themselves."""
-    known: dict[int, set[frozenset[int]]] = {}
-    return sum(layer_bits(program, layer, known) for layer in range(1, len(program.biases) + 1))
-
-
-def layer_bits(program: Program, target: int, known: dict[int, set[frozenset[int]]]) -> float:
-    """The bits of the structure of one layer; sets of neurons that are written already, by layer, are known."""
-    reference, total = math.log2(2 * len(program.used) + 1), 0.0
-    for role in program.members(target):
-        total += math.log2(len(role) + 1) + reference * len(program.biases[target - 1][role].unique())
-        patterns: list[Tensor] = []
-        for source, group in program.groups(target):
-            block = program.weights[source, target][role][:, group]
-            total += reference * len(block.unique())
-            if len(block.unique()) > 1:
-                ordered = target == len(program.biases) or bool(patterns)
-                sets = known.setdefault(source, set())
-                total += FLAG if _repeats(block, patterns) else _pattern_bits(block, group, sets, ordered)
-                patterns.append(block)
+    reference = math.log2(2 * len(program.used) + 1)
+    total = sum(pattern_bits(program))
+    for target in range(1, len(program.biases) + 1):
+        for role in program.members(target):
+            blocks = [program.biases[target - 1][role]]
+            blocks += [program.weights[source, target][role][:, group] for source, group in program.groups(target)]
+            total += math.log2(len(role) + 1) + reference * sum(len(block.unique()) for block in blocks)
     return total
+
+
+def pattern_bits(program: Program) -> list[float]:
+    """The bits of which sources the neurons of each layer after the input prefer."""
+    known: dict[int, set[frozenset[int]]] = {}
+    found = []
+    for target in range(1, len(program.biases) + 1):
+        total = 0.0
+        for role in program.members(target):
+            patterns: list[Tensor] = []
+            for source, group in program.groups(target):
+                block = program.weights[source, target][role][:, group]
+                if len(block.unique()) > 1:
+                    ordered = target == len(program.biases) or bool(patterns)
+                    sets = known.setdefault(source, set())
+                    total += FLAG if _repeats(block, patterns) else _pattern_bits(block, group, sets, ordered)
+                    patterns.append(block)
+        found.append(total)
+    return found
+
+
+def is_regular(program: Program) -> bool:
+    """Whether the patterns take less than a bit for each neuron: otherwise neurons might as well prefer random sources.
+
+    In the output layer, whose neurons differ by themselves, it is a bit for each source.
+    """
+    *hidden, last = pattern_bits(program)
+    sources = sum(len(group) for _, group in program.groups(len(program.biases)))
+    neurons = map(len, program.roles[1:-1])
+    return last <= sources * len(program.roles[-1]) and all(
+        bits <= count for bits, count in zip(hidden, neurons, strict=True)
+    )
 
 
 def _repeats(block: Tensor, patterns: list[Tensor]) -> bool:

@@ -11,11 +11,11 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from hypergraph.errors import UsageError
 from hypergraph.extensions.registry import TASKS
 from hypergraph.interfaces import Task
 from hypergraph.programs import render
-from hypergraph.programs.bits import program_bits, raw_bits
-from hypergraph.programs.chance import is_chance
+from hypergraph.programs.bits import is_regular, program_bits, raw_bits
 from hypergraph.programs.expression import Formula, formula
 from hypergraph.programs.fit import Evidence
 from hypergraph.programs.fold import respond
@@ -85,23 +85,23 @@ class Explanation:
 
     @cached_property
     def formula(self) -> Formula:
-        """The program as sympy expressions. Raises ValueError where there is none."""
+        """The program as sympy expressions. Raises UsageError where there is none."""
         known = self._known
         return known.formula(self.spec.activation) if isinstance(known, Quadratic) else formula(known)
 
     @property
     def text(self) -> str:
-        """The program as one readable line. Raises ValueError where there is none."""
+        """The program as one readable line. Raises UsageError where there is none."""
         return render.text(self.formula)
 
     @property
     def latex(self) -> str:
-        """The program as LaTeX. Raises ValueError where there is none."""
+        """The program as LaTeX. Raises UsageError where there is none."""
         return render.latex(self.formula)
 
     @property
     def python(self) -> str:
-        """The program as Python source that needs torch alone. Raises ValueError where there is none."""
+        """The program as Python source that needs torch alone. Raises UsageError where there is none."""
         return render.python(self.formula)
 
     @property
@@ -109,8 +109,7 @@ class Explanation:
         """The program as a network, in float64.
 
         Raises:
-            ValueError: there is no program.
-            UsageError: the activation of the network cannot compute it.
+            UsageError: there is none, or the activation of the network cannot compute it.
         """
         known = self._known
         return realise(known.graph(self.spec) if isinstance(known, Quadratic) else known.graph(), self.spec)
@@ -118,7 +117,7 @@ class Explanation:
     @property
     def _known(self) -> Program | Quadratic:
         if self.program is None:
-            raise ValueError("no short program was found")
+            raise UsageError("the network has no short program: `short` says whether it has one")
         return self.program
 
     def record(self) -> dict[str, Any]:
@@ -175,7 +174,7 @@ def explain(network: MLPWeights | Path | str, task: Task | str | None = None) ->
     response = respond(graph, fitted.inputs)
     most_bits = SHORT * raw_bits(graph, fitted.inputs, BEST_FIDELITY)
     found = search(graph, response, fitted.inputs, judge, most_bits)
-    if found is not None and not is_chance(found.program, network.spec.sizes):
+    if found is not None and is_regular(found.program):
         built = _measured(nothing, graph, found.program, found.grade, fresh)
         if built.short:
             roles, reproduced = _roles(network.spec, found), _reproduced(network.spec, graph, found, fresh)

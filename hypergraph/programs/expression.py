@@ -16,6 +16,8 @@ INDEX: Any = sympy.Symbol("i", integer=True)
 
 NAMED = 4
 """Sets of this many inputs and more get a name."""
+MOST = 0.75
+"""Share of the inputs above which they count as all of them, with exceptions."""
 
 
 @dataclass
@@ -68,10 +70,20 @@ class _Writer:
             if own is not None and source == 0:
                 total += self._with_own(row, own)
                 continue
+            usual = self._usual(row) if source == 0 else 0
+            if usual:
+                total += self._number(usual) * self._total(source, group.tolist())
             for reference in row.unique().tolist():
-                if reference:
-                    total += self._number(reference) * self._total(source, group[row == reference].tolist())
+                if reference != usual:
+                    difference = self._number(reference) - self._number(usual)
+                    total += difference * self._total(source, group[row == reference].tolist())
         return total
+
+    @staticmethod
+    def _usual(row: Tensor) -> int:
+        """The reference of most inputs, which is written once for all; 0 where there is none."""
+        value = int(row.mode().values)
+        return value if int((row == value).sum()) > MOST * len(row) and len(row) >= NAMED else 0
 
     def _with_own(self, row: Tensor, own: Any) -> Any:
         """The inputs of a neuron that prefers the one at the index `own`."""

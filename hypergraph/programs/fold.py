@@ -107,7 +107,7 @@ def fold(graph: Graph, response: Response, inputs: Tensor, budget: float) -> Fol
     everyone = [(layer + 1, n) for layer, effect in enumerate(response.effects) for n in range(len(effect))]
 
     def miss(fates: dict[Neuron, Fate]) -> float:
-        return float(unexplained(outputs, _folded(graph, response, fates).graph(inputs)))
+        return float(unexplained(outputs, refold(graph, response, fates).graph(inputs)))
 
     by_effect = sorted(everyone, key=lambda neuron: float(response.effects[neuron[0] - 1][neuron[1]]))
     constants = _most(by_effect, lambda part: miss(dict.fromkeys(part, "constant")) <= budget / 2)
@@ -115,7 +115,7 @@ def fold(graph: Graph, response: Response, inputs: Tensor, budget: float) -> Fol
     left = [neuron for neuron in everyone if neuron not in fates]
     by_misfit = sorted(left, key=lambda neuron: float(response.misfits[neuron[0] - 1][neuron[1]]))
     lines = _most(by_misfit, lambda part: miss({**fates, **dict.fromkeys(part, "line")}) <= budget)
-    return _folded(graph, response, {**fates, **dict.fromkeys(lines, "line")})
+    return refold(graph, response, {**fates, **dict.fromkeys(lines, "line")})
 
 
 def _most(ordered: list[Neuron], allowed: Callable[[list[Neuron]], bool]) -> list[Neuron]:
@@ -127,7 +127,7 @@ def _most(ordered: list[Neuron], allowed: Callable[[list[Neuron]], bool]) -> lis
     return ordered[:low]
 
 
-def _folded(graph: Graph, response: Response, fates: dict[Neuron, Fate]) -> Folded:
+def refold(graph: Graph, response: Response, fates: dict[Neuron, Fate]) -> Folded:
     """The graph without the neurons that have a fate. Layers are folded from the input on."""
     weights, biases = dict(graph.weights), list(graph.biases)
     kept = [torch.arange(size) for size in graph.sizes[1:-1]]

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from hypergraph.programs.bits import own_sources
 from hypergraph.programs.graph import Graph
 from hypergraph.programs.levels import Floats, segment
 from hypergraph.programs.program import Program, members_of
@@ -73,6 +74,22 @@ def tie(graph: Graph, layers: Sequence[Tensor], effects: Sequence[Tensor], roles
         tying.tie_layer(target, mass / mass.sum().clamp(min=TINY), roles, levels)
     numbers = torch.tensor(tying.numbers, dtype=torch.float64)
     return Program(graph.activation, tying.weights, tying.biases, tying.roles, numbers).rewritten({}, numbers)
+
+
+def without_rivals(program: Program, effects: Sequence[Tensor]) -> list[Tensor]:
+    """Which neurons to keep, by hidden layer, so that each source is preferred by one neuron of a role at most.
+
+    Of several that prefer the same source, the one with the greatest effect is kept.
+    """
+    keep = [torch.ones(len(effect), dtype=torch.bool) for effect in effects]
+    for layer, effect in enumerate(effects, 1):
+        for members in program.members(layer):
+            for source, group in program.groups(layer):
+                own = own_sources(program.weights[source, layer][members][:, group]) or []
+                for position in {one for one in own if own.count(one) > 1}:
+                    rivals = members[torch.tensor(own) == position]
+                    keep[layer - 1][rivals] = rivals == rivals[effect[rivals].argmax()]
+    return keep
 
 
 class _Tying:

@@ -9,13 +9,14 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from hypergraph.programs.bits import program_bits
+from hypergraph.programs.bits import is_regular, program_bits
+from hypergraph.programs.complete import complete
 from hypergraph.programs.fit import ITERATIONS, Evidence, fit
 from hypergraph.programs.fold import Folded, Response, fold, respond
 from hypergraph.programs.graph import Graph, fidelity
 from hypergraph.programs.judge import GRADES, Grade, Judge
 from hypergraph.programs.program import Program
-from hypergraph.programs.roles import tie
+from hypergraph.programs.roles import tie, without_rivals
 from hypergraph.programs.simplify import rounded, shorten, tolerated
 
 BUDGETS = (0.001, 0.005, 0.02, 0.05, 0.1, 0.2)
@@ -26,11 +27,11 @@ LEVELS = (0.2, 0.1, 0.03, 0.01, 0.003)
 """The same within levels."""
 DIGITS = 2
 """Digits by which the length of a program is guessed before it is fitted."""
-FITS = 24
-"""Most structures that are fitted."""
+FITS = 40
+"""Most structures that are fitted, evenly from short to long."""
 GLANCE = 12
 """Steps of a first fit, after which hopeless structures are left."""
-HOPELESS = 0.8
+HOPELESS = 0.88
 """R² below which a structure is left."""
 
 
@@ -53,15 +54,26 @@ class Found(NamedTuple):
 
 def candidates(graph: Graph, response: Response, inputs: Tensor) -> list[Candidate]:
     """Every structure that some setting finds, from short to long."""
-    seen, found = set(), []
+    found: dict[tuple[bytes, ...], Candidate] = {}
     for folded in _foldings(graph, response, inputs):
-        layers, effects = folded.graph.layers(inputs), respond(folded.graph, inputs).effects
-        for roles, levels in itertools.product(ROLES, LEVELS):
-            program = replace(tie(folded.graph, layers, effects, roles, levels), digits=DIGITS)
-            if program.key not in seen:
-                seen.add(program.key)
-                found.append(Candidate(program_bits(program), program, folded))
-    return sorted(found, key=lambda candidate: candidate.bits)
+        for program, own in _ties(folded, inputs):
+            completed = complete(program, own, graph, response)
+            for one, neurons in [(program, own)] if completed is None else [(program, own), completed]:
+                found.setdefault(one.key, Candidate(program_bits(one), one, neurons))
+    return sorted(found.values(), key=lambda candidate: candidate.bits)
+
+
+def _ties(folded: Folded, inputs: Tensor) -> Iterator[tuple[Program, Folded]]:
+    """The structures of one folding, and of those without neurons that do what others of their role do."""
+    layers, effects = folded.graph.layers(inputs), respond(folded.graph, inputs).effects
+    for roles, levels in itertools.product(ROLES, LEVELS):
+        program = replace(tie(folded.graph, layers, effects, roles, levels), digits=DIGITS)
+        yield program, folded
+        keep = without_rivals(program, effects)
+        if not all(bool(mask.all()) for mask in keep):
+            fewer = folded.without(keep)
+            own = respond(fewer.graph, inputs).effects
+            yield replace(tie(fewer.graph, fewer.graph.layers(inputs), own, roles, levels), digits=DIGITS), fewer
 
 
 def _foldings(graph: Graph, response: Response, inputs: Tensor) -> Iterator[Folded]:
@@ -76,7 +88,9 @@ def _foldings(graph: Graph, response: Response, inputs: Tensor) -> Iterator[Fold
 def search(graph: Graph, response: Response, inputs: Tensor, judge: Judge, most_bits: float) -> Found | None:
     """The shortest program of the best grade that was found among those of at most `most_bits`."""
     best = None
-    for candidate in [one for one in candidates(graph, response, inputs) if one.bits <= most_bits][:FITS]:
+    structures = candidates(graph, response, inputs)
+    possible = [one for one in structures if one.bits <= most_bits and is_regular(one.program)]
+    for candidate in possible[:: 1 + len(possible) // FITS]:
         evidence = Evidence.of(graph, candidate.folded, response.effects, inputs)
         program = _fitted(candidate.program, evidence)
         grade = None if program is None else judge.grade(program.graph())

@@ -34,8 +34,7 @@ def resize(found: Explanation, spec: MLPSpec, task: Task) -> Explanation:
     """The explanation's program at another size.
 
     Raises:
-        SpecError: the program is not free of the size, or the network has no room for it.
-        ValueError: there is no program.
+        SpecError: there is no program, it is not free of the size, or the network has no room for it.
     """
     task.check_spec(spec)
     if found.program is None:

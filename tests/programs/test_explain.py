@@ -13,7 +13,7 @@ from processes import Command
 from torch import Tensor
 
 import hypergraph as hg
-from hypergraph.errors import SpecError
+from hypergraph.errors import SpecError, UsageError
 from hypergraph.extensions.registry import TASKS
 from hypergraph.programs.bits import program_bits, raw_bits
 from hypergraph.programs.explain import Explanation, explain
@@ -110,6 +110,8 @@ def test_random_networks_have_no_short_program() -> None:
         found = explain(network)
         assert not found.short
         assert found.record()["program"] is None
+        with pytest.raises(UsageError, match="no short program"):
+            _ = found.text
         assert found.raw_bits > 100
 
 
@@ -196,3 +198,23 @@ def test_the_command(command: Command, tmp_path: Path) -> None:
     torch.testing.assert_close(run_source(row["program"]["python"], inputs), network(inputs), rtol=0, atol=1e-5)
     assert metadata["task"] == "l1norm"
     assert hg.classify(out).algorithm == "double-sided"
+
+
+def test_the_command_with_another_size_and_what_it_refuses(command: Command, tmp_path: Path) -> None:
+    file, plain, out = (tmp_path / f"{name}.safetensors" for name in ("network", "plain", "larger"))
+    double_sided(SMALL).save(file, {"task": "l1norm"})
+    double_sided(SMALL).save(plain)
+    status, printed, _ = command("explain", file, "--layers", "10,30,1", "--out", out)
+    assert status == 0
+    assert "is built as" in printed
+    assert MLPWeights.load(out)[0].spec.sizes == (10, 30, 1)
+    for words, said in {
+        (file, file, "--out", out): "one network at a time",
+        (plain, "--layers", "10,30,1"): "--task",
+        (file, "--layers", "10,12,1"): "no room",
+        (file, "--layers", "10,30,30,1"): "other layers",
+    }.items():
+        status, _, errors = command("explain", *words)
+        assert status == 2
+        assert said in errors
+        assert errors.count("\n") == 1
