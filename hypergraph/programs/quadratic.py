@@ -16,7 +16,7 @@ from torch import Tensor
 from hypergraph.errors import UsageError
 from hypergraph.programs.bits import DIGIT, EXPONENT
 from hypergraph.programs.expression import INDEX, Formula, X
-from hypergraph.programs.graph import Graph, fidelity
+from hypergraph.programs.graph import Graph
 from hypergraph.programs.judge import Grade, Judge
 from hypergraph.programs.levels import segment
 from hypergraph.programs.simplify import MOST_DIGITS
@@ -175,7 +175,7 @@ def find_quadratic(graph: Graph, inputs: Tensor, judge: Judge, effects: Sequence
         return None
     features, layers = products(inputs, terms), graph.layers(inputs)
     matter = [layer[:, effect > MATTERS] for effect, layer in zip(effects, layers[1:-1], strict=True)]
-    if matter and not all(_is_quadratic(values[:, None], features) for values in torch.cat(matter, 1).mT):
+    if not all(_are_quadratic(values, features) for values in matter):
         return None
     exact = _least_squares(features, layers[-1]).mT
     for tolerance in TOLERANCES:
@@ -190,9 +190,10 @@ def _least_squares(features: Tensor, values: Tensor) -> Tensor:
     return solution
 
 
-def _is_quadratic(values: Tensor, features: Tensor) -> bool:
-    """Whether what one neuron does is nearly a quadratic form."""
-    return fidelity(values, features @ _least_squares(features, values)) >= NEURON
+def _are_quadratic(values: Tensor, features: Tensor) -> bool:
+    """Whether what each neuron of a layer does, [batch, neuron], is nearly a quadratic form."""
+    misfit = (values - features @ _least_squares(features, values)).square().sum(0)
+    return bool((misfit <= (1 - NEURON) * (values - values.mean(0)).square().sum(0)).all())
 
 
 def _tied(terms: Sequence[Term], exact: Tensor, inputs: int, tolerance: float) -> Quadratic:
