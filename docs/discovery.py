@@ -14,7 +14,7 @@ from ship_generator import command
 from hypergraph.experiment.discover import Discovery, discover
 from hypergraph.programs.explain import Explanation, explain
 
-HEADER = "| family | networks | members | mean loss | exemplar | program of the exemplar | numbers | bits | R² | its loss |"
+HEADER = "| family | networks | members | mean loss | exemplar | its program | numbers | bits | R² | its loss |"
 ADAM = "analysis/baseline/adam.safetensors"
 
 
@@ -48,7 +48,8 @@ def section(run: Path) -> Iterator[str]:
     if (adam := run / ADAM).is_file():
         text, _, bits, r2, losses = program(explain(adam))
         yield ""
-        yield f"The network that Adam trains (`hypergraph explain {adam}`): {text} ({bits} bits, R² {r2}, loss {losses})."
+        known = f" ({bits} bits, R² {r2}, loss {losses})" if bits else ""
+        yield f"The network that Adam trains, `hypergraph explain {adam}`: {text}{known}."
 
 
 def main(runs: list[Path]) -> None:

@@ -22,12 +22,14 @@ if TYPE_CHECKING:
     from hypergraph.experiment.networks import classify, draw, generate
     from hypergraph.interfaces import Classifier, Task, Visualizer
     from hypergraph.model.generator import Generator
+    from hypergraph.programs.explain import Explanation, explain
     from hypergraph.spec import MLPSpec
     from hypergraph.weights import MLPWeights
 
 __all__ = [
     "Classifier",
     "Engine",
+    "Explanation",
     "FinishedRun",
     "Generator",
     "HypergraphError",
@@ -38,6 +40,7 @@ __all__ = [
     "Visualizer",
     "classify",
     "draw",
+    "explain",
     "generate",
     "load_network",
     "open_run",
@@ -53,6 +56,7 @@ _HOMES = {
     **dict.fromkeys(("Classifier", "Task", "Visualizer"), "interfaces"),
     **dict.fromkeys(("classify", "draw", "generate"), "experiment.networks"),
     "Generator": "model.generator",
+    **dict.fromkeys(("Explanation", "explain"), "programs.explain"),
     "MLPSpec": "spec",
     "MLPWeights": "weights",
 }

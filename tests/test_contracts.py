@@ -20,7 +20,7 @@ LAYERS = [
     ["model", "export"],
     ["interfaces"],
     ["extensions"],
-    ["training"],
+    ["training", "programs"],
     ["runs"],
     ["discovery"],
     ["analysis"],

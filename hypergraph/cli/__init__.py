@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from hypergraph.cli import classify, discover, draw, figures, generate, inspect, plugins, run
+from hypergraph.cli import classify, discover, draw, explain, figures, generate, inspect, plugins, run
 from hypergraph.cli.output import complain, contained, err, out, results_apart
 from hypergraph.errors import (
     EncoderError,
@@ -21,7 +21,7 @@ from hypergraph.errors import (
     RunExistsError,
 )
 from hypergraph.experiment.streams import messages
-from hypergraph.extensions.attribution import explain
+from hypergraph.extensions import attribution
 
 app = typer.Typer(
     name="hypergraph",
@@ -35,6 +35,7 @@ COMMANDS = (
     generate.generate,
     classify.classify,
     discover.discover,
+    explain.explain,
     draw.draw,
     figures.figures,
     inspect.inspect,
@@ -115,5 +116,5 @@ def main() -> None:
     except (KeyboardInterrupt, typer.Abort):
         sys.exit(INTERRUPTED)
     except (OSError, ImportError) as error:  # a file, or a library that cannot be loaded
-        complain(explain(error))
+        complain(attribution.explain(error))
         sys.exit(1)

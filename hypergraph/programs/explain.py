@@ -1,0 +1,237 @@
+"""Explain a network: the short program that it is built as, or the one that it computes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from hypergraph.errors import UsageError
+from hypergraph.extensions.registry import TASKS
+from hypergraph.foreign import load_any_network
+from hypergraph.interfaces import Task
+from hypergraph.programs import render
+from hypergraph.programs.bits import is_regular, program_bits, raw_bits
+from hypergraph.programs.expression import Formula, formula
+from hypergraph.programs.fit import Evidence
+from hypergraph.programs.fold import respond
+from hypergraph.programs.graph import Graph, fidelity, one_activation
+from hypergraph.programs.judge import Grade, Judge
+from hypergraph.programs.program import Program
+from hypergraph.programs.quadratic import GRADE, Quadratic, find_quadratic
+from hypergraph.programs.realise import realise
+from hypergraph.programs.search import Found, search
+from hypergraph.rng import stream
+from hypergraph.spec import MLPSpec
+from hypergraph.torch_state import usual_torch
+from hypergraph.weights import MLPWeights
+
+FIT_INPUTS, JUDGE_INPUTS, FRESH_INPUTS = 512, 2048, 4096
+"""Inputs by which numbers are fitted, programs are chosen, and the result is measured."""
+SHORT = 0.25
+"""A program is short if it takes less than this share of the bits of the weights at equal R²."""
+RAW_FIDELITY = 0.98
+"""R² at which the bits of the weights of a network without a program are given."""
+BEST_FIDELITY = 0.999
+"""R² whose bits bound the programs that are tried."""
+TOLERANCE = 0.01
+"""How much less R² fresh inputs may show than those by which programs are chosen."""
+SHIFT = 0.5
+"""Standard deviations by which shifted inputs are moved."""
+
+Kind = Literal["is built as", "computes"]
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What is known of a network's program. Everything but `raw_bits` and `loss_before` is None without one.
+
+    Attributes:
+        kind: "is built as" where the program has the network's neurons, "computes" where it only has its outputs.
+        program: the program as data.
+        numbers: how many different numbers it has.
+        bits: its length.
+        raw_bits: of all weights, at the same R², or at 0.98 without a program.
+        r2: to the network, on inputs that no number was fitted to.
+        r2_shifted: the same with all inputs moved by half their standard deviation.
+        loss_before: of the network at the task; None without a task.
+        loss_after: of the program.
+        roles: for each hidden layer the role of every neuron: a number, or "constant" or "line" for neurons that the
+            program does without.
+        reproduced: for each hidden layer the share of every neuron's outgoing signal that the program reproduces.
+        spec: of the network.
+    """
+
+    spec: MLPSpec
+    raw_bits: float
+    loss_before: float | None = None
+    kind: Kind | None = None
+    program: Program | Quadratic | None = None
+    numbers: int | None = None
+    bits: float | None = None
+    r2: float | None = None
+    r2_shifted: float | None = None
+    loss_after: float | None = None
+    roles: list[list[int | str]] | None = None
+    reproduced: list[list[float]] | None = None
+
+    @property
+    def short(self) -> bool:
+        """Whether a short program was found."""
+        return self.program is not None
+
+    @cached_property
+    def formula(self) -> Formula:
+        """The program as sympy expressions. Raises UsageError where there is none."""
+        known = self._known
+        return known.formula(one_activation(self.spec)) if isinstance(known, Quadratic) else formula(known)
+
+    @property
+    def text(self) -> str:
+        """The program as one readable line. Raises UsageError where there is none."""
+        return render.text(self.formula)
+
+    @property
+    def latex(self) -> str:
+        """The program as LaTeX. Raises UsageError where there is none."""
+        return render.latex(self.formula)
+
+    @property
+    def python(self) -> str:
+        """The program as Python source that needs torch alone. Raises UsageError where there is none."""
+        return render.python(self.formula)
+
+    @property
+    def network(self) -> MLPWeights:
+        """The program as a network, in float64.
+
+        Raises:
+            UsageError: there is none, or the activation of the network cannot compute it.
+        """
+        known = self._known
+        return realise(known.graph(self.spec) if isinstance(known, Quadratic) else known.graph(), self.spec)
+
+    @property
+    def _known(self) -> Program | Quadratic:
+        if self.program is None:
+            raise UsageError("the network has no short program: `short` says whether it has one")
+        return self.program
+
+    def record(self) -> dict[str, Any]:
+        """The explanation as plain values, for JSON."""
+        names = "numbers", "bits", "raw_bits", "r2", "r2_shifted", "loss_before", "loss_after", "roles", "reproduced"
+        program = {"text": self.text, "latex": self.latex, "python": self.python} if self.short else None
+        plain = {name: getattr(self, name) for name in names}
+        return {"short": self.short, "kind": self.kind, "program": program, **plain}
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Inputs of a network, and its loss on them."""
+
+    inputs: Tensor
+    loss: Callable[[Tensor], float] | None
+
+    @classmethod
+    def draw(cls, spec: MLPSpec, task: Task | None, count: int, name: str, held_out: bool = False) -> Samples:
+        """Draw the task's inputs, those that it holds out or others; standard normal ones without a task."""
+        rng = stream("explain", name)
+        if task is None:
+            return cls(torch.randn(count, spec.sizes[0], generator=rng, dtype=torch.float64), None)
+        inputs, targets = (task.sample_held_out if held_out else task.sample)(spec, count, rng)
+        return cls(inputs.double(), lambda outputs: float(task.loss(outputs.to(targets.dtype), targets)))
+
+
+@usual_torch()
+def explain(network: MLPWeights | nn.Module | Path | str, task: Task | str | None = None) -> Explanation:
+    """The short program of a network, a module, or the network in a file, if there is one.
+
+    Args:
+        network: one network, or the path of its file.
+        task: gives inputs and losses; by default the one that the file names, or else inputs are standard normal.
+
+    Raises:
+        FileError: the file holds no network.
+        UsageError: the task is not installed.
+        SpecError: the task has no such networks, or the network has several activations.
+    """
+    network, metadata = load_any_network(network)
+    task = task or metadata.get("task")
+    if isinstance(task, str):
+        task = TASKS.load(task)
+    if task is not None:
+        task.check_spec(network.spec)
+    graph = Graph.of(network)
+    fitted = Samples.draw(network.spec, task, FIT_INPUTS, "fit")
+    judged = Samples.draw(network.spec, task, JUDGE_INPUTS, "judge")
+    fresh = Samples.draw(network.spec, task, FRESH_INPUTS, "fresh", held_out=True)
+    before = fresh.loss and fresh.loss(graph(fresh.inputs))
+    nothing = Explanation(network.spec, raw_bits(graph, fitted.inputs, RAW_FIDELITY), before)
+    judge = Judge(judged.inputs, graph(judged.inputs), judged.loss)
+    response = respond(graph, fitted.inputs)
+    most_bits = SHORT * raw_bits(graph, fitted.inputs, BEST_FIDELITY)
+    found = search(graph, response, fitted.inputs, judge, most_bits)
+    if found is not None and is_regular(found.program):
+        built = _measured(nothing, graph, found.program, found.grade, fresh)
+        if built.short:
+            roles, reproduced = _roles(network.spec, found), _reproduced(network.spec, graph, found, fresh)
+            return replace(built, kind="is built as", roles=roles, reproduced=reproduced)
+    many = Samples.draw(network.spec, task, FRESH_INPUTS, "many")
+    form = find_quadratic(graph, many.inputs, judge, response.effects)
+    return nothing if form is None else _measured(nothing, graph, form, GRADE, fresh)
+
+
+def _measured(
+    nothing: Explanation, graph: Graph, program: Program | Quadratic, grade: Grade, fresh: Samples
+) -> Explanation:
+    """What a program computes, or `nothing` where fresh inputs show that it is not good enough, or not short."""
+    own = program if isinstance(program, Quadratic) else program.graph()
+    outputs, answers = graph(fresh.inputs), own(fresh.inputs)
+    r2, bits = fidelity(outputs, answers), program_bits(program) if isinstance(program, Program) else program.bits()
+    raw = raw_bits(graph, fresh.inputs[:FIT_INPUTS], r2)
+    if bits >= SHORT * raw or r2 < grade.fidelity - TOLERANCE:
+        return nothing
+    shifted = fresh.inputs + SHIFT * fresh.inputs.std(0)
+    return replace(
+        nothing,
+        raw_bits=raw,
+        kind="computes",
+        program=program,
+        numbers=len(program.numbers),
+        bits=bits,
+        r2=r2,
+        r2_shifted=fidelity(graph(shifted), own(shifted)),
+        loss_after=fresh.loss and fresh.loss(answers),
+    )
+
+
+def _roles(spec: MLPSpec, found: Found) -> list[list[int | str]]:
+    named: list[list[int | str]] = [[""] * size for size in spec.sizes[1:-1]]
+    for (layer, neuron), fate in found.folded.fates.items():
+        named[layer - 1][neuron] = fate
+    for row, kept, roles in zip(named, found.folded.kept, found.program.roles[1:-1], strict=True):
+        for neuron, role in zip(kept.tolist(), roles.tolist(), strict=True):
+            row[neuron] = role
+    return named
+
+
+def _reproduced(spec: MLPSpec, graph: Graph, found: Found, fresh: Samples) -> list[list[float]]:
+    """A neuron that became a constant sends nothing on; one that became a line, what the line explains."""
+    evidence = Evidence.of(graph, found.folded, [torch.ones(size) for size in spec.sizes[1:-1]], fresh.inputs)
+    own = found.program.graph()
+    shares = evidence.reproduced(own, own.layers(fresh.inputs))
+    result = [[0.0] * size for size in spec.sizes[1:-1]]
+    layers = graph.layers(fresh.inputs)
+    for (layer, neuron), fate in found.folded.fates.items():
+        if fate == "line":
+            sums = graph.sums(layers, layer)[:, neuron]
+            result[layer - 1][neuron] = float(torch.corrcoef(torch.stack([sums, layers[layer][:, neuron]]))[0, 1] ** 2)
+    for row, kept, share in zip(result, found.folded.kept, shares, strict=True):
+        for neuron, value in zip(kept.tolist(), share.tolist(), strict=True):
+            row[neuron] = max(value, 0.0)
+    return result

@@ -1,0 +1,142 @@
+"""A program as a sympy expression of its inputs x[0], x[1], … with sums over all inputs or over sets of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import sympy
+from torch import Tensor
+
+from hypergraph.programs.bits import own_sources
+from hypergraph.programs.program import Program
+
+X: Any = sympy.IndexedBase("x")
+INDEX: Any = sympy.Symbol("i", integer=True)
+
+NAMED = 4
+"""Sets of this many inputs and more get a name."""
+MOST = 0.75
+"""Share of the inputs above which they count as all of them, with exceptions."""
+
+
+@dataclass
+class Formula:
+    """Expressions of the outputs.
+
+    Attributes:
+        activation: the name of the function in them.
+        inputs: how many there are.
+        outputs: one expression each.
+        sets: sets of inputs that sums refer to, by name: x[A[i]] is the i-th input of A.
+        digits: significant digits of the numbers.
+    """
+
+    activation: str
+    inputs: int
+    digits: int
+    outputs: list[Any] = field(default_factory=list)
+    sets: dict[str, tuple[int, ...]] = field(default_factory=dict)
+
+
+def formula(program: Program) -> Formula:
+    """Write a program as expressions."""
+    graph = program.graph()
+    result = Formula(program.activation, graph.sizes[0], program.digits)
+    writer = _Writer(program, result)
+    last = graph.last
+    result.outputs += [writer.received(last, neuron, None) for neuron in range(graph.sizes[-1])]
+    return result
+
+
+class _Writer:
+    """Writes neurons from the output back to the inputs."""
+
+    def __init__(self, program: Program, result: Formula) -> None:
+        self._program, self._result = program, result
+        self._sigma: Any = sympy.Function(program.activation)
+
+    def _number(self, reference: int) -> Any:
+        if reference == 0:
+            return sympy.Integer(0)
+        value = float(self._program.numbers[abs(reference) - 1])
+        return sympy.Float(value if reference > 0 else -value)
+
+    def received(self, layer: int, neuron: int, own: Any) -> Any:
+        """What a neuron receives; with `own`, the input that it prefers has this index."""
+        total = self._number(int(self._program.biases[layer - 1][neuron]))
+        for source, group in self._program.groups(layer):
+            row = self._program.weights[source, layer][neuron][group]
+            if own is not None and source == 0:
+                total += self._with_own(row, own)
+                continue
+            usual = self._usual(row) if source == 0 else 0
+            if usual:
+                total += self._number(usual) * self._total(source, group.tolist())
+            for reference in row.unique().tolist():
+                if reference != usual:
+                    difference = self._number(reference) - self._number(usual)
+                    total += difference * self._total(source, group[row == reference].tolist())
+        return total
+
+    @staticmethod
+    def _usual(row: Tensor) -> int:
+        """The reference of most inputs, which is written once for all; 0 where there is none."""
+        value = int(row.mode().values)
+        return value if int((row == value).sum()) > MOST * len(row) and len(row) >= NAMED else 0
+
+    def _with_own(self, row: Tensor, own: Any) -> Any:
+        """The inputs of a neuron that prefers the one at the index `own`."""
+        (position,) = own_sources(row[None]) or [0]
+        strong = self._number(int(row[position]))
+        rest = self._number(int(row[(position + 1) % len(row)]))
+        return (strong - rest) * X[own] + rest * self._total(0, list(range(len(row))))
+
+    def _total(self, layer: int, neurons: list[int]) -> Any:
+        """The sum of the activations of some neurons of one role."""
+        if layer == 0:
+            everyone = len(neurons) == self._result.inputs and len(neurons) > 1
+            if not everyone and len(neurons) < NAMED:
+                return sum(X[n] for n in neurons)
+            return self._sum(X[INDEX if everyone else self._index(neurons)], len(neurons))
+        owners = self._owned(layer, neurons)
+        if owners is not None:
+            everyone = sorted(owners) == list(range(self._result.inputs))
+            index = INDEX if everyone else self._index(owners)
+            return self._sum(self._sigma(self.received(layer, neurons[0], index)), len(neurons))
+        terms: dict[Any, int] = {}
+        for neuron in neurons:
+            term = self._sigma(self.received(layer, neuron, None))
+            terms[term] = terms.get(term, 0) + 1
+        return sum(count * term for term, count in terms.items())
+
+    def _owned(self, layer: int, neurons: list[int]) -> list[int] | None:
+        """The input that each neuron prefers, where this is all in which they differ."""
+        pairs = [(source, layer) for source, _ in self._program.groups(layer)]
+        same = all(  # in what they receive from other neurons
+            bool((self._program.weights[pair][neurons] == self._program.weights[pair][neurons[0]]).all())
+            for pair in pairs
+            if pair[0] > 0
+        )
+        block = self._program.weights.get((0, layer))
+        if block is None or not same or len(neurons) < 2:
+            return None
+        owners = own_sources(block[neurons])
+        return owners if owners is not None and len(set(owners)) == len(owners) else None
+
+    def _index(self, inputs: list[int]) -> Any:
+        """The index of an input of a set, in a sum."""
+        return sympy.IndexedBase(self._set(tuple(sorted(inputs))))[INDEX]
+
+    def _set(self, members: tuple[int, ...]) -> str:
+        """The name of a set of inputs."""
+        for name, known in self._result.sets.items():
+            if known == members:
+                return name
+        name = chr(ord("A") + len(self._result.sets)) if len(self._result.sets) < 26 else f"A{len(self._result.sets)}"
+        self._result.sets[name] = members
+        return name
+
+    @staticmethod
+    def _sum(body: Any, count: int) -> Any:
+        return sympy.Sum(body, (INDEX, 0, count - 1))

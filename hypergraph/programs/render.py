@@ -1,0 +1,121 @@
+"""Renderings of a formula: one readable line, LaTeX, and Python source that runs without this package."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sympy.printing.latex import LatexPrinter
+from sympy.printing.str import StrPrinter
+
+from hypergraph.programs.expression import Formula
+
+SHORT = {"silu": "swish"}
+"""Names that readers know better."""
+
+
+def _shown(number: Any, digits: int) -> str:
+    """A number with few digits; products of numbers have one more."""
+    return f"{float(number):.{min(digits, 5) + 1}g}"
+
+
+class _Text(StrPrinter):  # type: ignore[misc]
+    printmethod = "_text"  # not the one that classes define for themselves
+
+    def __init__(self, formula: Formula) -> None:
+        super().__init__()
+        self._formula = formula
+
+    def _print_Float(self, number: Any) -> str:
+        return _shown(number, self._formula.digits)
+
+    def _print_Sum(self, total: Any) -> str:
+        names = {str(symbol) for symbol in total.function.free_symbols}
+        sets = [name for name in self._formula.sets if name in names]
+        sign = f"Σ_{{i∈{sets[0]}}}" if sets else "Σᵢ"
+        body = self._print(total.function)
+        return f"{sign} ({body})" if total.function.is_Add else f"{sign} {body}"
+
+    def _print_Indexed(self, entry: Any) -> str:
+        index = entry.indices[0]
+        return f"x{index}" if index.is_Integer else "xᵢ"
+
+    def _print_Function(self, call: Any) -> str:
+        name = type(call).__name__
+        return f"{SHORT.get(name, name)}({self._print(call.args[0])})"
+
+
+class _Latex(LatexPrinter):  # type: ignore[misc]
+    printmethod = "_none"
+
+    def __init__(self, formula: Formula) -> None:
+        super().__init__()
+        self._formula = formula
+
+    def _print_Float(self, number: Any) -> str:
+        return _shown(number, self._formula.digits)
+
+    def _print_Function(self, call: Any, exp: Any = None) -> str:
+        name = SHORT.get(type(call).__name__, type(call).__name__)
+        return rf"\operatorname{{{name}}}\left({self._print(call.args[0])}\right)"
+
+
+class _Python(StrPrinter):  # type: ignore[misc]
+    printmethod = "_python"
+
+    """Python that works on tensors [..., input]."""
+
+    def _print_Float(self, number: Any) -> str:
+        return repr(float(number))
+
+    def _print_Sum(self, total: Any) -> str:
+        (_, first, last) = total.limits[0]
+        return f"sum({self._print(total.function)} for i in range({first}, {last + 1}))"
+
+    def _print_Indexed(self, entry: Any) -> str:
+        index = self._print(entry.indices[0])
+        return f"x[..., {index}]" if str(entry.base) == "x" else f"{entry.base}[{index}]"
+
+
+_IMPORTS = {"square": "from torch import square", "identity": "from torch import clone as identity"}
+"""Where activations come from that `torch.nn.functional` does not have."""
+
+
+def text(formula: Formula) -> str:
+    """One readable line."""
+    printer = _Text(formula)
+    names = ["y"] if len(formula.outputs) == 1 else [f"y{n}" for n in range(len(formula.outputs))]
+    lines = [f"{name} = {printer.doprint(output)}" for name, output in zip(names, formula.outputs, strict=True)]
+    sets = [f"{name} = {{{', '.join(map(str, members))}}}" for name, members in formula.sets.items()]
+    return ("; ".join(lines) + (" where " + ", ".join(sets) if sets else "")).replace("*", "·").replace("-", "−")
+
+
+def latex(formula: Formula) -> str:
+    """LaTeX for mathematical mode."""
+    printer = _Latex(formula)
+    lines = [printer.doprint(output) for output in formula.outputs]
+    sets = [rf"{name} = ({', '.join(map(str, members))})" for name, members in formula.sets.items()]
+    return r",\quad ".join(lines + sets)
+
+
+def python(formula: Formula) -> str:
+    """The source of a function of a tensor [..., input] that gives a tensor [..., output]."""
+    printer = _Python()
+    outputs = [f"        {printer.doprint(output)} + zero," for output in formula.outputs]
+    return "\n".join(
+        [
+            "import torch",
+            _IMPORTS.get(formula.activation, f"from torch.nn.functional import {formula.activation}"),
+            "",
+            *(f"{name} = {members!r}" for name, members in formula.sets.items()),
+            "",
+            "",
+            "def program(x):",
+            '    """Inputs [..., input] -> outputs [..., output]."""',
+            "    zero = torch.zeros_like(x[..., 0])",
+            "    outputs = [",
+            *outputs,
+            "    ]",
+            "    return torch.stack(outputs, -1)",
+            "",
+        ]
+    )
