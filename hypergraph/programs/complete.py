@@ -17,6 +17,9 @@ from hypergraph.programs.program import Program
 NEARLY = 0.75
 """Share of the sources from which a role nearly takes each once."""
 
+FEW = 2
+"""Of this many sources, either may be the one that a neuron prefers."""
+
 
 class Lack(NamedTuple):
     """A source that no neuron of a role prefers."""
@@ -32,16 +35,18 @@ class Lack(NamedTuple):
 
 def complete(program: Program, folded: Folded, graph: Graph, response: Response) -> tuple[Program, Folded] | None:
     """The program with roles that take each source once, and its neurons; None where nothing is lacking or found."""
-    lack = next(_lacks(program), None)
     found = None
-    while lack is not None:
+    for _ in range(program.roles[0].numel()):  # a new neuron may be lacking in the next layer in turn
+        lack = next(_lacks(program), None)
+        if lack is None:
+            break
         neuron = _substitute(program, folded, graph, response, lack)
         if neuron is None:
             return None
         program = _inserted(program, lack, int((folded.kept[lack.layer - 1] < neuron).sum()))
         fates = {other: fate for other, fate in folded.fates.items() if other != (lack.layer, neuron)}
         folded = refold(graph, response, fates)
-        found, lack = (program, folded), next(_lacks(program), None)
+        found = program, folded
     return found
 
 
@@ -50,7 +55,11 @@ def _lacks(program: Program) -> Iterator[Lack]:
         for members in program.members(layer):
             for source, group in program.groups(layer):
                 own = own_sources(program.weights[source, layer][members][:, group])
-                if own is not None and NEARLY * len(group) <= len(set(own)) == len(own) < len(group):
+                if (
+                    own is not None
+                    and len(group) > FEW
+                    and NEARLY * len(group) <= len(set(own)) == len(own) < len(group)
+                ):
                     missing = int(group[min(set(range(len(group))) - set(own))])
                     yield Lack(layer, int(members[0]), int(group[own[0]]), source, missing)
 

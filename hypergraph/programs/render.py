@@ -86,7 +86,12 @@ def text(formula: Formula) -> str:
     names = ["y"] if len(formula.outputs) == 1 else [f"y{n}" for n in range(len(formula.outputs))]
     lines = [f"{name} = {printer.doprint(output)}" for name, output in zip(names, formula.outputs, strict=True)]
     sets = [f"{name} = {{{', '.join(map(str, members))}}}" for name, members in formula.sets.items()]
-    return ("; ".join(lines) + (" where " + ", ".join(sets) if sets else "")).replace("*", "·").replace("-", "−")
+    return (
+        ("; ".join(lines) + (" where " + ", ".join(sets) if sets else ""))
+        .replace("**2", "²")
+        .replace("*", "·")
+        .replace("-", "−")
+    )
 
 
 def latex(formula: Formula) -> str:

@@ -19,6 +19,8 @@ from hypergraph.programs.bits import program_bits, raw_bits
 from hypergraph.programs.explain import Explanation, explain
 from hypergraph.programs.graph import Graph
 from hypergraph.programs.program import Program
+from hypergraph.programs.quadratic import Quadratic, all_terms
+from hypergraph.programs.render import python, text
 from hypergraph.programs.sizes import resize
 from hypergraph.spec import MLPSpec
 from hypergraph.weights import MLPWeights
@@ -131,6 +133,15 @@ def test_what_is_computed_is_told_apart_from_what_is_built() -> None:
     torch.testing.assert_close(run_source(found.python, inputs), found.network(inputs), rtol=0, atol=1e-5)
     with pytest.raises(SpecError, match="one size"):
         resize(found, MLPSpec((8, 24, 1)), TASKS.load("multiplication"))
+
+
+def test_squares_are_written_as_squares() -> None:
+    terms = all_terms(3)
+    squares = torch.tensor([[int(len(term) == 2 and term[0] == term[1]) for term in terms]])
+    found = Quadratic(terms, squares, torch.tensor([0.5], dtype=torch.float64), 3, digits=1).formula("silu")
+    assert text(found) == "y = 0.5·Σᵢ xᵢ²"
+    inputs = torch.randn(5, 3, generator=rng(9), dtype=torch.float64)
+    torch.testing.assert_close(run_source(python(found), inputs), 0.5 * inputs.square().sum(1, keepdim=True))
 
 
 def test_shorter_programs_have_fewer_bits() -> None:
