@@ -12,18 +12,20 @@ from results import DOCS, fill, lines
 from ship_generator import command
 
 from hypergraph.experiment.discover import Discovery, discover
+from hypergraph.extensions.registry import TASKS
+from hypergraph.interfaces import Task
 from hypergraph.programs.explain import Explanation, explain
 
 HEADER = "| family | networks | members | mean loss | exemplar | its program | numbers | bits | R² | its loss |"
 ADAM = "analysis/baseline/adam.safetensors"
 
 
-def families(found: Discovery) -> Iterator[tuple[object, ...]]:
+def families(found: Discovery, task: Task) -> Iterator[tuple[object, ...]]:
     """A row per family, with the program of its exemplar."""
     networks = {network.file: network for network in found.networks}
     for family in found.families:
         beta = networks[family.exemplar].beta
-        told = program(explain(family.exemplar))
+        told = program(explain(family.exemplar, task))
         yield family.name, f"{family.share:.0%}", family.members, f"{family.loss:.3f}", f"beta {beta:.0e}", *told
 
 
@@ -37,16 +39,17 @@ def program(found: Explanation) -> tuple[object, ...]:
 
 def section(run: Path) -> Iterator[str]:
     """The command of a run, its families, how sure they are, and the program of the network that Adam trains."""
-    found = discover([run])
-    yield f"`{command(load(run))}`, `hypergraph discover {run}`, `hypergraph explain {run}`:"
+    found, result = discover([run]), load(run)
+    task = TASKS.load(result["task"], result["options"])
+    yield f"`{command(result)}`, `hypergraph discover {run}`, `hypergraph explain {run}`:"
     yield ""
-    yield from lines(HEADER, families(found))
+    yield from lines(HEADER, families(found, task))
     yield ""
     agreement = found.agreement
     beside = f"; with the classifier {agreement['named_once']:.2f}, each family named once" if agreement else ""
     yield f"Agreement with a third of the members left out: {found.stability:.2f}{beside}."
     if (adam := run / ADAM).is_file():
-        text, _, bits, r2, losses = program(explain(adam))
+        text, _, bits, r2, losses = program(explain(adam, task))
         yield ""
         known = f" ({bits} bits, R² {r2}, loss {losses})" if bits else ""
         yield f"The network that Adam trains, `hypergraph explain {adam}`: {text}{known}."

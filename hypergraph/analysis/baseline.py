@@ -43,7 +43,7 @@ def _compare(run: FinishedRun, best: NetworkRecord) -> list[BaselineRecord]:
     recipe = run.config.recipe
     steps = min(MAX_STEPS, recipe.steps) if recipe else MAX_STEPS
     adam = train_directly(run.task, run.config.spec, seed=run.config.seed, steps=steps)
-    adam.save(run.analysis_folder / ADAM)
+    adam.save(run.analysis_folder / ADAM, {"task": run.config.task})
     networks = {"Adam alone": adam, f"hypernetwork, beta {best.beta:.0e}": run.load_network(best)}
     records = []
     for made_by, network in networks.items():
