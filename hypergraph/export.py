@@ -46,7 +46,7 @@ def to_program(network: MLPWeights) -> ExportedProgram:
     """Export a single network with `torch.export`: inputs [batch, input] -> outputs [batch, output], any batch."""
     module, example, shapes = _traceable(network)
     with _quiet():
-        return export(module, example, dynamic_shapes=shapes)
+        return export(module, example, dynamic_shapes=shapes, strict=False)
 
 
 def to_onnx(network: MLPWeights, path: Path | str) -> None:
