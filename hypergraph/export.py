@@ -49,7 +49,7 @@ def to_program(network: MLPWeights) -> ExportedProgram:
     """Export a single network with `torch.export`: inputs [batch, input] -> outputs [batch, output], any batch."""
     module, example, shapes = _traceable(network)
     with _quiet():
-        return export(module, example, dynamic_shapes=shapes)
+        return export(module, example, dynamic_shapes=shapes, strict=False)
 
 
 @usual_torch()

@@ -3,10 +3,18 @@
 import ast
 import graphlib
 import re
+import sys
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.version import Version
 from processes import python
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
 ROOT = Path(__file__).parent.parent
 CORE = sorted((ROOT / "hypergraph").rglob("*.py"))
@@ -150,3 +158,20 @@ def test_help_imports_neither_torch_nor_dgl() -> None:
         "assert not {'torch', 'dgl', 'matplotlib'} & set(sys.modules)"
     )
     assert "Usage: hypergraph" in python(code)
+
+
+def test_the_oldest_dependencies_that_are_tested_are_the_oldest_admitted() -> None:
+    declared = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    extras = declared["project"]["optional-dependencies"]
+    lines = [*declared["build-system"]["requires"], *declared["project"]["dependencies"]]
+    lines += [line for extra, more in extras.items() if extra != "docs" for line in more]
+    oldest = {"python_version": "3.10", "sys_platform": "linux", "platform_machine": "x86_64"}
+    admitted = [Requirement(line) for line in lines if not line.startswith("hypergraph-toolkit")]
+    bounds = {(one.name, bound(one, ">=")) for one in admitted if not one.marker or one.marker.evaluate(oldest)}
+    pins = [Requirement(line) for line in (ROOT / "tests/oldest.txt").read_text().splitlines() if line[0] != "#"]
+    assert {(pin.name, bound(pin, "==")) for pin in pins} == bounds
+
+
+def bound(requirement: Requirement, operator: str) -> Version:
+    (version,) = (one.version for one in requirement.specifier if one.operator == operator)
+    return Version(version)

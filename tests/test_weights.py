@@ -288,7 +288,6 @@ def test_bad_metadata(metadata: dict[str, str] | None, named: str, tmp_path: Pat
         ("2.bias", torch.zeros(()), "()"),
         ("2.bias", torch.tensor([0, 1]), "int64"),
         ("2.bias", torch.tensor([True, False]), "bool"),
-        ("2.bias", torch.zeros(2, dtype=torch.complex64), "complex64"),
         ("2.bias", torch.tensor([0.0, float("nan")]), "NaN"),
         ("2.bias", torch.tensor([0.0, float("-inf")]), "infinity"),
         ("2.bias", torch.zeros(2).to(torch.float8_e4m3fn), "float8"),
