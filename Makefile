@@ -6,7 +6,7 @@ RUNS := runs/results/paper runs/results/sizes
 
 TASKS := $(addprefix runs/tasks/,maximum maximum-deep maximum-shallow multiplication parity parity-deep parity-shallow)
 
-.PHONY: run test quick coverage lint sanitize bench soak docs results tasks clean site dist wheels oldest $(RUNS) $(TASKS)
+.PHONY: run test quick coverage lint sanitize bench soak docs results tasks discovery clean site dist wheels oldest $(RUNS) $(TASKS)
 
 run: .venv/installed
 	$(BIN)/hypergraph run l1norm
@@ -65,6 +65,11 @@ runs/results/sizes: OPTIONS := --preset paper --members 2 --steps 60000 --layers
 # the runs that docs/tasks.md reports: ten minutes on two cores
 tasks: $(TASKS)
 	$(BIN)/python docs/tasks.py $^
+# the families and programs that docs/discovery.md reports, of those runs and of the first that docs/default-run.md has
+FOUND := runs/docs/seed0 runs/tasks/maximum runs/tasks/multiplication runs/tasks/parity
+discovery: docs tasks
+	for run in $(FOUND); do $(BIN)/hypergraph discover $$run || exit 1; done
+	$(BIN)/python docs/discovery.py $(FOUND)
 $(RUNS): TASK := l1norm
 $(TASKS): TASK = $(firstword $(subst -, ,$(@F)))
 %-deep: OPTIONS := --layers 4,16,8,1

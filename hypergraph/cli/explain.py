@@ -23,8 +23,7 @@ def explain(
         typer.Argument(metavar="FILE|RUN...", help="Networks; of a run, the exemplars of its families."),
     ],
     task: Annotated[
-        str | None,
-        typer.Option(autocompletion=TASKS.names, help="The task of the inputs and losses, if a file does not name it."),
+        str | None, typer.Option(autocompletion=TASKS.names, help="The task, if a file does not name it.")
     ] = None,
     activation: Activation = None,
     out: Annotated[

@@ -17,7 +17,7 @@ from hypergraph.foreign import load_any_network
 from hypergraph.interfaces import Task
 from hypergraph.programs import render
 from hypergraph.programs.bits import is_regular, program_bits, raw_bits
-from hypergraph.programs.expression import Formula, formula
+from hypergraph.programs.expression import Formula, expression
 from hypergraph.programs.fit import Evidence
 from hypergraph.programs.fold import respond
 from hypergraph.programs.graph import Graph, fidelity, one_activation
@@ -86,25 +86,25 @@ class Explanation:
         return self.program is not None
 
     @cached_property
-    def formula(self) -> Formula:
+    def expression(self) -> Formula:
         """The program as sympy expressions. Raises UsageError where there is none."""
         known = self._known
-        return known.formula(one_activation(self.spec)) if isinstance(known, Quadratic) else formula(known)
+        return known.expression(one_activation(self.spec)) if isinstance(known, Quadratic) else expression(known)
 
     @property
     def text(self) -> str:
         """The program as one readable line. Raises UsageError where there is none."""
-        return render.text(self.formula)
+        return render.text(self.expression)
 
     @property
     def latex(self) -> str:
         """The program as LaTeX. Raises UsageError where there is none."""
-        return render.latex(self.formula)
+        return render.latex(self.expression)
 
     @property
     def python(self) -> str:
         """The program as Python source that needs torch alone. Raises UsageError where there is none."""
-        return render.python(self.formula)
+        return render.python(self.expression)
 
     @property
     def network(self) -> MLPWeights:

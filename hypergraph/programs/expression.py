@@ -39,7 +39,7 @@ class Formula:
     sets: dict[str, tuple[int, ...]] = field(default_factory=dict)
 
 
-def formula(program: Program) -> Formula:
+def expression(program: Program) -> Formula:
     """Write a program as expressions."""
     graph = program.graph()
     result = Formula(program.activation, graph.sizes[0], program.digits)

@@ -81,7 +81,7 @@ class Quadratic:
             total += len(counts) * math.log2(2 * len(self.numbers) + 1)
         return total
 
-    def formula(self, name: str) -> Formula:
+    def expression(self, name: str) -> Formula:
         """The outputs as expressions; `name` is that of the network's activation."""
         outputs = [
             sympy.Add(*(self._level(row, one) for one in row.unique().tolist() if one)) for row in self.references

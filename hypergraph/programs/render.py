@@ -1,4 +1,4 @@
-"""Renderings of a formula: one readable line, LaTeX, and Python source that runs without this package."""
+"""Renderings of a expression: one readable line, LaTeX, and Python source that runs without this package."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ def _shown(number: Any, digits: int) -> str:
 class _Text(StrPrinter):  # type: ignore[misc]
     printmethod = "_text"  # not the one that classes define for themselves
 
-    def __init__(self, formula: Formula) -> None:
+    def __init__(self, expression: Formula) -> None:
         super().__init__()
-        self._formula = formula
+        self._expression = expression
 
     def _print_Float(self, number: Any) -> str:
-        return _shown(number, self._formula.digits)
+        return _shown(number, self._expression.digits)
 
     def _print_Sum(self, total: Any) -> str:
         names = {str(symbol) for symbol in total.function.free_symbols}
-        sets = [name for name in self._formula.sets if name in names]
+        sets = [name for name in self._expression.sets if name in names]
         sign = f"Σ_{{i∈{sets[0]}}}" if sets else "Σᵢ"
         body = self._print(total.function)
         return f"{sign} ({body})" if total.function.is_Add else f"{sign} {body}"
@@ -47,12 +47,12 @@ class _Text(StrPrinter):  # type: ignore[misc]
 class _Latex(LatexPrinter):  # type: ignore[misc]
     printmethod = "_none"
 
-    def __init__(self, formula: Formula) -> None:
+    def __init__(self, expression: Formula) -> None:
         super().__init__()
-        self._formula = formula
+        self._expression = expression
 
     def _print_Float(self, number: Any) -> str:
-        return _shown(number, self._formula.digits)
+        return _shown(number, self._expression.digits)
 
     def _print_Function(self, call: Any, exp: Any = None) -> str:
         name = SHORT.get(type(call).__name__, type(call).__name__)
@@ -80,12 +80,12 @@ _IMPORTS = {"square": "from torch import square", "identity": "from torch import
 """Where activations come from that `torch.nn.functional` does not have."""
 
 
-def text(formula: Formula) -> str:
+def text(expression: Formula) -> str:
     """One readable line."""
-    printer = _Text(formula)
-    names = ["y"] if len(formula.outputs) == 1 else [f"y{n}" for n in range(len(formula.outputs))]
-    lines = [f"{name} = {printer.doprint(output)}" for name, output in zip(names, formula.outputs, strict=True)]
-    sets = [f"{name} = {{{', '.join(map(str, members))}}}" for name, members in formula.sets.items()]
+    printer = _Text(expression)
+    names = ["y"] if len(expression.outputs) == 1 else [f"y{n}" for n in range(len(expression.outputs))]
+    lines = [f"{name} = {printer.doprint(output)}" for name, output in zip(names, expression.outputs, strict=True)]
+    sets = [f"{name} = {{{', '.join(map(str, members))}}}" for name, members in expression.sets.items()]
     return (
         ("; ".join(lines) + (" where " + ", ".join(sets) if sets else ""))
         .replace("**2", "²")
@@ -94,24 +94,24 @@ def text(formula: Formula) -> str:
     )
 
 
-def latex(formula: Formula) -> str:
+def latex(expression: Formula) -> str:
     """LaTeX for mathematical mode."""
-    printer = _Latex(formula)
-    lines = [printer.doprint(output) for output in formula.outputs]
-    sets = [rf"{name} = ({', '.join(map(str, members))})" for name, members in formula.sets.items()]
+    printer = _Latex(expression)
+    lines = [printer.doprint(output) for output in expression.outputs]
+    sets = [rf"{name} = ({', '.join(map(str, members))})" for name, members in expression.sets.items()]
     return r",\quad ".join(lines + sets)
 
 
-def python(formula: Formula) -> str:
+def python(expression: Formula) -> str:
     """The source of a function of a tensor [..., input] that gives a tensor [..., output]."""
     printer = _Python()
-    outputs = [f"        {printer.doprint(output)} + zero," for output in formula.outputs]
+    outputs = [f"        {printer.doprint(output)} + zero," for output in expression.outputs]
     return "\n".join(
         [
             "import torch",
-            _IMPORTS.get(formula.activation, f"from torch.nn.functional import {formula.activation}"),
+            _IMPORTS.get(expression.activation, f"from torch.nn.functional import {expression.activation}"),
             "",
-            *(f"{name} = {members!r}" for name, members in formula.sets.items()),
+            *(f"{name} = {members!r}" for name, members in expression.sets.items()),
             "",
             "",
             "def program(x):",

@@ -138,7 +138,7 @@ def test_what_is_computed_is_told_apart_from_what_is_built() -> None:
 def test_squares_are_written_as_squares() -> None:
     terms = all_terms(3)
     squares = torch.tensor([[int(len(term) == 2 and term[0] == term[1]) for term in terms]])
-    found = Quadratic(terms, squares, torch.tensor([0.5], dtype=torch.float64), 3, digits=1).formula("silu")
+    found = Quadratic(terms, squares, torch.tensor([0.5], dtype=torch.float64), 3, digits=1).expression("silu")
     assert text(found) == "y = 0.5·Σᵢ xᵢ²"
     inputs = torch.randn(5, 3, generator=rng(9), dtype=torch.float64)
     torch.testing.assert_close(run_source(python(found), inputs), 0.5 * inputs.square().sum(1, keepdim=True))
@@ -173,7 +173,7 @@ def test_the_renderings_agree_with_the_network(explained: Explanation) -> None:
     inputs = torch.randn(50, 8, generator=rng(3), dtype=torch.float64)
     outputs = explained.network(inputs)
     torch.testing.assert_close(run_source(explained.python, inputs), outputs, rtol=0, atol=1e-5)
-    (expression,) = explained.formula.outputs
+    (expression,) = explained.expression.outputs
     x = sympy.IndexedBase("x")
     written = expression.doit().subs({x[n]: float(value) for n, value in enumerate(inputs[0])})
     written = written.replace(sympy.Function("silu"), lambda z: z / (1 + sympy.exp(-z)))
