@@ -45,9 +45,11 @@ def section(run: Path) -> Iterator[str]:
     yield ""
     yield from lines(HEADER, families(found, task))
     yield ""
-    agreement = found.agreement
-    beside = f"; with the classifier {agreement['named_once']:.2f}, each family named once" if agreement else ""
-    yield f"Agreement with a third of the members left out: {found.stability:.2f}{beside}."
+    agreement, beside = found.agreement, ""
+    if agreement:
+        beside = f"; {agreement['named_once']:.2f} with the classifier, each family named by its most frequent label"
+    left_out, members = f"{found.stability:.2f} with a third of the members left out", f"{found.ari_member:.2f}"
+    yield f"Agreement (adjusted Rand index): {left_out}; {members} with the members, 0 if independent of them{beside}."
     if (adam := run / ADAM).is_file():
         text, _, bits, r2, losses = program(explain(adam, task))
         yield ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -126,7 +127,7 @@ class Generator(nn.Module):
             trained, asked = (" and ".join(map(str, each)) for each in (self.specs, chosen))
             raise EncoderError(f"the encoder memorised {trained}; ignore the encoder to generate {asked}")
         graph, encodings = self._plan(chosen)
-        with torch.autocast(draws.device.type, enabled=False):  # half precision would round the noise of the latents
+        with _full_precision(draws.device.type):
             hyperweights = self.pareto(beta, None if encoder else SHARED_HYPERWEIGHTS)
             generated = hypernetwork(hyperweights, draws, encodings, graph, encoder, self.recompute)
         kl = generated.kl.new_zeros(len(beta), len(chosen)).index_add(1, graph.network, generated.kl)
@@ -197,6 +198,11 @@ def _read_specs(text: str) -> list[MLPSpec]:
     specs = [MLPSpec.from_json(part) for part in texts]
     check_several(len(specs), sum(len(spec.sizes) for spec in specs))
     return specs
+
+
+def _full_precision(device: str) -> AbstractContextManager[object]:
+    """Switch autocast off on a kind of device: half precision would round the noise of the latents."""
+    return torch.autocast(device, enabled=False) if torch.amp.is_autocast_available(device) else nullcontext()
 
 
 def _assemble(generated: Generated, specs: Sequence[MLPSpec]) -> list[MLPWeights]:

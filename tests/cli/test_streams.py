@@ -53,7 +53,7 @@ def test_a_library_that_cannot_be_used_is_named(
 ) -> None:
     monkeypatch.syspath_prepend(tmp_path)
     (tmp_path / "library.py").write_text(source)
-    monkeypatch.setattr(inspect, "_file", lambda path: importlib.import_module("library"))
+    monkeypatch.setattr(inspect, "_file", lambda *_: importlib.import_module("library"))
     status, stdout, stderr = command("inspect", network)
     assert (status, stdout, stderr.count("\n")) == (1, "", 1)
     assert stderr.startswith(f"error: {message}")
