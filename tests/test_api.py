@@ -67,6 +67,7 @@ def test_the_loop_page_trains_in_thirty_lines(tmp_path: Path, monkeypatch: pytes
     assert hg.load_network(tmp_path / "product.safetensors").spec == names["spec"]
 
 
+@pytest.mark.slow
 def test_importing_it_imports_nothing_heavy() -> None:
     code = (
         "import sys, hypergraph as hg\n"

@@ -70,6 +70,7 @@ def test_visualizers_that_are_all_broken_are_named(
     assert "is broken: OSError: [Errno 30] Read-only file system" in stderr
 
 
+@pytest.mark.slow
 def test_settings_of_other_programs_change_nothing(network: Path, tmp_path: Path) -> None:
     others = {
         "MPLBACKEND": "module://missing",
@@ -171,6 +172,7 @@ def test_a_name_that_is_no_text_is_read_and_told(command: Command, network: Path
     assert picture.exists()
 
 
+@pytest.mark.slow
 def test_ascii_is_enough(network: Path) -> None:
     done = finished(*HYPERGRAPH, "classify", network, env={**os.environ, "PYTHONIOENCODING": "ascii"})
     assert (done.returncode, done.stderr) == (0, "")

@@ -215,6 +215,7 @@ def test_a_worker_imports_what_its_parent_does(tmp_path: Path, monkeypatch: pyte
     assert events_of(run_in(tmp_path / "run", task="near", steps=1))
 
 
+@pytest.mark.slow
 def test_a_worker_that_fails_is_named(tmp_path: Path) -> None:
     run = run_in(tmp_path, task="nowhere")
     with pytest.raises(TrainingError, match="training of members 0-1 failed: unknown task 'nowhere'"):

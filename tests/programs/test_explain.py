@@ -87,6 +87,7 @@ def test_a_line_is_told_apart_from_the_neurons_that_bend(sign: int) -> None:
     assert found.text.count("Σᵢ xᵢ") == 1
 
 
+@pytest.mark.slow
 def test_skips_and_several_layers() -> None:
     spec = MLPSpec((4, 12, 6, 1), skips=((0, 2), (1, 3)))
     sizes = [(12, 4, -0.43), (6, 4, -1.2), (6, 12, -0.7), (1, 12, 0.0), (1, 6, 6.8)]  # by target, then source
@@ -101,6 +102,7 @@ def test_skips_and_several_layers() -> None:
     assert found.text.count("swish") == 2
 
 
+@pytest.mark.slow
 def test_random_networks_have_no_short_program() -> None:
     spec = MLPSpec((6, 10, 1))
     fresh = MLPWeights(
@@ -211,6 +213,7 @@ def test_the_command(command: Command, tmp_path: Path) -> None:
     assert hg.classify(out).algorithm == "double-sided"
 
 
+@pytest.mark.slow
 def test_the_command_with_another_size_and_what_it_refuses(command: Command, tmp_path: Path) -> None:
     file, plain, out = (tmp_path / f"{name}.safetensors" for name in ("network", "plain", "larger"))
     double_sided(SMALL).save(file, {"task": "l1norm"})
