@@ -7,6 +7,7 @@ import torch
 from hypergraph.interfaces import Task
 from hypergraph.rng import restart, stream
 from hypergraph.spec import MLPSpec
+from hypergraph.training.adam import Adam
 from hypergraph.training.schedule import decayed_learning_rate
 from hypergraph.weights import MLPWeights, kept_weights
 
@@ -19,17 +20,14 @@ def train_directly(
     network = _initial(spec, rng)
     tensors = [*network.weights, *network.biases]
     keep = [(tensor != 0).to(tensor) for tensor in network.weights] + [torch.ones(())] * len(network.biases)
-    optimizer = torch.optim.Adam([tensor.requires_grad_() for tensor in tensors], fused=True)
+    optimizer = Adam(tensor.requires_grad_() for tensor in tensors)
     for step in range(steps):
         inputs, targets = task.sample(spec, batch, restart(rng, seed, "baseline", step))
-        optimizer.zero_grad()
         task.loss(network(inputs), targets).backward()
         for tensor, mask in zip(tensors, keep, strict=True):
             if tensor.grad is not None:
                 tensor.grad.mul_(mask)
-        for group in optimizer.param_groups:
-            group["lr"] = decayed_learning_rate(step, steps, rate)
-        optimizer.step()
+        optimizer.step(decayed_learning_rate(step, steps, rate))
     return network.map(torch.Tensor.detach)
 
 

@@ -12,6 +12,7 @@ from hypergraph.interfaces import Task
 from hypergraph.model.generator import Generator
 from hypergraph.rng import restart, stream
 from hypergraph.spec import MLPSpec
+from hypergraph.training.adam import Adam
 from hypergraph.training.checkpoint import read_checkpoint, write_checkpoint
 from hypergraph.training.failures import Failure
 from hypergraph.training.objective import clip_per_member, diverged, objective
@@ -58,13 +59,13 @@ class Trainer:
         rngs = [stream(seed, member, "initial") for member in members]
         wirings = [draw_wiring(recipe, seed, member) for member in members]
         self.generator = Generator.initial(specs, rngs, wirings, encoder=len(specs) == 1).to(device)
-        self.optimizer = torch.optim.Adam(self.generator.parameters(), betas=ADAM_BETAS, fused=True)
+        names, parameters = zip(*self.generator.pareto.named_parameters(), strict=True)
+        self.optimizer = Adam(parameters, ADAM_BETAS)
         self.state: dict[str, Tensor] = {}
-        for name, parameter in self.generator.pareto.named_parameters():
-            means, squares = torch.zeros_like(parameter), torch.zeros_like(parameter)
-            steps = torch.zeros((), device=device)
-            self.optimizer.state[parameter] = {"step": steps, "exp_avg": means, "exp_avg_sq": squares}
-            self.state |= {name: parameter.data, f"mean.{name}": means, f"square.{name}": squares}
+        for name, parameter, mean, square in zip(
+            names, parameters, self.optimizer.means, self.optimizer.squares, strict=True
+        ):
+            self.state |= {name: parameter.data, f"mean.{name}": mean, f"square.{name}": square}
         self.rngs = [torch.Generator(device) for _ in members]
         self.steps_done = 0
         self._recovery = Recovery(self.state, self.members)
@@ -105,10 +106,8 @@ class Trainer:
         """Update the parameters. Returns the norms of the gradients, [member]."""
         objectives.sum().backward()
         norms = clip_per_member([p.grad for p in self.generator.parameters() if p.grad is not None], CLIP)
-        for group in self.optimizer.param_groups:
-            group["lr"] = decayed_learning_rate(self.steps_done, self.recipe.steps, self.recipe.learning_rate)
-        self.optimizer.step()
-        self.optimizer.zero_grad()  # here, so that the next forward pass does not hold gradients in memory
+        # this clears the gradients too, so that the next forward pass does not hold them in memory
+        self.optimizer.step(decayed_learning_rate(self.steps_done, self.recipe.steps, self.recipe.learning_rate))
         return norms
 
     def keep(self, path: Path) -> None:
@@ -125,7 +124,7 @@ class Trainer:
         saved = read_checkpoint(path, self.state)
         for name, tensor in self.state.items():
             tensor.copy_(saved.state[name])
-        for moments in self.optimizer.state.values():
-            moments["step"].fill_(saved.step)
+        for steps in self.optimizer.steps:
+            steps.fill_(saved.step)
         self.steps_done = saved.step
         self._recovery.resume(saved)
