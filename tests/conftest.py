@@ -18,6 +18,7 @@ import torch
 from hypothesis import HealthCheck, settings
 
 from hypergraph.cli import main
+from hypergraph.experiment import run as experiment
 from hypergraph.extensions import registry
 from hypergraph.graph.structure import NOT_INSTALLED, dgl_version
 
@@ -73,6 +74,12 @@ def started() -> Iterator[Callable[..., Running]]:
     yield start
     for command in commands:
         command.kill()
+
+
+@pytest.fixture
+def one_figure(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs of this process draw a single figure: what the other ten take is not what the test is about."""
+    monkeypatch.setattr(experiment, "NAMES", ["algorithms"])
 
 
 @contextlib.contextmanager

@@ -37,6 +37,7 @@ def lines(text: str) -> list[str]:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("one_figure")
 def test_the_notebook_page_does_what_it_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("pandas")
     pytest.importorskip("onnxscript")
@@ -88,6 +89,7 @@ def test_every_public_name_is_documented() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("one_figure")
 def test_an_observer_is_told_everything(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """And nothing is printed."""
     events: list[Event] = []
@@ -101,6 +103,7 @@ def test_an_observer_is_told_everything(tmp_path: Path, capsys: pytest.CaptureFi
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("one_figure")
 def test_an_interrupted_run_is_resumed_to_the_same_bits(tmp_path: Path) -> None:
     options: dict[str, Any] = {"members": 1, "steps": 6, "layers": "2,4,1"}
 

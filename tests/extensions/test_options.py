@@ -160,7 +160,7 @@ def test_a_task_is_loaded_with_its_options() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("scaled")
+@pytest.mark.usefixtures("scaled", "one_figure")
 def test_a_run_keeps_the_options_and_measures_by_them(command: Command, tmp_path: Path) -> None:
     losses = []
     for factor in (1, 100):
