@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -38,6 +39,45 @@ def activation(name: str | tuple[str, ...]) -> Callable[[Tensor], Tensor]:
         raise SpecError(f"the hidden layers have the activations {', '.join(name)}: expected one for all")
     function: Callable[[Tensor], Tensor] = OWN_ACTIVATIONS.get(name) or getattr(F, name)
     return function
+
+
+class Layers(NamedTuple):
+    """What every layer's neurons receive, and what they give: the inputs first, the outputs last.
+
+    Attributes:
+        sums: weighted sums with biases, [..., batch, neuron].
+        values: the sums after the activation.
+    """
+
+    sums: list[Tensor]
+    values: list[Tensor]
+
+
+def run_layers(
+    inputs: Tensor,
+    incoming: Sequence[Sequence[tuple[int, Tensor]]],
+    biases: Sequence[Tensor],
+    activations: Sequence[str],
+    held: Mapping[int, Tensor] | None = None,
+) -> Layers:
+    """Run layers one after another.
+
+    Args:
+        inputs: [..., batch, input].
+        incoming: for each layer after the input, the layers that it reads and their weights, [..., target, source].
+        biases: one for each layer after the input, [..., neuron], or none.
+        activations: of the hidden layers.
+        held: values that stand in place of those of some layers, by number.
+    """
+    sums, values = [inputs], [inputs]
+    for target, sources in enumerate(incoming, 1):
+        first, *others = (values[source] @ weight.mT for source, weight in sources)
+        total = sum(others, first)
+        sums.append(total + biases[target - 1].unsqueeze(-2) if biases else total)
+        hidden = target < len(incoming)
+        value = activation(activations[target - 1])(sums[-1]) if hidden else sums[-1]
+        values.append((held or {}).get(target, value))
+    return Layers(sums, values)
 
 
 @dataclass(frozen=True)
@@ -77,20 +117,16 @@ class MLPWeights:
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Run every network: inputs [..., batch, input] -> outputs [..., batch, output], leading axes broadcast."""
-        sigmas = list(map(activation, self.spec.activations))
-        layers = [inputs]
-        sums: dict[int, Tensor] = {}
-        last = len(self.spec.sizes) - 1
-        for connection, weight in zip(self.spec.connections, self.weights, strict=True):
-            product = layers[connection.source] @ weight.mT
-            target = connection.target
-            sums[target] = sums[target] + product if target in sums else product
-            if connection.source == target - 1:  # connections are sorted: this is the last one into its layer
-                total = sums[target] + self.biases[target - 1].unsqueeze(-2) if self.biases else sums[target]
-                layers.append(total if target == last else sigmas[target - 1](total))
-        return layers[-1]
+        return self.layers(inputs).values[-1]
 
     __call__ = forward
+
+    def layers(self, inputs: Tensor, held: Mapping[int, Tensor] | None = None) -> Layers:
+        """Every layer of every network, as `run_layers` gives them; `held` replaces the values of some layers."""
+        incoming: list[list[tuple[int, Tensor]]] = [[] for _ in self.spec.sizes[1:]]
+        for connection, weight in zip(self.spec.connections, self.weights, strict=True):
+            incoming[connection.target - 1].append((connection.source, weight))
+        return run_layers(inputs, incoming, self.biases, self.spec.activations, held)
 
     def state_dict(self) -> dict[str, Tensor]:
         """The tensors of a single network, named as `to_module` names its parameters."""

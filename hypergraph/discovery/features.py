@@ -17,7 +17,7 @@ from torch import Tensor
 from hypergraph.interfaces import Task
 from hypergraph.rng import stream
 from hypergraph.spec import MLPSpec
-from hypergraph.weights import MLPWeights, activation
+from hypergraph.weights import MLPWeights
 
 PROBES = 1_000
 """Inputs that a network is probed with."""
@@ -75,7 +75,7 @@ def feature_count(spec: MLPSpec) -> int:
 def describe(network: MLPWeights, probe: Probe) -> Description:
     """Measure one network; NaN where its numbers are not finite."""
     network = network.map(Tensor.double)
-    sums, layers = _run(network, probe.inputs)
+    sums, layers = network.layers(probe.inputs)
     if not all(bool(values.square().sum().isfinite()) for values in (*network.weights, *sums)):
         return Description({"function": np.full(feature_count(network.spec), np.nan)}, np.nan)
     features: dict[str, Array] = {}
@@ -84,22 +84,6 @@ def describe(network: MLPWeights, probe: Probe) -> Description:
         features |= {f"{name}_{layer}": value for name, value in described.items()}
     features["function"] = _describe_function(network, probe, layers[-1])
     return Description(features, float(_spread(layers[-1]) / probe.spread.clamp(min=TINY)))
-
-
-def _run(
-    network: MLPWeights, inputs: Tensor, held: tuple[int, Tensor] | None = None
-) -> tuple[list[Tensor], list[Tensor]]:
-    """The sums and the activations of every layer; `held` replaces the activations of one layer."""
-    spec, layers, sums = network.spec, [inputs], [inputs]
-    for target in range(1, len(spec.sizes)):
-        pairs = zip(spec.connections, network.weights, strict=True)
-        terms = [layers[c.source] @ weight.mT for c, weight in pairs if c.target == target]
-        sums.append(sum(terms[1:], terms[0]) + (network.biases[target - 1] if network.biases else 0.0))
-        is_last = target == len(spec.sizes) - 1
-        layers.append(sums[-1] if is_last else activation(spec.activations[target - 1])(sums[-1]))
-        if held and held[0] == target:
-            layers[-1] = held[1]
-    return sums, layers
 
 
 def _describe_layer(
@@ -136,7 +120,7 @@ def _effects(network: MLPWeights, layer: int, layers: Sequence[Tensor]) -> tuple
         chosen = torch.arange(first, min(first + at_once, count))
         still = values.repeat(len(chosen), 1, 1)
         still[torch.arange(len(chosen)), :, chosen] = values[:, chosen].mean(0)[:, None]
-        moved.append(layers[-1] - _run(network, layers[0], (layer, still))[1][-1])
+        moved.append(layers[-1] - network.layers(layers[0], {layer: still}).values[-1])
     change = torch.cat(moved)  # [neuron, probe, output]
     centred = (values - values.mean(0)).mT[..., None]
     slopes = (change * centred).mean(1) / centred.square().mean(1).clamp(min=TINY)
@@ -164,7 +148,7 @@ def _describe_function(network: MLPWeights, probe: Probe, outputs: Tensor) -> Ar
     fitted = columns @ torch.linalg.lstsq(columns, outputs, driver="gelsd").solution
     left, whole = (outputs - fitted).square().sum(), (outputs - outputs.mean(0)).square().sum()
     linear = 1 - float(left / whole.clamp(min=TINY))
-    turned = [_correlation(outputs, _run(network, other)[1][-1]) for other in (probe.shuffled, -probe.inputs)]
+    turned = [_correlation(outputs, network(other)) for other in (probe.shuffled, -probe.inputs)]
     return np.array([linear, *turned])
 
 

@@ -165,7 +165,7 @@ def raw_bits(graph: Graph, inputs: Tensor, least: float) -> float:
         weights = {pair: _multiples(weight, step) for pair, weight in graph.weights.items()}
         biases = [_multiples(bias, step) for bias in graph.biases]
         rounded = Graph(
-            graph.activation,
+            graph.activations,
             {pair: steps * size for pair, (steps, size) in weights.items()},
             [steps * size for steps, size in biases],
         )

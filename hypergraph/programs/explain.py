@@ -17,10 +17,11 @@ from hypergraph.foreign import load_any_network
 from hypergraph.interfaces import Task
 from hypergraph.programs import render
 from hypergraph.programs.bits import is_regular, program_bits, raw_bits
+from hypergraph.programs.canonical import canonical
 from hypergraph.programs.expression import Formula, expression
 from hypergraph.programs.fit import Evidence
 from hypergraph.programs.fold import respond
-from hypergraph.programs.graph import Graph, fidelity, one_activation
+from hypergraph.programs.graph import Graph, fidelity
 from hypergraph.programs.judge import Grade, Judge
 from hypergraph.programs.program import Program
 from hypergraph.programs.quadratic import GRADE, Quadratic, find_quadratic
@@ -89,7 +90,7 @@ class Explanation:
     def expression(self) -> Formula:
         """The program as sympy expressions. Raises UsageError where there is none."""
         known = self._known
-        return known.expression(one_activation(self.spec)) if isinstance(known, Quadratic) else expression(known)
+        return known.expression() if isinstance(known, Quadratic) else expression(known)
 
     @property
     def text(self) -> str:
@@ -158,7 +159,7 @@ def explain(network: MLPWeights | nn.Module | Path | str, task: Task | str | Non
     Raises:
         FileError: the file holds no network.
         UsageError: the task is not installed.
-        SpecError: the task has no such networks, or the network has several activations.
+        SpecError: the task has no such networks.
     """
     network, metadata = load_any_network(network)
     task = task or metadata.get("task")
@@ -166,23 +167,23 @@ def explain(network: MLPWeights | nn.Module | Path | str, task: Task | str | Non
         task = TASKS.load(task)
     if task is not None:
         task.check_spec(network.spec)
-    graph = Graph.of(network)
+    graph, plain = Graph.of(network), canonical(Graph.of(network))
     fitted = Samples.draw(network.spec, task, FIT_INPUTS, "fit")
     judged = Samples.draw(network.spec, task, JUDGE_INPUTS, "judge")
     fresh = Samples.draw(network.spec, task, FRESH_INPUTS, "fresh", held_out=True)
     before = fresh.loss and fresh.loss(graph(fresh.inputs))
     nothing = Explanation(network.spec, raw_bits(graph, fitted.inputs, RAW_FIDELITY), before)
     judge = Judge(judged.inputs, graph(judged.inputs), judged.loss)
-    response = respond(graph, fitted.inputs)
+    response = respond(plain, fitted.inputs)
     most_bits = SHORT * raw_bits(graph, fitted.inputs, BEST_FIDELITY)
-    found = search(graph, response, fitted.inputs, judge, most_bits)
+    found = search(plain, response, fitted.inputs, judge, most_bits)
     if found is not None and is_regular(found.program):
         built = _measured(nothing, graph, found.program, found.grade, fresh)
         if built.short:
-            roles, reproduced = _roles(network.spec, found), _reproduced(network.spec, graph, found, fresh)
+            roles, reproduced = _roles(network.spec, found), _reproduced(network.spec, plain, found, fresh)
             return replace(built, kind="is built as", roles=roles, reproduced=reproduced)
     many = Samples.draw(network.spec, task, FRESH_INPUTS, "many")
-    form = find_quadratic(graph, many.inputs, judge, response.effects)
+    form = find_quadratic(plain, many.inputs, judge, response.effects)
     return nothing if form is None else _measured(nothing, graph, form, GRADE, fresh)
 
 
@@ -224,13 +225,13 @@ def _reproduced(spec: MLPSpec, graph: Graph, found: Found, fresh: Samples) -> li
     """A neuron that became a constant sends nothing on; one that became a line, what the line explains."""
     evidence = Evidence.of(graph, found.folded, [torch.ones(size) for size in spec.sizes[1:-1]], fresh.inputs)
     own = found.program.graph()
-    shares = evidence.reproduced(own, own.layers(fresh.inputs))
+    shares = evidence.reproduced(own, own.layers(fresh.inputs).values)
     result = [[0.0] * size for size in spec.sizes[1:-1]]
-    layers = graph.layers(fresh.inputs)
+    sums, values = graph.layers(fresh.inputs)
     for (layer, neuron), fate in found.folded.fates.items():
         if fate == "line":
-            sums = graph.sums(layers, layer)[:, neuron]
-            result[layer - 1][neuron] = float(torch.corrcoef(torch.stack([sums, layers[layer][:, neuron]]))[0, 1] ** 2)
+            both = torch.stack([sums[layer][:, neuron], values[layer][:, neuron]])
+            result[layer - 1][neuron] = float(torch.corrcoef(both)[0, 1] ** 2)
     for row, kept, share in zip(result, found.folded.kept, shares, strict=True):
         for neuron, value in zip(kept.tolist(), share.tolist(), strict=True):
             row[neuron] = max(value, 0.0)

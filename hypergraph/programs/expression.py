@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import sympy
+from sympy.core.function import AppliedUndef
 from torch import Tensor
 
 from hypergraph.programs.bits import own_sources
@@ -25,27 +26,30 @@ class Formula:
     """Expressions of the outputs.
 
     Attributes:
-        activation: the name of the function in them.
         inputs: how many there are.
         outputs: one expression each.
         sets: sets of inputs that sums refer to, by name: x[A[i]] is the i-th input of A.
         digits: significant digits of the numbers.
     """
 
-    activation: str
     inputs: int
     digits: int
     outputs: list[Any] = field(default_factory=list)
     sets: dict[str, tuple[int, ...]] = field(default_factory=dict)
 
+    @property
+    def activations(self) -> list[str]:
+        """The names of the functions in the expressions."""
+        return sorted({type(call).__name__ for output in self.outputs for call in output.atoms(AppliedUndef)})
+
 
 def expression(program: Program) -> Formula:
     """Write a program as expressions."""
     graph = program.graph()
-    result = Formula(program.activation, graph.sizes[0], program.digits)
+    result = Formula(graph.sizes[0], program.digits)
     writer = _Writer(program, result)
     last = graph.last
-    result.outputs += [writer.received(last, neuron, None) for neuron in range(graph.sizes[-1])]
+    result.outputs += [writer.received(last, neuron) for neuron in range(graph.sizes[-1])]
     return result
 
 
@@ -54,7 +58,6 @@ class _Writer:
 
     def __init__(self, program: Program, result: Formula) -> None:
         self._program, self._result = program, result
-        self._sigma: Any = sympy.Function(program.activation)
 
     def _number(self, reference: int) -> Any:
         if reference == 0:
@@ -62,7 +65,14 @@ class _Writer:
         value = float(self._program.numbers[abs(reference) - 1])
         return sympy.Float(value if reference > 0 else -value)
 
-    def received(self, layer: int, neuron: int, own: Any) -> Any:
+    def _given(self, layer: int, neuron: int, own: Any = None) -> Any:
+        """What a hidden neuron gives."""
+        received, name = self.received(layer, neuron, own), self._program.activations[layer - 1]
+        if name == "identity":
+            return received
+        return received**2 if name == "square" else sympy.Function(name)(received)
+
+    def received(self, layer: int, neuron: int, own: Any = None) -> Any:
         """What a neuron receives; with `own`, the input that it prefers has this index."""
         total = self._number(int(self._program.biases[layer - 1][neuron]))
         for source, group in self._program.groups(layer):
@@ -103,10 +113,10 @@ class _Writer:
         if owners is not None:
             everyone = sorted(owners) == list(range(self._result.inputs))
             index = INDEX if everyone else self._index(owners)
-            return self._sum(self._sigma(self.received(layer, neurons[0], index)), len(neurons))
+            return self._sum(self._given(layer, neurons[0], index), len(neurons))
         terms: dict[Any, int] = {}
         for neuron in neurons:
-            term = self._sigma(self.received(layer, neuron, None))
+            term = self._given(layer, neuron)
             terms[term] = terms.get(term, 0) + 1
         return sum(count * term for term, count in terms.items())
 

@@ -42,7 +42,7 @@ class Evidence:
     @classmethod
     def of(cls, graph: Graph, folded: Folded, effects: Sequence[Tensor], inputs: Tensor) -> Evidence:
         """The evidence of a network about a program of the neurons that are left."""
-        layers = graph.layers(inputs)
+        layers = graph.layers(inputs).values
         values = [
             layer[:, kept] - layer[:, kept].mean(0) for layer, kept in zip(layers[1:-1], folded.kept, strict=True)
         ]
@@ -63,7 +63,7 @@ class Evidence:
 
     def misfit(self, graph: Graph) -> Tensor:
         """What a fit makes small: 1 - R², and a tenth of the signals that are missed."""
-        layers = graph.layers(self.inputs)
+        layers = graph.layers(self.inputs).values
         shares = self.reproduced(graph, layers)
         missed = [effect @ (1 - share) for effect, share in zip(self.effects, shares, strict=True)]
         return unexplained(self.outputs, layers[-1]) + SIGNALS * sum(missed, torch.zeros((), dtype=torch.float64))

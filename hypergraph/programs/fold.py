@@ -44,7 +44,7 @@ class Folded:
         weights = {(s, t): weight[masks[t]][:, masks[s]] for (s, t), weight in self.graph.weights.items()}
         biases = [bias[mask] for bias, mask in zip(self.graph.biases, masks[1:], strict=True)]
         left = [numbers[mask] for numbers, mask in zip(self.kept, keep, strict=True)]
-        return Folded(Graph(self.graph.activation, weights, biases), left, fates)
+        return Folded(Graph(self.graph.activations, weights, biases), left, fates)
 
 
 @dataclass(frozen=True)
@@ -68,11 +68,11 @@ class Response:
 
 def respond(graph: Graph, inputs: Tensor) -> Response:
     """Measure every hidden neuron on the inputs."""
-    hidden = [layer.detach() for layer in graph.layers(inputs)[:-1]]
+    layers = graph.layers(inputs)
     gains = _gains(graph, inputs)
     found = Response([], [], [], [], [])
     for number in range(1, graph.last):
-        values, sums, gain = hidden[number], graph.sums(hidden, number), gains[number - 1]
+        values, sums, gain = layers.values[number], layers.sums[number], gains[number - 1]
         mean, centred = values.mean(0), sums - sums.mean(0)
         slope = (centred * (values - mean)).mean(0) / centred.square().mean(0).clamp(min=1e-12)
         found.effects.append(((values - mean).square() * gain).mean(0))
@@ -87,7 +87,7 @@ def respond(graph: Graph, inputs: Tensor) -> Response:
 
 def _gains(graph: Graph, inputs: Tensor) -> list[Tensor]:
     """Squared slopes of the outputs over every hidden neuron, by hidden layer: [batch, neuron]."""
-    layers = graph.layers(inputs.clone().requires_grad_())
+    layers = graph.layers(inputs.clone().requires_grad_()).values
     outputs, hidden = layers[-1], layers[1:-1]
     count = outputs.shape[1]
     directions = torch.eye(count, dtype=torch.float64)
@@ -136,7 +136,7 @@ def refold(graph: Graph, response: Response, fates: dict[Neuron, Fate]) -> Folde
         if gone:
             lines = torch.tensor([fates[layer, n] == "line" for n in gone])
             kept[layer - 1] = _fold_layer(weights, biases, response, layer, torch.tensor(gone), lines)
-    return Folded(Graph(graph.activation, weights, biases), kept, fates)
+    return Folded(Graph(graph.activations, weights, biases), kept, fates)
 
 
 def _fold_layer(

@@ -8,9 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from hypergraph.errors import SpecError
-from hypergraph.spec import MLPSpec
-from hypergraph.weights import MLPWeights, activation
+from hypergraph.weights import Layers, MLPWeights, run_layers
 
 Pair = tuple[int, int]
 
@@ -20,22 +18,23 @@ class Graph:
     """Weights in float64 between layers that need not follow each other.
 
     Attributes:
-        activation: of every hidden layer.
+        activations: of the hidden layers.
         weights: by (source, target) layer, [target, source].
         biases: of every layer after the input.
     """
 
-    activation: str
+    activations: Sequence[str]
     weights: Mapping[Pair, Tensor]
     biases: Sequence[Tensor]
 
     @classmethod
     def of(cls, network: MLPWeights) -> Graph:
-        """The graph of one network. Raises SpecError where its hidden layers have different activations."""
+        """The graph of one network."""
         pairs = [(connection.source, connection.target) for connection in network.spec.connections]
         weights = {pair: weight.detach().double() for pair, weight in zip(pairs, network.weights, strict=True)}
         zeros = [torch.zeros(size, dtype=torch.float64) for size in network.spec.sizes[1:]]
-        return cls(one_activation(network.spec), weights, [bias.detach().double() for bias in network.biases] or zeros)
+        biases = [bias.detach().double() for bias in network.biases] or zeros
+        return cls(network.spec.activations, weights, biases)
 
     @property
     def last(self) -> int:
@@ -55,30 +54,16 @@ class Graph:
         """The layers that read a layer, in order."""
         return sorted(target for start, target in self.weights if start == source)
 
-    def sums(self, layers: Sequence[Tensor], target: int) -> Tensor:
-        """What a layer's neurons receive, [batch, neuron]."""
-        total = self.biases[target - 1].expand(len(layers[0]), -1)
-        for source in self.sources(target):
-            total = total + layers[source] @ self.weights[source, target].mT
-        return total
-
-    def layers(self, inputs: Tensor) -> list[Tensor]:
-        """The activations of every layer: the inputs first, the outputs last."""
-        sigma, layers = activation(self.activation), [inputs]
-        for target in range(1, self.last + 1):
-            sums = self.sums(layers, target)
-            layers.append(sums if target == self.last else sigma(sums))
-        return layers
+    def layers(self, inputs: Tensor) -> Layers:
+        """What every layer receives and gives."""
+        incoming = [
+            [(source, self.weights[source, target]) for source in self.sources(target)]
+            for target in range(1, self.last + 1)
+        ]
+        return run_layers(inputs, incoming, self.biases, self.activations)
 
     def __call__(self, inputs: Tensor) -> Tensor:
-        return self.layers(inputs)[-1]
-
-
-def one_activation(spec: MLPSpec) -> str:
-    """The activation of all hidden layers. Raises SpecError where they differ."""
-    if len(names := set(spec.activations)) > 1:
-        raise SpecError(f"a program is written for networks of one activation; {spec} has {', '.join(sorted(names))}")
-    return next(iter(names), "identity")
+        return self.layers(inputs).values[-1]
 
 
 def fidelity(outputs: Tensor, approximation: Tensor) -> float:

@@ -19,7 +19,7 @@ class Program:
     A reference is 0 for zero, k for the k-th number, and -k for its negative.
 
     Attributes:
-        activation: of every hidden layer.
+        activations: of the hidden layers.
         weights: references by (source, target) layer, [target, source].
         biases: references of every layer after the input.
         roles: the role of every neuron, by layer; the neurons of a role differ only in the sources that they prefer.
@@ -27,7 +27,7 @@ class Program:
         digits: significant digits of each number.
     """
 
-    activation: str
+    activations: Sequence[str]
     weights: Mapping[Pair, Tensor]
     biases: Sequence[Tensor]
     roles: Sequence[Tensor]
@@ -44,7 +44,7 @@ class Program:
             return values[references.abs().clamp(min=1) - 1] * references.sign()
 
         weights = {pair: look_up(references) for pair, references in self.weights.items()}
-        return Graph(self.activation, weights, [look_up(references) for references in self.biases])
+        return Graph(self.activations, weights, [look_up(references) for references in self.biases])
 
     @cached_property
     def key(self) -> tuple[bytes, ...]:

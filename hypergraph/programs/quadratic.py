@@ -16,7 +16,7 @@ from torch import Tensor
 from hypergraph.errors import UsageError
 from hypergraph.programs.bits import DIGIT, EXPONENT
 from hypergraph.programs.expression import INDEX, Formula, X
-from hypergraph.programs.graph import Graph, one_activation
+from hypergraph.programs.graph import Graph
 from hypergraph.programs.judge import Grade, Judge
 from hypergraph.programs.levels import segment
 from hypergraph.programs.simplify import MOST_DIGITS
@@ -36,6 +36,9 @@ STEP = 3e-4
 
 NEGLIGIBLE_BEND = 1e-3
 """Second derivatives below this make no parabola."""
+
+LARGEST_BEND = 1e3
+"""A kink makes no parabola either, but a second difference above this."""
 
 SINGULAR = 1e-9
 """Directions of relatively smaller weight are none."""
@@ -81,12 +84,12 @@ class Quadratic:
             total += len(counts) * math.log2(2 * len(self.numbers) + 1)
         return total
 
-    def expression(self, name: str) -> Formula:
-        """The outputs as expressions; `name` is that of the network's activation."""
+    def expression(self) -> Formula:
+        """The outputs as expressions."""
         outputs = [
             sympy.Add(*(self._level(row, one) for one in row.unique().tolist() if one)) for row in self.references
         ]
-        return Formula(name, self.inputs, self.digits, outputs)
+        return Formula(self.inputs, self.digits, outputs)
 
     def _level(self, row: Tensor, reference: int) -> Any:
         """All terms of one coefficient."""
@@ -102,27 +105,37 @@ class Quadratic:
         return sympy.Mul(number, total, evaluate=False)
 
     def graph(self, spec: MLPSpec) -> Graph:
-        """Neurons that square in the first hidden layer, two for each direction of each output.
+        """Neurons that square in the first hidden layer that can, two for each direction of each output.
 
         Raises:
-            UsageError: the activation has no parabola at zero.
+            UsageError: no activation has a parabola at zero.
         """
-        ends = torch.tensor([-STEP, 0, STEP], dtype=torch.float64)
-        low, centre, high = activation(spec.activation)(ends).tolist()
-        bend = (low - 2 * centre + high) / STEP**2
-        if abs(bend) < NEGLIGIBLE_BEND or len(spec.sizes) < 3:
-            raise UsageError(f"{spec} with {spec.activation} has no neurons that square, so it has no such network")
+        bends = {layer: bend for layer, name in enumerate(spec.activations, 1) if (bend := _bend(name))}
+        if not bends:
+            names = " and ".join(sorted(set(spec.activations))) or "no hidden layer"
+            raise UsageError(f"{spec} with {names} has no neurons that square, so it has no such network")
+        layer, bend = next(iter(bends.items()))
+        centre = float(activation(spec.activations[layer - 1])(torch.zeros((), dtype=torch.float64)))
         constant, linear, forms = _forms(self.terms, self._coefficients(), self.inputs)
         directions, sends = _directions(forms)
-        last = len(spec.sizes) - 1
-        both = torch.cat([directions, -directions])
+        last, both = len(spec.sizes) - 1, torch.cat([directions, -directions])
         sends = torch.cat([sends, sends], 1) / (bend * STEP**2)
-        weights = {(0, 1): STEP * both, (1, last): sends}
+        biases = [torch.zeros(len(both) if n == layer else 0, dtype=torch.float64) for n in range(1, last)]
+        biases.append(constant - centre * sends.sum(1))
+        sizes = [self.inputs, *map(len, biases)]
+        weights = {(n, n + 1): torch.zeros(sizes[n + 1], sizes[n], dtype=torch.float64) for n in range(last)}
+        weights |= {(0, layer): STEP * both, (layer, last): sends}
         if bool(linear.any()):
             weights[0, last] = linear
-        empty = torch.zeros(0, dtype=torch.float64)
-        biases = [torch.zeros(len(both), dtype=torch.float64), *[empty] * (last - 2), constant - centre * sends.sum(1)]
-        return Graph(one_activation(spec), weights, biases)
+        return Graph(spec.activations, weights, biases)
+
+
+def _bend(name: str) -> float:
+    """The second derivative of an activation at zero; 0 where there is no parabola."""
+    ends = torch.tensor([-STEP, 0, STEP], dtype=torch.float64)
+    low, centre, high = activation(name)(ends).tolist()
+    bend = (low - 2 * centre + high) / STEP**2
+    return bend if NEGLIGIBLE_BEND <= abs(bend) <= LARGEST_BEND else 0.0
 
 
 def _directions(forms: Tensor) -> tuple[Tensor, Tensor]:
@@ -173,7 +186,7 @@ def find_quadratic(graph: Graph, inputs: Tensor, judge: Judge, effects: Sequence
     terms = all_terms(inputs.shape[1])
     if 2 * len(terms) > len(inputs):
         return None
-    features, layers = products(inputs, terms), graph.layers(inputs)
+    features, layers = products(inputs, terms), graph.layers(inputs).values
     matter = [layer[:, effect > MATTERS] for effect, layer in zip(effects, layers[1:-1], strict=True)]
     if not all(_are_quadratic(values, features) for values in matter):
         return None

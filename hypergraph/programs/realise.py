@@ -23,10 +23,12 @@ def realise(graph: Graph, spec: MLPSpec) -> MLPWeights:
     Lines that skip a layer go through new neurons where the activation is a line from afar.
     """
     allowed = {(connection.source, connection.target) for connection in spec.connections}
-    while extra := [pair for pair in graph.weights if pair not in allowed]:
-        if not _is_line_from_afar(graph.activation):
-            break
-        graph = _relayed(graph, extra[0])
+
+    def can_be_relayed(pair: Pair) -> bool:
+        return pair not in allowed and _is_line_from_afar(spec.activations[pair[0]])
+
+    while pair := next(filter(can_be_relayed, graph.weights), None):
+        graph = _relayed(graph, pair)
     return _padded(graph, spec)
 
 

@@ -1,4 +1,4 @@
-"""Renderings of a expression: one readable line, LaTeX, and Python source that runs without this package."""
+"""Renderings of a formula: one readable line, LaTeX, and Python source that runs without this package."""
 
 from __future__ import annotations
 
@@ -76,10 +76,6 @@ class _Python(StrPrinter):  # type: ignore[misc]
         return f"x[..., {index}]" if str(entry.base) == "x" else f"{entry.base}[{index}]"
 
 
-_IMPORTS = {"square": "from torch import square", "identity": "from torch import clone as identity"}
-"""Where activations come from that `torch.nn.functional` does not have."""
-
-
 def text(expression: Formula) -> str:
     """One readable line."""
     printer = _Text(expression)
@@ -109,7 +105,7 @@ def python(expression: Formula) -> str:
     return "\n".join(
         [
             "import torch",
-            _IMPORTS.get(expression.activation, f"from torch.nn.functional import {expression.activation}"),
+            *(f"from torch.nn.functional import {name}" for name in expression.activations),
             "",
             *(f"{name} = {members!r}" for name, members in expression.sets.items()),
             "",

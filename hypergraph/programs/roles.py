@@ -73,7 +73,7 @@ def tie(graph: Graph, layers: Sequence[Tensor], effects: Sequence[Tensor], roles
         mass = effects[target - 1] if target < graph.last else torch.ones(graph.sizes[-1], dtype=torch.float64)
         tying.tie_layer(target, mass / mass.sum().clamp(min=TINY), roles, levels)
     numbers = torch.tensor(tying.numbers, dtype=torch.float64)
-    return Program(graph.activation, tying.weights, tying.biases, tying.roles, numbers).rewritten({}, numbers)
+    return Program(graph.activations, tying.weights, tying.biases, tying.roles, numbers).rewritten({}, numbers)
 
 
 def without_rivals(program: Program, effects: Sequence[Tensor]) -> list[Tensor]:

@@ -65,7 +65,7 @@ def candidates(graph: Graph, response: Response, inputs: Tensor) -> list[Candida
 
 def _ties(folded: Folded, inputs: Tensor) -> Iterator[tuple[Program, Folded]]:
     """The structures of one folding, and of those without neurons that do what others of their role do."""
-    layers, effects = folded.graph.layers(inputs), respond(folded.graph, inputs).effects
+    layers, effects = folded.graph.layers(inputs).values, respond(folded.graph, inputs).effects
     for roles, levels in itertools.product(ROLES, LEVELS):
         program = replace(tie(folded.graph, layers, effects, roles, levels), digits=DIGITS)
         yield program, folded
@@ -73,7 +73,7 @@ def _ties(folded: Folded, inputs: Tensor) -> Iterator[tuple[Program, Folded]]:
         if not all(bool(mask.all()) for mask in keep):
             fewer = folded.without(keep)
             own = respond(fewer.graph, inputs).effects
-            yield replace(tie(fewer.graph, fewer.graph.layers(inputs), own, roles, levels), digits=DIGITS), fewer
+            yield replace(tie(fewer.graph, fewer.graph.layers(inputs).values, own, roles, levels), digits=DIGITS), fewer
 
 
 def _foldings(graph: Graph, response: Response, inputs: Tensor) -> Iterator[Folded]:

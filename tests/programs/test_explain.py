@@ -140,7 +140,7 @@ def test_what_is_computed_is_told_apart_from_what_is_built() -> None:
 def test_squares_are_written_as_squares() -> None:
     terms = all_terms(3)
     squares = torch.tensor([[int(len(term) == 2 and term[0] == term[1]) for term in terms]])
-    found = Quadratic(terms, squares, torch.tensor([0.5], dtype=torch.float64), 3, digits=1).expression("silu")
+    found = Quadratic(terms, squares, torch.tensor([0.5], dtype=torch.float64), 3, digits=1).expression()
     assert text(found) == "y = 0.5·Σᵢ xᵢ²"
     inputs = torch.randn(5, 3, generator=rng(9), dtype=torch.float64)
     torch.testing.assert_close(run_source(python(found), inputs), 0.5 * inputs.square().sum(1, keepdim=True))
@@ -149,7 +149,7 @@ def test_squares_are_written_as_squares() -> None:
 def test_shorter_programs_have_fewer_bits() -> None:
     references = torch.tensor([[1, 0, 0], [0, 1, 0], [0, 0, 1]])
     program = Program(
-        "silu",
+        ("silu",),
         {(0, 1): references, (1, 2): torch.tensor([[2, 2, 2]])},
         [torch.zeros(3, dtype=torch.long), torch.tensor([3])],
         [torch.zeros(3, dtype=torch.long), torch.zeros(3, dtype=torch.long), torch.zeros(1, dtype=torch.long)],
