@@ -11,6 +11,7 @@ from hypergraph.analysis.classify import Verdict, classify_strict
 from hypergraph.analysis.kept import Analysis, kept
 from hypergraph.analysis.measure import measure_loss
 from hypergraph.errors import MissingDataError
+from hypergraph.extensions.options import task_metadata
 from hypergraph.runs.records import NetworkRecord
 from hypergraph.storage.schema import Number
 from hypergraph.training.baseline import train_directly
@@ -43,7 +44,7 @@ def _compare(run: FinishedRun, best: NetworkRecord) -> list[BaselineRecord]:
     recipe = run.config.recipe
     steps = min(MAX_STEPS, recipe.steps) if recipe else MAX_STEPS
     adam = train_directly(run.task, run.config.spec, seed=run.config.seed, steps=steps)
-    adam.save(run.analysis_folder / ADAM, {"task": run.config.task})
+    adam.save(run.analysis_folder / ADAM, task_metadata(run.config.task, run.config.options))
     networks = {"Adam alone": adam, f"hypernetwork, beta {best.beta:.0e}": run.load_network(best)}
     records = []
     for made_by, network in networks.items():

@@ -9,6 +9,7 @@ from typing import Any
 from hypergraph.analysis.classify import classify
 from hypergraph.analysis.measure import generate, measure_loss
 from hypergraph.errors import PluginError
+from hypergraph.extensions.options import task_metadata
 from hypergraph.extensions.registry import TASKS, classifier_for
 from hypergraph.interfaces import Classifier, Task
 from hypergraph.model.generator import Generator
@@ -74,10 +75,12 @@ def sweep_members(
     """
     config, records = directory.config, []
     task, classifier = TASKS.load(config.task, config.options), classifier_for(config.task)
+    described = task_metadata(config.task, config.options)
     swept = sweep(generator, task, classifier, seed=config.seed, spec=config.spec, members=members, observe=observe)
     for record, network in (pair for pairs in swept for pair in pairs):
-        metadata = {"task": config.task, "seed": config.seed, "member": record.member, "beta": record.beta}
-        metadata["encoder"] = int(generator.has_encoder)
-        network.save(directory.path / record.file, {name: str(value) for name, value in metadata.items()})
+        facts = {"seed": config.seed, "member": record.member, "beta": record.beta}
+        facts["encoder"] = int(generator.has_encoder)
+        metadata = described | {name: str(value) for name, value in facts.items()}
+        network.save(directory.path / record.file, metadata)
         records.append(record)
     return records

@@ -8,9 +8,10 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
+from hypergraph.cli.files import one_by_one
 from hypergraph.cli.options import Activation, Json, load
-from hypergraph.cli.output import complain, plugin_errors, print_json, show
-from hypergraph.errors import HypergraphError, UsageError, printable
+from hypergraph.cli.output import print_json, show
+from hypergraph.errors import UsageError, printable
 from hypergraph.extensions.registry import TASKS
 
 
@@ -26,18 +27,13 @@ def classify(
     json: Json = False,
 ) -> None:
     """Say which algorithm each network runs."""
-    rows, status = [], 0
-    for file in files:
-        try:
-            with plugin_errors():
+    rows: list[dict[str, Any]] = []
+    with one_by_one() as attempt:
+        for file in files:
+            with attempt(file):
                 rows.append(_classify(file, task, activation, like))
-        except HypergraphError as error:  # the other files are classified all the same
-            complain(str(error) if printable(str(file)) in str(error) else f"{file}: {error}")
-            status = max(status, error.exit_code)
-    if rows:
-        _print(rows, json)
-    if status:
-        raise typer.Exit(status)
+        if rows:
+            _print(rows, json)
 
 
 def _print(rows: list[dict[str, Any]], json: bool) -> None:

@@ -76,8 +76,8 @@ def generate_with_metadata(
     if not all(bool(tensor.isfinite().all()) for tensor in network.state_dict().values()):
         raise HypergraphError(f"what {source} generates at beta {beta} is not finite: it diverged in training")
     facts = {"beta": beta, "seed": seed, "member": member, "encoder": int(encoder), "kl": float(kls[0])}
-    task = {"task": metadata["task"]} if "task" in metadata else {}
-    return network, {**task, **{name: str(value) for name, value in facts.items()}}
+    described = {name: text for name, text in metadata.items() if name in ("task", "options")}
+    return network, {**described, **{name: str(value) for name, value in facts.items()}}
 
 
 @usual_torch()

@@ -16,6 +16,7 @@ from hypergraph.analysis.sweep import sweep_members
 from hypergraph.engines.base import Engine
 from hypergraph.engines.chunk import torch_threads
 from hypergraph.errors import MissingDataError, UsageError, file_errors
+from hypergraph.extensions.options import task_metadata
 from hypergraph.extensions.registry import TASKS, classifier_for
 from hypergraph.figures import NAMES
 from hypergraph.figures.catalogue import draw
@@ -65,7 +66,8 @@ def train(run: RunDirectory, engine: Engine, observe: Observer = ignore) -> Gene
             joined = shipped_ensemble(config.task, config.spec)
             if (count := joined.members) != config.members:
                 raise UsageError(f"task {config.task} now ships {count} generators, not {config.members} as then")
-        joined.save(run.generator, {"task": config.task, "seed": str(config.seed)})
+        metadata = task_metadata(config.task, config.options)
+        joined.save(run.generator, metadata | {"seed": str(config.seed)})
     return load_members(run.generator, config, config.members)
 
 

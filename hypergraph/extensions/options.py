@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import difflib
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, get_type_hints
 
@@ -29,6 +30,20 @@ def read_options(options: type, texts: Sequence[str]) -> dict[str, Any]:
             raise UsageError(f"option {name} is set twice")
         values[name] = _read(_types(options, [name])[name], name, value)
     return values
+
+
+def task_metadata(task: str, options: Mapping[str, Any]) -> dict[str, str]:
+    """What the file of a network records of its task."""
+    return {"task": task, **({"options": json.dumps(dict(options))} if options else {})}
+
+
+def recorded_options(metadata: Mapping[str, str]) -> dict[str, Any]:
+    """The options of its task that the metadata of a network's file record. Raises UsageError."""
+    try:
+        fields = parse_json(metadata.get("options", "{}"))
+    except ValueError as error:
+        raise UsageError(f"the options of its task are not JSON: {error}") from None
+    return as_record(fields, dict[str, bool | int | float | str], "options")
 
 
 def make_options(options: type, values: Mapping[str, Any]) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from hypergraph.errors import UsageError
+from hypergraph.extensions.options import recorded_options
 from hypergraph.extensions.registry import TASKS
 from hypergraph.foreign import load_any_network
 from hypergraph.interfaces import Task
@@ -26,6 +27,7 @@ from hypergraph.programs.judge import Grade, Judge
 from hypergraph.programs.program import Program
 from hypergraph.programs.quadratic import GRADE, Quadratic, find_quadratic
 from hypergraph.programs.realise import realise
+from hypergraph.programs.redraw import Redrawn, redraw
 from hypergraph.programs.search import Found, search
 from hypergraph.rng import stream
 from hypergraph.spec import MLPSpec
@@ -50,7 +52,7 @@ Kind = Literal["is built as", "computes"]
 
 @dataclass(frozen=True)
 class Explanation:
-    """What is known of a network's program. Everything but `raw_bits` and `loss_before` is None without one.
+    """What is known of a network's program. Only `raw_bits`, `loss_before` and `redrawn` are told without one.
 
     Attributes:
         kind: "is built as" where the program has the network's neurons, "computes" where it only has its outputs.
@@ -64,6 +66,7 @@ class Explanation:
         loss_after: of the program.
         roles: for each hidden layer the role of every neuron: a number, or "constant" or "line" for neurons that the
             program does without.
+        redrawn: how networks with weights drawn at random do, where nothing short is found; None without a task.
         reproduced: for each hidden layer the share of every neuron's outgoing signal that the program reproduces.
         spec: of the network.
     """
@@ -80,6 +83,7 @@ class Explanation:
     loss_after: float | None = None
     roles: list[list[int | str]] | None = None
     reproduced: list[list[float]] | None = None
+    redrawn: Redrawn | None = None
 
     @property
     def short(self) -> bool:
@@ -108,6 +112,11 @@ class Explanation:
         return render.python(self.expression)
 
     @property
+    def summary(self) -> str:
+        """How good the program is, in one line, or that there is none."""
+        return render.summary(self)
+
+    @property
     def network(self) -> MLPWeights:
         """The program as a network, in float64.
 
@@ -128,7 +137,8 @@ class Explanation:
         names = "numbers", "bits", "raw_bits", "r2", "r2_shifted", "loss_before", "loss_after", "roles", "reproduced"
         program = {"text": self.text, "latex": self.latex, "python": self.python} if self.short else None
         plain = {name: getattr(self, name) for name in names}
-        return {"short": self.short, "kind": self.kind, "program": program, **plain}
+        redrawn = self.redrawn._asdict() if self.redrawn else None
+        return {"short": self.short, "kind": self.kind, "program": program, **plain, "redrawn": redrawn}
 
 
 @dataclass(frozen=True)
@@ -136,7 +146,13 @@ class Samples:
     """Inputs of a network, and its loss on them."""
 
     inputs: Tensor
-    loss: Callable[[Tensor], float] | None
+    losses: Callable[[Tensor], Tensor] | None
+
+    @property
+    def loss(self) -> Callable[[Tensor], float] | None:
+        """The loss of one network's outputs, as a number."""
+        losses = self.losses
+        return losses and (lambda outputs: float(losses(outputs)))
 
     @classmethod
     def draw(cls, spec: MLPSpec, task: Task | None, count: int, name: str, held_out: bool = False) -> Samples:
@@ -145,7 +161,15 @@ class Samples:
         if task is None:
             return cls(torch.randn(count, spec.sizes[0], generator=rng, dtype=torch.float64), None)
         inputs, targets = (task.sample_held_out if held_out else task.sample)(spec, count, rng)
-        return cls(inputs.double(), lambda outputs: float(task.loss(outputs.to(targets.dtype), targets)))
+        return cls(inputs.double(), lambda outputs: task.loss(outputs.to(targets.dtype), targets))
+
+
+def task_of(metadata: Mapping[str, str], task: Task | str | None = None) -> Task | None:
+    """This task, or the one that a file's metadata name, with the options that they record. Raises UsageError."""
+    name = task or metadata.get("task")
+    if not isinstance(name, str):
+        return name
+    return TASKS.load(name, recorded_options(metadata) if name == metadata.get("task") else None)
 
 
 @usual_torch()
@@ -154,17 +178,16 @@ def explain(network: MLPWeights | nn.Module | Path | str, task: Task | str | Non
 
     Args:
         network: one network, or the path of its file.
-        task: gives inputs and losses; by default the one that the file names, or else inputs are standard normal.
+        task: gives inputs and losses; by default the one that the file names, with the options that it records, or else
+            inputs are standard normal.
 
     Raises:
         FileError: the file holds no network.
-        UsageError: the task is not installed.
+        UsageError: the task is not installed, or lacks options.
         SpecError: the task has no such networks.
     """
     network, metadata = load_any_network(network)
-    task = task or metadata.get("task")
-    if isinstance(task, str):
-        task = TASKS.load(task)
+    task = task_of(metadata, task)
     if task is not None:
         task.check_spec(network.spec)
     graph, plain = Graph.of(network), canonical(Graph.of(network))
@@ -184,7 +207,11 @@ def explain(network: MLPWeights | nn.Module | Path | str, task: Task | str | Non
             return replace(built, kind="is built as", roles=roles, reproduced=reproduced)
     many = Samples.draw(network.spec, task, FRESH_INPUTS, "many")
     form = find_quadratic(plain, many.inputs, judge, response.effects)
-    return nothing if form is None else _measured(nothing, graph, form, GRADE, fresh)
+    if form is not None and (computed := _measured(nothing, graph, form, GRADE, fresh)).short:
+        return computed
+    if fresh.losses is None or before is None:
+        return nothing
+    return replace(nothing, redrawn=redraw(network, fresh.inputs, fresh.losses, before))
 
 
 def _measured(

@@ -21,6 +21,11 @@ MOST = 0.75
 """Share of the inputs above which they count as all of them, with exceptions."""
 
 
+def number(value: float) -> Any:
+    """A number of an expression, in which a factor of one is not written."""
+    return sympy.Integer(round(value)) if abs(value) == 1 else sympy.Float(value)
+
+
 @dataclass
 class Formula:
     """Expressions of the outputs.
@@ -62,8 +67,7 @@ class _Writer:
     def _number(self, reference: int) -> Any:
         if reference == 0:
             return sympy.Integer(0)
-        value = float(self._program.numbers[abs(reference) - 1])
-        return sympy.Float(value if reference > 0 else -value)
+        return number(float(self._program.numbers[abs(reference) - 1]) * (1 if reference > 0 else -1))
 
     def _given(self, layer: int, neuron: int, own: Any = None) -> Any:
         """What a hidden neuron gives."""

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from hypergraph.errors import UsageError
 from hypergraph.programs.bits import DIGIT, EXPONENT
-from hypergraph.programs.expression import INDEX, Formula, X
+from hypergraph.programs.expression import INDEX, Formula, X, number
 from hypergraph.programs.graph import Graph
 from hypergraph.programs.judge import Grade, Judge
 from hypergraph.programs.levels import segment
@@ -26,9 +26,9 @@ from hypergraph.weights import activation
 GRADE = Grade(0.98, 1.1)
 """How good a quadratic form has to be."""
 NEURON = 0.8
-"""R² of the quadratic form of every neuron that matters: otherwise the network is built of something else."""
-MATTERS = 0.01
-"""Share of the output's variation from which a neuron matters."""
+"""R² of the quadratic form of nearly every neuron: otherwise the network is built of something else."""
+OTHERS = 0.1
+"""Share that all neurons without such a form may have in the output's variation."""
 TOLERANCES = (0.3, 0.1, 0.03, 0.01)
 """Squared errors that tying coefficients may leave, relative to their sizes."""
 STEP = 3e-4
@@ -93,7 +93,7 @@ class Quadratic:
 
     def _level(self, row: Tensor, reference: int) -> Any:
         """All terms of one coefficient."""
-        number = sympy.Float(float(self.numbers[abs(reference) - 1]) * (1 if reference > 0 else -1))
+        factor = number(float(self.numbers[abs(reference) - 1]) * (1 if reference > 0 else -1))
         chosen = [term for term, one in zip(self.terms, row.tolist(), strict=True) if one == reference]
         total: Any = sympy.Integer(0)
         for power in (1, 2):
@@ -102,7 +102,7 @@ class Quadratic:
                 total += sympy.Sum(X[INDEX] ** power, (INDEX, 0, self.inputs - 1))
                 chosen = [term for term in chosen if term not in powers]
         total += sympy.Add(*(sympy.Mul(*(X[n] for n in term)) for term in chosen))
-        return sympy.Mul(number, total, evaluate=False)
+        return sympy.Mul(factor, total, evaluate=False)
 
     def graph(self, spec: MLPSpec) -> Graph:
         """Neurons that square in the first hidden layer that can, two for each direction of each output.
@@ -187,8 +187,8 @@ def find_quadratic(graph: Graph, inputs: Tensor, judge: Judge, effects: Sequence
     if 2 * len(terms) > len(inputs):
         return None
     features, layers = products(inputs, terms), graph.layers(inputs).values
-    matter = [layer[:, effect > MATTERS] for effect, layer in zip(effects, layers[1:-1], strict=True)]
-    if not all(_are_quadratic(values, features) for values in matter):
+    others = [~_are_quadratic(values, features) for values in layers[1:-1]]
+    if sum(float(effect[other].sum()) for effect, other in zip(effects, others, strict=True)) > OTHERS:
         return None
     exact = _least_squares(features, layers[-1]).mT
     for tolerance in TOLERANCES:
@@ -203,10 +203,10 @@ def _least_squares(features: Tensor, values: Tensor) -> Tensor:
     return solution
 
 
-def _are_quadratic(values: Tensor, features: Tensor) -> bool:
-    """Whether what each neuron of a layer does, [batch, neuron], is nearly a quadratic form."""
+def _are_quadratic(values: Tensor, features: Tensor) -> Tensor:
+    """Whether what each neuron of a layer does, [batch, neuron], is nearly a quadratic form: bool [neuron]."""
     misfit = (values - features @ _least_squares(features, values)).square().sum(0)
-    return bool((misfit <= (1 - NEURON) * (values - values.mean(0)).square().sum(0)).all())
+    return misfit <= (1 - NEURON) * (values - values.mean(0)).square().sum(0)
 
 
 def _tied(terms: Sequence[Term], exact: Tensor, inputs: int, tolerance: float) -> Quadratic:

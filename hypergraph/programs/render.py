@@ -1,13 +1,16 @@
-"""Renderings of a formula: one readable line, LaTeX, and Python source that runs without this package."""
+"""Renderings of expressions: one readable line, LaTeX, and Python source that runs without this package."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sympy.printing.latex import LatexPrinter
 from sympy.printing.str import StrPrinter
 
 from hypergraph.programs.expression import Formula
+
+if TYPE_CHECKING:
+    from hypergraph.programs.explain import Explanation
 
 SHORT = {"silu": "swish"}
 """Names that readers know better."""
@@ -120,3 +123,23 @@ def python(expression: Formula) -> str:
             "",
         ]
     )
+
+
+def summary(found: Explanation) -> str:
+    """How good a program is, in one line, or that there is none."""
+    if found.bits is None or found.r2 is None:
+        loss = "" if found.loss_before is None else f", loss {found.loss_before:.4f}"
+        return f"no short program: {found.raw_bits:,.0f} bits{loss}{_redrawn(found)}"
+    parts = [f"{found.numbers} numbers", f"{found.bits:.0f} of {found.raw_bits:,.0f} bits", f"R² {found.r2:.4f}"]
+    if found.r2_shifted is not None:
+        parts[-1] += f", shifted {found.r2_shifted:.4f}"
+    if found.loss_after is not None:
+        parts.append(f"loss {found.loss_before:.4f} -> {found.loss_after:.4f}")
+    return f"{found.kind} ({', '.join(parts)})"
+
+
+def _redrawn(found: Explanation) -> str:
+    if found.redrawn is None:
+        return ""
+    verdict = "weights at random would do as well" if found.redrawn.as_good else "with weights at random"
+    return f"; {verdict}: {found.redrawn.loss:.4f} ± {found.redrawn.deviation:.4f}"

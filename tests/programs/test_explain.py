@@ -202,7 +202,7 @@ def test_the_command(command: Command, tmp_path: Path) -> None:
     (row,) = json.loads(printed)
     assert list(row) == [
         *("file", "short", "kind", "program", "numbers", "bits", "raw_bits", "r2", "r2_shifted"),
-        *("loss_before", "loss_after", "roles", "reproduced"),
+        *("loss_before", "loss_after", "roles", "reproduced", "redrawn"),
     ]
     assert set(row["program"]) == {"text", "latex", "python"}
     assert row["bits"] < row["raw_bits"] / 4
