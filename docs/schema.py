@@ -10,7 +10,7 @@ from typing import Any
 from msgspec.inspect import type_info
 
 from hypergraph.runs.config import RunConfig
-from hypergraph.runs.records import Metrics, NetworkRecord, Provenance, Result
+from hypergraph.runs.records import Metrics, NetworkRecord, ProgramRecord, ProgramText, Provenance, Result
 from hypergraph.spec import Connection, MLPSpec
 from hypergraph.training.failures import Failure
 from hypergraph.training.recipe import Recipe
@@ -31,7 +31,19 @@ checks these files against; a file that breaks a rule is refused in one line, su
 | `training/*/provenance.json` | a list, one each time that work on these members began: [Provenance](#provenance) |
 """
 NOTES = {RunConfig: "`format_version`, which is 4, stands before these fields; every field is there."}
-KINDS = (RunConfig, Result, NetworkRecord, Failure, Provenance, Metrics, Recipe, MLPSpec, Connection)
+KINDS = (
+    RunConfig,
+    Result,
+    NetworkRecord,
+    ProgramRecord,
+    ProgramText,
+    Failure,
+    Provenance,
+    Metrics,
+    Recipe,
+    MLPSpec,
+    Connection,
+)
 NAMES = {"IntType": "int", "FloatType": "number", "StrType": "text", "BoolType": "true or false", "NoneType": "null"}
 UNIT = re.compile(", in (nats|seconds(?: since 1970)?)")
 

@@ -16,6 +16,7 @@ from hypergraph.analysis.interventions import measure_ablation, measure_shuffle
 from hypergraph.analysis.kept import fresh_folder
 from hypergraph.analysis.measure import by_loss, check_beta
 from hypergraph.analysis.phases import measure_phases, outcomes
+from hypergraph.analysis.programs import measure_programs
 from hypergraph.analysis.report import as_html, report
 from hypergraph.analysis.sizes import measure_between, measure_plane
 from hypergraph.errors import MissingDataError, UsageError
@@ -172,6 +173,7 @@ class FinishedRun:
     # The analyses: each function says what it measures and what it raises.
     analysis_folder = cached_property(fresh_folder)
     families = cached_property(run_families)
+    programs = cached_property(measure_programs)
     phases = cached_property(measure_phases)
     sizes = cached_property(measure_plane)
     unseen = cached_property(measure_between)

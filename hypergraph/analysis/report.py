@@ -12,8 +12,9 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from hypergraph.analysis.measure import or_nan
 from hypergraph.runs.config import RunConfig
-from hypergraph.runs.records import NetworkRecord, Result
+from hypergraph.runs.records import NetworkRecord, ProgramRecord, Result
 
 MAX_COLUMNS = 4
 """With more members, the table counts them by algorithm."""
@@ -24,7 +25,7 @@ EVERY = 3
 def report(config: RunConfig, result: Result) -> list[Table | Text]:
     """The table of algorithms by price, the best network of each algorithm, and the figures drawn."""
     title = Text(f"{config.task} {config.spec}: algorithm and loss by price of information")
-    return [title, _table(config, result), *_best(result), *_ending(result)]
+    return [title, _table(config, result), *_best(result), *map(_program, result.programs), *_ending(result)]
 
 
 def as_html(parts: Iterable[RenderableType]) -> str:
@@ -60,6 +61,14 @@ def _best(result: Result) -> list[Text]:
         name = Text(label or "networks", style=result.algorithms.get(label or "", ""))
         lines.append(Text(" ").join([name, Text(f"{count} of {total}, best loss {_loss(best):.4f}: {best.file}")]))
     return lines
+
+
+def _program(found: ProgramRecord) -> Text:
+    """One line: what the exemplar of a family is."""
+    if found.program is None:
+        return Text(f"{found.family} has no short program: {found.raw_bits:,.0f} bits")
+    figures = f"R² {or_nan(found.r2):.3f}, {or_nan(found.bits):.0f} of {found.raw_bits:,.0f} bits"
+    return Text(f"{found.family} {found.kind} {found.program.text} ({figures})")
 
 
 def _ending(result: Result) -> list[Text]:

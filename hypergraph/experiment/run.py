@@ -27,7 +27,7 @@ from hypergraph.runs.directory import RunDirectory
 from hypergraph.runs.events import Drawn, NotDrawn, Noticed, Observer, ignore
 from hypergraph.runs.pretrained import shipped_ensemble
 from hypergraph.runs.provenance import current_versions
-from hypergraph.runs.records import NetworkRecord, Provenance, Result
+from hypergraph.runs.records import NetworkRecord, ProgramRecord, Provenance, Result
 from hypergraph.runs.result import load_members, write_result
 from hypergraph.storage.schema import as_path
 from hypergraph.storage.untrusted import read_json
@@ -49,9 +49,10 @@ def run_experiment(run: RunDirectory, engine: Engine, observe: Observer = ignore
         started = time.monotonic()
         result = sweep(run, generator, observe)
         write_result(run, result)
-        files = _drawn(run, observe)
+        finished = FinishedRun(run, observe)
+        files, programs = _drawn(finished), _programs(finished)
         seconds = round(time.monotonic() - started, 1)
-        write_result(run, replace(result, figures=files, analysis_seconds=seconds))
+        write_result(run, replace(result, programs=programs, figures=files, analysis_seconds=seconds))
     return FinishedRun(run, observe)
 
 
@@ -101,15 +102,24 @@ def _here(config: RunConfig) -> Provenance:
     return Provenance(members=(0, config.members - 1), step=None, versions=versions, threads=config.threads)
 
 
-def _drawn(run: RunDirectory, observe: Observer) -> tuple[str, ...]:
+def _programs(run: FinishedRun) -> tuple[ProgramRecord, ...]:
+    """The programs of the families' exemplars; none where there are no families."""
+    try:
+        return tuple(run.programs)
+    except MissingDataError as missing:
+        run.observe(Noticed(f"no programs: {missing}"))
+        return ()
+
+
+def _drawn(run: FinishedRun) -> tuple[str, ...]:
     """Draw every figure that the run's data allow; returns the files, relative to the run's folder."""
     files: list[str] = []
     try:
-        for event in draw(FinishedRun(run, observe), NAMES):
-            observe(event)
-            files += map(run.relative, event.files if isinstance(event, Drawn) else ())
+        for event in draw(run, NAMES):
+            run.observe(event)
+            files += map(run.directory.relative, event.files if isinstance(event, Drawn) else ())
     except MissingDataError as missing:
-        observe(Noticed(f"no figures: {missing}"))
+        run.observe(Noticed(f"no figures: {missing}"))
     return tuple(files)
 
 

@@ -22,11 +22,11 @@ class Freedom(NamedTuple):
     """What an activation leaves open.
 
     Attributes:
-        parity: 1 where it is even, -1 where it is odd, 0 elsewhere.
+        mirror: 1 where it is even, -1 where it is odd, 0 elsewhere.
         power: k where f(cz) = cᵏ f(z), 0 elsewhere.
     """
 
-    parity: int
+    mirror: int
     power: int
 
 
@@ -34,24 +34,24 @@ def freedom(name: str) -> Freedom:
     """What an activation leaves open."""
     sigma = activation(name)
     values = sigma(GRID)
-    parity = next((sign for sign in (1, -1) if torch.allclose(sigma(-GRID), sign * values)), 0)
+    mirror = next((sign for sign in (1, -1) if torch.allclose(sigma(-GRID), sign * values)), 0)
     power = next((k for k in (1, 2) if torch.allclose(sigma(2 * GRID), 2**k * values)), 0)
-    return Freedom(parity, power)
+    return Freedom(mirror, power)
 
 
 def canonical(graph: Graph) -> Graph:
     """The same function by neurons whose strongest weights are positive and whose strongest outgoing ones are 1."""
     weights, biases = dict(graph.weights), list(graph.biases)
     for layer in reversed(range(1, graph.last)):
-        parity, power = freedom(graph.activations[layer - 1])
+        mirror, power = freedom(graph.activations[layer - 1])
         reads = torch.cat([weights[source, layer] for source in graph.sources(layer)], 1)
         sends = torch.cat([weights[layer, target] for target in graph.targets(layer)])
-        signs = _strongest(reads).sign() if parity else torch.ones(len(reads), dtype=torch.float64)
+        signs = _strongest(reads).sign() if mirror else torch.ones(len(reads), dtype=torch.float64)
         sizes = _strongest(sends.mT).abs() if power else torch.ones(len(reads), dtype=torch.float64)
         idle = (signs == 0) | (sizes == 0)
         signs, sizes = signs.masked_fill(idle, 1), sizes.masked_fill(idle, 1)
         reading = signs * sizes ** (1 / max(power, 1))
-        sending = (signs if parity < 0 else 1) / sizes
+        sending = (signs if mirror < 0 else 1) / sizes
         for source in graph.sources(layer):
             weights[source, layer] = weights[source, layer] * reading[:, None]
         biases[layer - 1] = biases[layer - 1] * reading

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 from msgspec import Meta
@@ -53,6 +53,55 @@ class NetworkRecord(Record, frozen=True, kw_only=True, forbid_unknown_fields=Tru
             raise UsageError(f"order_parameters have {shared.pop()!r}, which is another field")
 
 
+class ProgramText(Record, frozen=True, kw_only=True):
+    """A program, written in three ways.
+
+    Attributes:
+        text: one readable line.
+        latex: LaTeX for mathematical mode.
+        python: the source of a function of a tensor; it needs torch alone.
+    """
+
+    text: str
+    latex: str
+    python: str
+
+
+class ProgramRecord(Record, frozen=True, kw_only=True):
+    """What `hypergraph explain` finds in the exemplar of a family.
+
+    Attributes:
+        family: the name of the family.
+        file: the exemplar's file, relative to the run's folder.
+        kind: "is built as" where the program has the network's neurons, "computes" where it only has its outputs; null
+            without a short program, as is all below but `raw_bits` and `loss_before`.
+        program: the short program.
+        numbers: how many different numbers it has.
+        bits: its length.
+        raw_bits: the length of the weights at the same R², or at 0.98 without a program.
+        r2: R² of its outputs to the network's, on new inputs.
+        loss_before: the task's loss of the network.
+        loss_after: that of the program.
+    """
+
+    family: str
+    file: str
+    kind: Literal["is built as", "computes"] | None
+    program: ProgramText | None
+    numbers: Count | None
+    bits: Number
+    raw_bits: Finite
+    r2: Number
+    loss_before: Number
+    loss_after: Number
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_printable("family", self.family)
+        check_printable("file", self.file)
+        check_printable("program", self.program.text if self.program else "")
+
+
 class Metrics(Record, frozen=True, kw_only=True):
     """A measurement during training: a line of metrics.jsonl.
 
@@ -97,6 +146,8 @@ class Result(Record, frozen=True, kw_only=True):
         solved_loss: a network whose loss is below this solves the task.
         algorithms: the labels of the classifier, or the families, and their colours.
         networks: one record per member and price, by price and then by member.
+        programs: one record per family, the largest first; empty until the analysis has ended, and in runs of an
+            earlier release.
         figures: the files of the figures, relative to the run's folder.
         analysis_seconds: the duration of the analysis, in seconds; null until it has ended.
         provenance: where each part of the run was computed; empty where an earlier release did so.
@@ -106,6 +157,7 @@ class Result(Record, frozen=True, kw_only=True):
     solved_loss: Finite
     algorithms: dict[str, str]
     networks: tuple[NetworkRecord, ...]
+    programs: tuple[ProgramRecord, ...] = ()
     figures: tuple[str, ...] = ()
     analysis_seconds: Number = None
     provenance: tuple[Provenance, ...] = ()
