@@ -49,6 +49,18 @@ def random_weights(spec: MLPSpec, seed: int, *lead: int) -> MLPWeights:
     return assemble(spec, *random_numbers(spec, seed, *lead))
 
 
+def test_every_layer_is_given_and_may_be_held() -> None:
+    network, inputs = random_weights(EVERYTHING, 0), normal(9, 7, 3)
+    sums, values = network.layers(inputs)
+    assert [tuple(layer.shape) for layer in values] == [(7, size) for size in EVERYTHING.sizes]
+    torch.testing.assert_close(values[1], sums[1].tanh())
+    torch.testing.assert_close(values[2], sums[2].square())
+    assert values[3] is sums[3]
+    held = network.layers(inputs, {1: torch.zeros(7, 4, dtype=inputs.dtype)})
+    assert not bool(held.values[1].any())
+    torch.testing.assert_close(held.sums[2], inputs @ network.weights[1].mT + network.biases[1])
+
+
 FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
     **{name: getattr(F, name) for name in ACTIVATIONS if hasattr(F, name)},
     "identity": lambda x: x,

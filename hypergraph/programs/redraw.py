@@ -13,8 +13,8 @@ from hypergraph.weights import MLPWeights, kept_weights
 
 NETWORKS = 20
 """Networks that are drawn."""
-AS_GOOD = 1.25
-"""Networks are as good as another up to this multiple of its loss."""
+AS_GOOD, SHARE = 1.25, 0.25
+"""Random weights do as well where this share of the networks has at most that multiple of a network's loss."""
 
 
 class Redrawn(NamedTuple):
@@ -23,7 +23,7 @@ class Redrawn(NamedTuple):
     Attributes:
         loss: their mean loss.
         deviation: the standard deviation of their losses.
-        as_good: whether their mean loss is at most 1.25 times that of the network.
+        as_good: whether a quarter of them have at most 1.25 times the loss of the network.
     """
 
     loss: float
@@ -51,5 +51,4 @@ def redraw(network: MLPWeights, inputs: Tensor, loss: Callable[[Tensor], Tensor]
     weights = tuple(map(drawn, network.weights, masks))
     biases = tuple(drawn(bias, torch.ones_like(bias, dtype=torch.bool)) for bias in network.biases)
     losses = loss(MLPWeights(network.spec, weights, biases)(inputs)).double()
-    mean = float(losses.mean())
-    return Redrawn(mean, float(losses.std()), mean <= AS_GOOD * own)
+    return Redrawn(float(losses.mean()), float(losses.std()), float(losses.quantile(SHARE)) <= AS_GOOD * own)

@@ -127,14 +127,15 @@ def python(expression: Formula) -> str:
 
 def summary(found: Explanation) -> str:
     """How good a program is, in one line, or that there is none."""
-    if found.bits is None or found.r2 is None:
+    if found.bits is None:
         loss = "" if found.loss_before is None else f", loss {found.loss_before:.4f}"
         return f"no short program: {found.raw_bits:,.0f} bits{loss}{_redrawn(found)}"
-    parts = [f"{found.numbers} numbers", f"{found.bits:.0f} of {found.raw_bits:,.0f} bits", f"R² {found.r2:.4f}"]
-    if found.r2_shifted is not None:
-        parts[-1] += f", shifted {found.r2_shifted:.4f}"
+    parts = [f"{found.numbers} numbers", f"{found.bits:.0f} of {found.raw_bits:,.0f} bits"]
+    if found.r2 is not None:
+        parts.append(f"R² {found.r2:.4f}, shifted {found.r2_shifted:.4f}")
     if found.loss_after is not None:
-        parts.append(f"loss {found.loss_before:.4f} -> {found.loss_after:.4f}")
+        before = "" if found.loss_before is None else f"{found.loss_before:.4f} -> "
+        parts.append(f"loss {before}{found.loss_after:.4f}")
     return f"{found.kind} ({', '.join(parts)})"
 
 

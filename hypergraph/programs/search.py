@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import NamedTuple
@@ -25,6 +24,8 @@ ROLES = (0.5, 0.2, 0.1, 0.05, 0.02, 0.01)
 """Variance within roles, relative to the size of the weights."""
 LEVELS = (0.2, 0.1, 0.03, 0.01, 0.003)
 """The same within levels."""
+TOO_MANY = 2.0
+"""Multiple of the bits of a short program from which no completion makes a structure short."""
 DIGITS = 2
 """Digits by which the length of a program is guessed before it is fitted."""
 FITS = 40
@@ -42,6 +43,12 @@ class Candidate(NamedTuple):
     program: Program
     folded: Folded
 
+    @classmethod
+    def of(cls, program: Program, folded: Folded) -> Candidate:
+        """A program whose numbers have few digits as yet."""
+        short = replace(program, digits=DIGITS)
+        return cls(program_bits(short), short, folded)
+
 
 class Found(NamedTuple):
     """A program, what it keeps of the network, and how good it is."""
@@ -52,28 +59,37 @@ class Found(NamedTuple):
     grade: Grade
 
 
-def candidates(graph: Graph, response: Response, inputs: Tensor) -> list[Candidate]:
-    """Every structure that some setting finds, from short to long."""
+def candidates(graph: Graph, response: Response, inputs: Tensor, most_bits: float) -> list[Candidate]:
+    """The structures of at most `most_bits` that some setting finds, from short to long."""
     found: dict[tuple[bytes, ...], Candidate] = {}
     for folded in _foldings(graph, response, inputs):
-        for program, own in _ties(folded, inputs):
-            completed = complete(program, own, graph, response)
-            for one, neurons in [(program, own)] if completed is None else [(program, own), completed]:
-                found.setdefault(one.key, Candidate(program_bits(one), one, neurons))
-    return sorted(found.values(), key=lambda candidate: candidate.bits)
+        for one in _ties(folded, inputs, most_bits):
+            completed = complete(one.program, one.folded, graph, response)
+            for candidate in [one] if completed is None else [one, Candidate.of(*completed)]:
+                found.setdefault(candidate.program.key, candidate)
+    possible = [one for one in found.values() if one.bits <= most_bits and is_regular(one.program)]
+    return sorted(possible, key=lambda candidate: candidate.bits)
 
 
-def _ties(folded: Folded, inputs: Tensor) -> Iterator[tuple[Program, Folded]]:
-    """The structures of one folding, and of those without neurons that do what others of their role do."""
+def _ties(folded: Folded, inputs: Tensor, most_bits: float) -> Iterator[Candidate]:
+    """The structures of one folding, and of those without neurons that do what others of their role do.
+
+    More roles and more levels take more bits, so settings that are finer than a structure of far too many are left out.
+    """
     layers, effects = folded.graph.layers(inputs).values, respond(folded.graph, inputs).effects
-    for roles, levels in itertools.product(ROLES, LEVELS):
-        program = replace(tie(folded.graph, layers, effects, roles, levels), digits=DIGITS)
-        yield program, folded
-        keep = without_rivals(program, effects)
-        if not all(bool(mask.all()) for mask in keep):
-            fewer = folded.without(keep)
-            own = respond(fewer.graph, inputs).effects
-            yield replace(tie(fewer.graph, fewer.graph.layers(inputs).values, own, roles, levels), digits=DIGITS), fewer
+    for roles in ROLES:
+        for levels in LEVELS:
+            one = Candidate.of(tie(folded.graph, layers, effects, roles, levels), folded)
+            yield one
+            keep = without_rivals(one.program, effects)
+            if not all(bool(mask.all()) for mask in keep):
+                fewer = folded.without(keep)
+                own = respond(fewer.graph, inputs).effects
+                yield Candidate.of(tie(fewer.graph, fewer.graph.layers(inputs).values, own, roles, levels), fewer)
+            if one.bits > TOO_MANY * most_bits:
+                break
+        if one.bits > TOO_MANY * most_bits and levels == LEVELS[0]:
+            break
 
 
 def _foldings(graph: Graph, response: Response, inputs: Tensor) -> Iterator[Folded]:
@@ -87,9 +103,7 @@ def _foldings(graph: Graph, response: Response, inputs: Tensor) -> Iterator[Fold
 
 def search(graph: Graph, response: Response, inputs: Tensor, judge: Judge, most_bits: float) -> Found | None:
     """The shortest program of the best grade that was found among those of at most `most_bits`."""
-    best = None
-    structures = candidates(graph, response, inputs)
-    possible = [one for one in structures if one.bits <= most_bits and is_regular(one.program)]
+    best, possible = None, candidates(graph, response, inputs, most_bits)
     for candidate in possible[:: 1 + len(possible) // FITS]:
         evidence = Evidence.of(graph, candidate.folded, response.effects, inputs)
         program = _fitted(candidate.program, evidence)

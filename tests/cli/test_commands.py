@@ -57,6 +57,17 @@ def test_run_tells_the_algorithms_by_beta(run: tuple[Path, str, str]) -> None:
     assert (folder / "training/0-0/metrics.jsonl").exists()
 
 
+def test_run_tells_the_program_of_each_family(run: tuple[Path, str, str]) -> None:
+    folder, stdout, _ = run
+    result = result_of(folder)
+    files = {network["file"] for network in result["networks"]}
+    assert result["programs"]
+    for found in result["programs"]:
+        assert found["file"] in files
+        assert f"{found['family']} {found['kind'] or 'has no short program'}" in stdout
+        assert (found["program"] is None) == (found["kind"] is None)
+
+
 def test_run_writes_a_result_for_every_member_and_beta(run: tuple[Path, str, str]) -> None:
     folder = run[0]
     networks = result_of(folder)["networks"]

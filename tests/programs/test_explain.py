@@ -9,29 +9,31 @@ from pathlib import Path
 import pytest
 import sympy
 import torch
+from matplotlib.mathtext import MathTextParser
 from processes import Command
+from sources import run_source
+from strategies import rng
 from torch import Tensor
 
 import hypergraph as hg
 from hypergraph.errors import SpecError, UsageError
+from hypergraph.extensions.options import recorded_options, task_metadata
 from hypergraph.extensions.registry import TASKS
 from hypergraph.programs.bits import program_bits, raw_bits
-from hypergraph.programs.explain import Explanation, explain
+from hypergraph.programs.explain import Explanation, Samples, explain
 from hypergraph.programs.graph import Graph
 from hypergraph.programs.program import Program
 from hypergraph.programs.quadratic import Quadratic, all_terms
+from hypergraph.programs.redraw import redraw
 from hypergraph.programs.render import python, text
 from hypergraph.programs.sizes import resize
 from hypergraph.spec import MLPSpec
+from hypergraph.testing.networks import random_networks
 from hypergraph.weights import MLPWeights
 from hypergraph_l1norm.closed_forms import convexity, double_sided, pudding
 from hypergraph_multiplication.closed_forms import four_neurons
 
 SMALL = MLPSpec((8, 24, 1))
-
-
-def rng(seed: int) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
 
 
 def noisy(network: MLPWeights, seed: int, noise: float = 0.02) -> MLPWeights:
@@ -45,16 +47,6 @@ def noisy(network: MLPWeights, seed: int, noise: float = 0.02) -> MLPWeights:
     first, second = map(disturb, network.weights)
     hidden, last = network.biases
     return MLPWeights(network.spec, (first[order], second[:, order]), (hidden[order], last))
-
-
-def run_source(source: str, inputs: Tensor) -> Tensor:
-    """The outputs of the Python source of a program."""
-    assert "hypergraph" not in source
-    space: dict[str, object] = {}
-    exec(source, space)
-    outputs = space["program"](inputs)  # type: ignore[operator]
-    assert isinstance(outputs, Tensor)
-    return outputs
 
 
 @pytest.fixture(scope="module")
@@ -180,8 +172,31 @@ def test_the_renderings_agree_with_the_network(explained: Explanation) -> None:
     written = expression.doit().subs({x[n]: float(value) for n, value in enumerate(inputs[0])})
     written = written.replace(sympy.Function("silu"), lambda z: z / (1 + sympy.exp(-z)))
     assert float(written) == pytest.approx(float(outputs[0]), abs=1e-5)
-    assert explained.latex.count("{") == explained.latex.count("}")
-    assert r"\operatorname{swish}" in explained.latex
+
+
+@pytest.mark.parametrize("task", ["l1norm", "multiplication"])
+def test_latex_is_read_as_mathematics(explained: Explanation, task: str) -> None:
+    found = explained if task == "l1norm" else explain(four_neurons(MLPSpec((4, 12, 1))), task)
+    assert MathTextParser("path").parse(f"${found.latex}$").width > 0
+
+
+def test_weights_at_random_would_do_as_well_as_those_of_a_random_network() -> None:
+    network = random_networks(SMALL, 1, seed=4)[0]
+    found = explain(network, "l1norm")
+    assert not found.short
+    assert found.redrawn is not None
+    assert found.loss_before is not None
+    assert abs(found.redrawn.loss - found.loss_before) < 4 * found.redrawn.deviation
+    assert found.redrawn.as_good
+    assert "would do as well" in found.summary
+
+
+def test_weights_at_random_do_not_replace_those_that_solve_the_task() -> None:
+    network, samples = double_sided(SMALL), Samples.draw(SMALL, TASKS.load("l1norm"), 1000, "fresh")
+    assert samples.losses is not None
+    assert samples.loss is not None
+    found = redraw(network, samples.inputs, samples.losses, samples.loss(network.map(Tensor.double)(samples.inputs)))
+    assert not found.as_good
 
 
 def test_a_program_for_another_size(explained: Explanation) -> None:
@@ -225,6 +240,8 @@ def test_the_command_with_another_size_and_what_it_refuses(command: Command, tmp
     for words, said in {
         (file, file, "--out", out): "one network at a time",
         (plain, "--layers", "10,30,1"): "--task",
+        (plain, "--set", "y=x0"): "--task",
+        (plain, "--task", "table"): "needs the options file and target",
         (file, "--layers", "10,12,1"): "no room",
         (file, "--layers", "10,30,30,1"): "other layers",
     }.items():
@@ -232,3 +249,24 @@ def test_the_command_with_another_size_and_what_it_refuses(command: Command, tmp
         assert status == 2
         assert said in errors
         assert errors.count("\n") == 1
+
+
+def test_a_file_says_its_task_with_its_options(command: Command, tmp_path: Path) -> None:
+    said, plain, out = (tmp_path / f"{name}.safetensors" for name in ("said", "plain", "out"))
+    network, options = double_sided(SMALL), {"y": "abs(x0)+abs(x1)+abs(x2)+abs(x3)+abs(x4)+abs(x5)+abs(x6)+abs(x7)"}
+    network.save(said, task_metadata("formula", options))
+    network.save(plain)
+    rows = []
+    for words in ((said, "--out", out), (plain, "--task", "formula", "--set", f"y={options['y']}")):
+        status, printed, _ = command("explain", *words, "--json")
+        assert status == 0
+        (row,) = json.loads(printed)
+        rows.append({name: value for name, value in row.items() if name != "file"})
+    assert rows[0] == rows[1]
+    assert rows[0]["loss_before"] < 0.1
+    assert recorded_options(MLPWeights.load(out)[1]) == options
+    network.save(said, {"task": "formula", "options": "[1"})
+    status, _, errors = command("explain", said)
+    assert status == 2
+    assert errors.count("\n") == 1
+    assert "are not JSON" in errors
