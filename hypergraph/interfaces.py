@@ -165,6 +165,14 @@ def _margin(value: float, boundary: float) -> float:
     return min(abs(value - boundary) / largest, 1.0) if 0 < largest < math.inf else float(largest > 0)
 
 
+@dataclass(frozen=True)
+class Group:
+    """Hidden neurons that have something in common: pairs of layer and number, counted from the inputs as layer 0."""
+
+    label: str
+    neurons: Sequence[tuple[int, int]]
+
+
 class Visualizer(ABC):
     """Draws generated networks."""
 
@@ -197,3 +205,12 @@ class Visualizer(ABC):
             UsageError: the layout or a suffix is unknown.
             FileError: a file cannot be written.
         """
+
+    def draw_groups(
+        self, weights: MLPWeights, path: Path, groups: Sequence[Group], *, layout: str, seed: int = 0, title: str = ""
+    ) -> None:
+        """Draw one network [1, ...] with groups of its neurons in colours of their own, and a legend under the title.
+
+        A visualizer that does not tell groups apart draws the network as usual. Raises as `draw` does.
+        """
+        self.draw(weights, [path], layout=layout, seed=seed, titles=[title])

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hypergraph.cli.files import one_by_one
+from hypergraph.cli.files import one_by_one, task_described
 from hypergraph.cli.options import Activation, Json, load
 from hypergraph.cli.output import err, notify, print_json, show
 from hypergraph.errors import UsageError, printable
@@ -33,6 +33,9 @@ def explain(
     out: Annotated[
         Path | None, typer.Option(metavar="NET.safetensors", help="Write the program's network into this file.")
     ] = None,
+    draw: Annotated[
+        Path | None, typer.Option(metavar="NET.svg|png|pdf", help="Draw the network in the colours of its roles.")
+    ] = None,
     layers: Annotated[
         str | None,
         typer.Option(help="Write the program for a network of this size, with numbers fitted to the task there."),
@@ -40,9 +43,9 @@ def explain(
     json: Json = False,
 ) -> None:
     """Write each network as a short program, if it runs one."""
-    described = _described(task, options or [])
+    described = task_described(task, options or [])
     sources = [source for path in paths for source in _sources(path, described)]
-    if (out or layers) and len(sources) > 1:
+    if (out or draw or layers) and len(sources) > 1:
         raise UsageError(f"one network at a time has a file or another size, not {len(sources)}")
     rows: list[dict[str, Any]] = []
     with one_by_one() as attempt:
@@ -50,21 +53,12 @@ def explain(
             if len(sources) > 1:
                 notify(f"{number} of {len(sources)}: {printable(str(file))}")
             with attempt(file):
-                found = _explain(file, metadata, activation, layers, out)
+                found = _explain(file, metadata, activation, layers, out, draw)
                 rows.append({"file": str(file), **found.record()})
                 if not json:
                     _print(file, found)
         if json and rows:
             print_json(rows)
-
-
-def _described(task: str | None, options: list[str]) -> dict[str, str]:
-    """The metadata of networks of a task with these options."""
-    from hypergraph.extensions.options import read_options, task_metadata
-
-    if options and task is None:
-        raise UsageError("--set is an option of a task: name it with --task")
-    return {} if task is None else task_metadata(task, read_options(TASKS.load_class(task).Options, options))
 
 
 def _sources(path: Path, described: dict[str, str]) -> list[tuple[Path, dict[str, str]]]:
@@ -83,14 +77,22 @@ def _sources(path: Path, described: dict[str, str]) -> list[tuple[Path, dict[str
 
 
 def _explain(
-    file: Path, described: dict[str, str], activation: str | None, layers: str | None, out: Path | None
+    file: Path,
+    described: dict[str, str],
+    activation: str | None,
+    layers: str | None,
+    out: Path | None,
+    picture: Path | None,
 ) -> Explanation:
+    from hypergraph.experiment.networks import draw_roles
     from hypergraph.programs.explain import explain, task_of
 
     network, metadata = load(file, activation)
     described = described or {name: text for name, text in metadata.items() if name in ("task", "options")}
     task = task_of(described)
     found = explain(network, task)
+    if picture is not None:
+        draw_roles(network, found, picture)
     if layers is not None:
         found = _resized(found, task, layers)
     if out is not None:

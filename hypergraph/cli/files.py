@@ -10,7 +10,8 @@ from pathlib import Path
 import typer
 
 from hypergraph.cli.output import complain, plugin_errors
-from hypergraph.errors import HypergraphError, printable
+from hypergraph.errors import HypergraphError, UsageError, printable
+from hypergraph.extensions.registry import TASKS
 
 
 @contextlib.contextmanager
@@ -34,3 +35,12 @@ def one_by_one() -> Iterator[Callable[[Path], AbstractContextManager[None]]]:
     yield attempt
     if worst:
         raise typer.Exit(worst)
+
+
+def task_described(task: str | None, options: list[str]) -> dict[str, str]:
+    """The metadata of networks of a task with these options."""
+    from hypergraph.extensions.options import read_options, task_metadata
+
+    if options and task is None:
+        raise UsageError("--set is an option of a task: name it with --task")
+    return {} if task is None else task_metadata(task, read_options(TASKS.load_class(task).Options, options))

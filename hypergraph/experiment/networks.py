@@ -14,8 +14,9 @@ from hypergraph.analysis.measure import generate as sample_networks
 from hypergraph.errors import HypergraphError, UsageError
 from hypergraph.extensions.registry import TASKS, classifier_for, working_visualizers
 from hypergraph.foreign import load_any_network
-from hypergraph.interfaces import Classifier
+from hypergraph.interfaces import Classifier, Visualizer
 from hypergraph.model.generator import Generator
+from hypergraph.programs.explain import Explanation
 from hypergraph.runs.config import Seed
 from hypergraph.runs.directory import RunDirectory
 from hypergraph.runs.pretrained import generator_file
@@ -124,17 +125,30 @@ def draw(
         PluginError: every visualizer is broken.
         FileError: a file cannot be read or written.
     """
+    (visualizer, name), (network, _), seed = _layout(layout), load_any_network(network), as_record(seed, Seed, "seed")
+    stacked = MLPWeights.stack([network]).map(lambda tensor: tensor.flatten(0, len(network.lead)))
+    for path in [as_path(path, "path") for path in paths]:
+        make_folder(path.parent)
+        visualizer.draw(stacked, [path], layout=name, seed=seed)
+
+
+@usual_torch()
+def draw_roles(network: MLPWeights, found: Explanation, path: Path) -> None:
+    """Draw a network with its neurons in the colours of their roles in its program. Raises as `draw` does."""
+    visualizer, name = _layout(None)
+    make_folder(path.parent)
+    visualizer.draw_groups(MLPWeights.stack([network]), path, found.groups, layout=name, title=found.text)
+
+
+def _layout(layout: str | None) -> tuple[Visualizer, str]:
+    """The visualizer of a layout, and its name; the first of all where None is named. Raises UsageError."""
     pairs = [(visualizer, name) for visualizer in working_visualizers() for name in visualizer.layouts]
     match = next((pair for pair in pairs if layout in (None, pair[1])), None)
     if match is None:
         names = ", ".join(name for _, name in pairs)
         refusal = f"no visualizer draws layout {layout!r}; there are {names}" if pairs else "no visualizer is installed"
         raise UsageError(refusal)
-    (visualizer, name), (network, _), seed = match, load_any_network(network), as_record(seed, Seed, "seed")
-    stacked = MLPWeights.stack([network]).map(lambda tensor: tensor.flatten(0, len(network.lead)))
-    for path in [as_path(path, "path") for path in paths]:
-        make_folder(path.parent)
-        visualizer.draw(stacked, [path], layout=name, seed=seed)
+    return match
 
 
 def picture(network: MLPWeights) -> bytes:

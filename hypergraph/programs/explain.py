@@ -15,11 +15,11 @@ from hypergraph.errors import UsageError
 from hypergraph.extensions.options import recorded_options
 from hypergraph.extensions.registry import TASKS
 from hypergraph.foreign import load_any_network
-from hypergraph.interfaces import Task
+from hypergraph.interfaces import Group, Task
 from hypergraph.programs import render
 from hypergraph.programs.bits import is_regular, program_bits, raw_bits
 from hypergraph.programs.canonical import canonical
-from hypergraph.programs.expression import Formula, expression
+from hypergraph.programs.expression import Formula, expression, role_expressions
 from hypergraph.programs.fit import Evidence
 from hypergraph.programs.fold import respond
 from hypergraph.programs.graph import Graph, fidelity
@@ -115,6 +115,24 @@ class Explanation:
     def summary(self) -> str:
         """How good the program is, in one line, or that there is none."""
         return render.summary(self)
+
+    @property
+    def groups(self) -> list[Group]:
+        """The roles of the hidden neurons, each with what its neurons give.
+
+        Raises:
+            UsageError: no short program says what neurons do.
+        """
+        if self.roles is None or not isinstance(self.program, Program):
+            raise UsageError("the hidden neurons have no roles: there is no short program that is built as the network")
+        texts = [list(map(render.terms, row)) for row in role_expressions(self.program)]
+        found: dict[str, list[tuple[int, int]]] = {}
+        for layer, roles in enumerate(self.roles, 1):
+            for neuron, role in enumerate(roles):
+                label = f"layer {layer}: {texts[layer - 1][role]}" if isinstance(role, int) else f"as a {role}"
+                found.setdefault(label, []).append((layer, neuron))
+        ordered = sorted(found.items(), key=lambda item: (item[0].startswith("as a"), item[1][0]))
+        return [Group(f"{len(neurons)} × {label}", neurons) for label, neurons in ordered]
 
     @property
     def network(self) -> MLPWeights:

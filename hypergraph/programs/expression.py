@@ -58,6 +58,22 @@ def expression(program: Program) -> Formula:
     return result
 
 
+def role_expressions(program: Program) -> list[list[Formula]]:
+    """What the neurons of each role give, by hidden layer; those that prefer an input each are written with its index.
+
+    The index is that of all inputs.
+    """
+    found = []
+    for layer in range(1, len(program.biases)):
+        row = []
+        for members in program.members(layer):
+            formula = Formula(len(program.roles[0]), program.digits)
+            formula.outputs.append(_Writer(program, formula).example(layer, members.tolist()))
+            row.append(formula)
+        found.append(row)
+    return found
+
+
 class _Writer:
     """Writes neurons from the output back to the inputs."""
 
@@ -68,6 +84,10 @@ class _Writer:
         if reference == 0:
             return sympy.Integer(0)
         return number(float(self._program.numbers[abs(reference) - 1]) * (1 if reference > 0 else -1))
+
+    def example(self, layer: int, neurons: list[int]) -> Any:
+        """What each neuron of a role gives."""
+        return self._given(layer, neurons[0], INDEX if self._owned(layer, neurons) else None)
 
     def _given(self, layer: int, neuron: int, own: Any = None) -> Any:
         """What a hidden neuron gives."""

@@ -81,16 +81,20 @@ class _Python(StrPrinter):  # type: ignore[misc]
 
 def text(expression: Formula) -> str:
     """One readable line."""
-    printer = _Text(expression)
     names = ["y"] if len(expression.outputs) == 1 else [f"y{n}" for n in range(len(expression.outputs))]
-    lines = [f"{name} = {printer.doprint(output)}" for name, output in zip(names, expression.outputs, strict=True)]
+    lines = [f"{name} = {line}" for name, line in zip(names, _lines(expression), strict=True)]
     sets = [f"{name} = {{{', '.join(map(str, members))}}}" for name, members in expression.sets.items()]
-    return (
-        ("; ".join(lines) + (" where " + ", ".join(sets) if sets else ""))
-        .replace("**2", "²")
-        .replace("*", "·")
-        .replace("-", "−")
-    )
+    return "; ".join(lines) + (" where " + ", ".join(sets) if sets else "")
+
+
+def terms(expression: Formula) -> str:
+    """The outputs in one readable line, without their names and the sets that they refer to."""
+    return "; ".join(_lines(expression))
+
+
+def _lines(expression: Formula) -> list[str]:
+    lines = map(_Text(expression).doprint, expression.outputs)
+    return [line.replace("**2", "²").replace("*", "·").replace("-", "−") for line in lines]
 
 
 def latex(expression: Formula) -> str:

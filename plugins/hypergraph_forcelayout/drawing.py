@@ -1,11 +1,12 @@
 """Draw networks at given positions, in the colours of the paper's figures 1 and 6.
 
-Input neurons are green, hidden ones grey, outputs magenta; positive weights red, negative ones blue. Width and
-opacity of a weight grow with its size. Biases are not drawn.
+Input neurons are green, hidden ones grey or in the colour of their group, outputs magenta; positive weights red,
+negative ones blue. Width and opacity of a weight grow with its size. Biases are not drawn.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
 import textwrap
 from collections.abc import Sequence
@@ -19,13 +20,19 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from torch import Tensor
 
 from hypergraph.errors import printable
+from hypergraph.interfaces import Group
 from hypergraph.spec import MLPSpec
 
 INPUT, HIDDEN, OUTPUT = "#1a9641", "#404040", "#d6009a"
 POSITIVE, NEGATIVE = "#d7191c", "#2050d8"
+GROUPS = ("#ff9900", "#7b2fbe", "#00b3b3", "#8c4a2f", "#b8b800", "#000000", "#9fb6c9", "#d9d9d9")
+"""The colours of groups, in their order, and then again."""
+LEGEND = 13
+"""The font size of a legend, in points."""
 
 NEGLIGIBLE = 0.04
 """A weight below this, relative to the network's largest, is not drawn."""
@@ -71,11 +78,13 @@ class Panel(NamedTuple):
         adjacency: its weights [neuron, neuron].
         positions: of its neurons [neuron, 2].
         title: the text above it.
+        groups: of its neurons, for which a network that is drawn alone has a legend.
     """
 
     adjacency: Tensor
     positions: Tensor
     title: str
+    groups: Sequence[Group] = ()
 
 
 def picture(panels: Sequence[Panel], spec: MLPSpec, suffix: str) -> bytes:
@@ -98,7 +107,23 @@ def _single(panel: Panel, spec: MLPSpec) -> Figure:
     (left, bottom), (right, top) = _draw(axes, panel, spec).tolist()
     axes.set(xlim=(left, right), ylim=(bottom, top))
     figure.set_size_inches((right - left) / 72, (top - bottom) / 72)
+    if panel.groups:
+        axes.set_title("")
+        _add_legend(figure, panel)
     return figure
+
+
+def _add_legend(figure: Figure, panel: Panel) -> None:
+    """Under the network: its title, and the colour and the label of each group."""
+    colours = dict(zip((group.label for group in panel.groups), itertools.cycle(GROUPS)))
+    handles = [
+        Line2D([], [], color=colour, marker="o", markersize=9, linestyle="", label=printable(label))
+        for label, colour in colours.items()
+    ]
+    title = textwrap.fill(printable(panel.title), LETTERS, break_on_hyphens=False)
+    legend = figure.legend(handles=handles, title=title, loc="upper center", bbox_to_anchor=(0.5, 0), frameon=False)
+    for text in [legend.get_title(), *legend.get_texts()]:
+        text.set(fontsize=LEGEND, parse_math=False)
 
 
 def _page(panels: Sequence[Panel], spec: MLPSpec) -> Figure:
@@ -142,7 +167,7 @@ def _draw(axes: Axes, panel: Panel, spec: MLPSpec) -> Tensor:
     axes.set_aspect("equal")
     axes.set_axis_off()
     axes.add_collection(_weights(panel.adjacency, points, diameter), autolim=False)
-    colours = _colours(spec)
+    colours = _colours(spec, panel.groups)
     areas = [(diameter * (OUTPUT_SIZE if colour == OUTPUT else 1)) ** 2 for colour in colours]
     x, y = points.numpy().T
     axes.scatter(x, y, s=areas, c=colours, edgecolors="white", linewidths=diameter / 12, zorder=2)
@@ -174,6 +199,12 @@ def _weights(adjacency: Tensor, points: Tensor, diameter: float) -> LineCollecti
     )
 
 
-def _colours(spec: MLPSpec) -> list[str]:
+def _colours(spec: MLPSpec, groups: Sequence[Group]) -> list[str]:
+    """The colours of all neurons, layer by layer."""
     layers = [INPUT, *[HIDDEN] * (len(spec.sizes) - 2), OUTPUT]
-    return [colour for colour, size in zip(layers, spec.sizes, strict=True) for _ in range(size)]
+    colours = {neuron: colour for group, colour in zip(groups, itertools.cycle(GROUPS)) for neuron in group.neurons}
+    return [
+        colours.get((layer, n), usual)
+        for layer, (usual, size) in enumerate(zip(layers, spec.sizes, strict=True))
+        for n in range(size)
+    ]

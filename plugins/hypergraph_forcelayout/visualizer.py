@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from hypergraph.errors import HypergraphError, UsageError
-from hypergraph.interfaces import Visualizer
+from hypergraph.interfaces import Group, Visualizer
 from hypergraph.storage.atomic import write_bytes
 from hypergraph.weights import MLPWeights
 from hypergraph_forcelayout.adjacency import adjacency
@@ -51,14 +51,25 @@ class ForceLayout(Visualizer):
             FileError: where a file cannot be written.
         """
         self._check(weights, paths, layout, titles)
-        matrices = adjacency(weights)
-        if not bool(torch.isfinite(matrices).all()):
-            raise HypergraphError("a network with weights that are NaN or infinite cannot be drawn")
-        positions = self._forced(matrices, seed) if layout == "force" else layered_layout(matrices, weights.spec)
-        panels = list(map(Panel, matrices, positions, titles or [""] * len(matrices)))
+        panels = list(map(Panel, *self._placed(weights, layout, seed), titles or [""] * len(weights.weights[0])))
         pages = [panels] if len(paths) == 1 else [[panel] for panel in panels]
         for path, page in zip(paths, pages, strict=True):
             write_bytes(path, picture(page, weights.spec, path.suffix.lower()))
+
+    def draw_groups(
+        self, weights: MLPWeights, path: Path, groups: Sequence[Group], *, layout: str, seed: int = 0, title: str = ""
+    ) -> None:
+        """Draw one network [1, ...] with a legend. Raises as `draw` does."""
+        self._check(weights, [path], layout, [title])
+        (matrix,), (positions,) = self._placed(weights, layout, seed)
+        write_bytes(path, picture([Panel(matrix, positions, title, groups)], weights.spec, path.suffix.lower()))
+
+    def _placed(self, weights: MLPWeights, layout: str, seed: int) -> tuple[Tensor, Tensor]:
+        """The adjacency matrices and the positions of the neurons of each network. Raises HypergraphError."""
+        matrices = adjacency(weights)
+        if not bool(torch.isfinite(matrices).all()):
+            raise HypergraphError("a network with weights that are NaN or infinite cannot be drawn")
+        return matrices, self._forced(matrices, seed) if layout == "force" else layered_layout(matrices, weights.spec)
 
     def _forced(self, matrices: Tensor, seed: int) -> Tensor:
         """The force layout, kept for the other formats of the same networks."""
