@@ -167,10 +167,17 @@ def _margin(value: float, boundary: float) -> float:
 
 @dataclass(frozen=True)
 class Group:
-    """Hidden neurons that have something in common: pairs of layer and number, counted from the inputs as layer 0."""
+    """Hidden neurons that have something in common.
+
+    Attributes:
+        label: what.
+        neurons: pairs of layer and number, counted from the inputs as layer 0.
+        minor: whether they matter less than others, and should not catch the eye.
+    """
 
     label: str
     neurons: Sequence[tuple[int, int]]
+    minor: bool = False
 
 
 class Visualizer(ABC):

@@ -47,6 +47,9 @@ TOLERANCE = 0.01
 SHIFT = 0.5
 """Standard deviations by which shifted inputs are moved."""
 
+FOLDED = {"line": "nearly a line", "constant": "nearly constant"}
+"""What is told of neurons that a program does without."""
+
 Kind = Literal["is built as", "computes"]
 
 
@@ -129,10 +132,14 @@ class Explanation:
         found: dict[str, list[tuple[int, int]]] = {}
         for layer, roles in enumerate(self.roles, 1):
             for neuron, role in enumerate(roles):
-                label = f"layer {layer}: {texts[layer - 1][role]}" if isinstance(role, int) else f"as a {role}"
-                found.setdefault(label, []).append((layer, neuron))
-        ordered = sorted(found.items(), key=lambda item: (item[0].startswith("as a"), item[1][0]))
-        return [Group(f"{len(neurons)} × {label}", neurons) for label, neurons in ordered]
+                label = texts[layer - 1][role] if isinstance(role, int) else FOLDED[role]
+                where = f"layer {layer}: " if isinstance(role, int) and len(self.roles) > 1 else ""
+                found.setdefault(where + label, []).append((layer, neuron))
+        groups = [
+            Group(f"{len(neurons)} × {label}", neurons, minor=label in FOLDED.values())
+            for label, neurons in found.items()
+        ]
+        return sorted(groups, key=lambda group: (group.minor, group.neurons[0]))
 
     @property
     def network(self) -> MLPWeights:

@@ -67,9 +67,9 @@ def role_expressions(program: Program) -> list[list[Formula]]:
     for layer in range(1, len(program.biases)):
         row = []
         for members in program.members(layer):
-            formula = Formula(len(program.roles[0]), program.digits)
-            formula.outputs.append(_Writer(program, formula).example(layer, members.tolist()))
-            row.append(formula)
+            written = Formula(len(program.roles[0]), program.digits)
+            written.outputs.append(_Writer(program, written).example(layer, members.tolist()))
+            row.append(written)
         found.append(row)
     return found
 

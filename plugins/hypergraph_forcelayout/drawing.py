@@ -29,10 +29,13 @@ from hypergraph.spec import MLPSpec
 
 INPUT, HIDDEN, OUTPUT = "#1a9641", "#404040", "#d6009a"
 POSITIVE, NEGATIVE = "#d7191c", "#2050d8"
-GROUPS = ("#ff9900", "#7b2fbe", "#00b3b3", "#8c4a2f", "#b8b800", "#000000", "#9fb6c9", "#d9d9d9")
-"""The colours of groups, in their order, and then again."""
+GROUPS = ("#ff9900", "#7b2fbe", "#00b3b3", "#8c4a2f", "#b8b800", "#000000")
+MINOR = ("#8d99a6", "#cdd3d9")
+"""The colours of groups and of minor ones, in their order, and then again."""
 LEGEND = 13
 """The font size of a legend, in points."""
+LEGEND_LETTERS = 56
+"""The largest number of letters in a line of its title."""
 
 NEGLIGIBLE = 0.04
 """A weight below this, relative to the network's largest, is not drawn."""
@@ -115,12 +118,11 @@ def _single(panel: Panel, spec: MLPSpec) -> Figure:
 
 def _add_legend(figure: Figure, panel: Panel) -> None:
     """Under the network: its title, and the colour and the label of each group."""
-    colours = dict(zip((group.label for group in panel.groups), itertools.cycle(GROUPS)))
     handles = [
-        Line2D([], [], color=colour, marker="o", markersize=9, linestyle="", label=printable(label))
-        for label, colour in colours.items()
+        Line2D([], [], color=colour, marker="o", markersize=9, linestyle="", label=printable(group.label))
+        for group, colour in _coloured(panel.groups)
     ]
-    title = textwrap.fill(printable(panel.title), LETTERS, break_on_hyphens=False)
+    title = textwrap.fill(printable(panel.title), LEGEND_LETTERS, break_on_hyphens=False)
     legend = figure.legend(handles=handles, title=title, loc="upper center", bbox_to_anchor=(0.5, 0), frameon=False)
     for text in [legend.get_title(), *legend.get_texts()]:
         text.set(fontsize=LEGEND, parse_math=False)
@@ -199,10 +201,16 @@ def _weights(adjacency: Tensor, points: Tensor, diameter: float) -> LineCollecti
     )
 
 
+def _coloured(groups: Sequence[Group]) -> list[tuple[Group, str]]:
+    """Groups with their colours."""
+    cycles = {False: itertools.cycle(GROUPS), True: itertools.cycle(MINOR)}
+    return [(group, next(cycles[group.minor])) for group in groups]
+
+
 def _colours(spec: MLPSpec, groups: Sequence[Group]) -> list[str]:
     """The colours of all neurons, layer by layer."""
     layers = [INPUT, *[HIDDEN] * (len(spec.sizes) - 2), OUTPUT]
-    colours = {neuron: colour for group, colour in zip(groups, itertools.cycle(GROUPS)) for neuron in group.neurons}
+    colours = {neuron: colour for group, colour in _coloured(groups) for neuron in group.neurons}
     return [
         colours.get((layer, n), usual)
         for layer, (usual, size) in enumerate(zip(layers, spec.sizes, strict=True))

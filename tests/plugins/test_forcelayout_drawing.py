@@ -15,6 +15,7 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from hypergraph.interfaces import Group
 from hypergraph.spec import MLPSpec
 from hypergraph_forcelayout import drawing as module
 from hypergraph_forcelayout.drawing import Panel, picture
@@ -75,6 +76,13 @@ def test_every_layer_has_its_colour() -> None:
     svg = _draw(".svg").decode()
     for colour, count in ((module.INPUT, 2), (module.HIDDEN, 2), (module.OUTPUT, 1)):
         assert svg.count(f"fill: {colour}") == count
+
+
+def test_groups_have_their_colours_and_a_legend() -> None:
+    groups = [Group("one $5", [(1, 0)]), Group("other $", [(1, 1)], minor=True)]
+    svg = picture([Panel(_matrix(), POSITIONS, "title", groups)], SPEC, ".svg").decode()
+    for colour, count in ((module.INPUT, 2), (module.HIDDEN, 0), (module.GROUPS[0], 2), (module.MINOR[0], 2)):
+        assert svg.count(f"fill: {colour}") == count, "a neuron and its mark in the legend"
 
 
 @pytest.mark.parametrize("suffix", [".svg", ".png", ".pdf"])

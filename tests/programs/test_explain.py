@@ -64,6 +64,15 @@ def test_a_planted_program_is_found(explained: Explanation) -> None:
     assert sorted(map(str, explained.roles[0])) == ["0"] * 8 + ["1"] * 8 + ["constant"] * 8
 
 
+def test_roles_have_words(explained: Explanation) -> None:
+    first, second, rest = explained.groups
+    assert {first.label[:4], second.label[:4]} == {"8 × "}
+    assert "swish" in first.label
+    assert rest.label == "8 × nearly constant"
+    assert rest.minor
+    assert sorted(n for group in explained.groups for _, n in group.neurons) == list(range(24))
+
+
 def test_noise_and_the_order_of_neurons_do_not_change_the_program(explained: Explanation) -> None:
     again = explain(noisy(double_sided(SMALL), 1), "l1norm")
     assert again.numbers == explained.numbers
@@ -212,8 +221,9 @@ def test_a_program_for_another_size(explained: Explanation) -> None:
 def test_the_command(command: Command, tmp_path: Path) -> None:
     file, out = tmp_path / "network.safetensors", tmp_path / "program.safetensors"
     double_sided(SMALL).save(file, {"task": "l1norm"})
-    status, printed, _ = command("explain", file, "--json", "--out", out)
+    status, printed, _ = command("explain", file, "--json", "--out", out, "--draw", tmp_path / "network.svg")
     assert status == 0
+    assert (tmp_path / "network.svg").read_bytes().startswith(b"<?xml")
     (row,) = json.loads(printed)
     assert list(row) == [
         *("file", "short", "kind", "program", "numbers", "bits", "raw_bits", "r2", "r2_shifted"),
