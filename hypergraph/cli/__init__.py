@@ -11,15 +11,9 @@ from typing import Annotated, Any
 import typer
 
 from hypergraph.cli import classify, discover, draw, explain, figures, generate, inspect, plugins, run
+from hypergraph.cli.advice import advised
 from hypergraph.cli.output import complain, contained, err, out, results_apart
-from hypergraph.errors import (
-    EncoderError,
-    FileError,
-    HypergraphError,
-    NoActivationError,
-    NotFinishedError,
-    RunExistsError,
-)
+from hypergraph.errors import FileError, HypergraphError
 from hypergraph.experiment.streams import messages
 from hypergraph.extensions import attribution
 
@@ -65,19 +59,6 @@ def _options(
     pass
 
 
-def _advice(error: HypergraphError) -> str:
-    """The options that avoid an error, for the errors that have some."""
-    if isinstance(error, EncoderError):
-        return " (--decoder-only)"
-    if isinstance(error, NoActivationError):
-        return " with --activation"
-    if isinstance(error, RunExistsError):
-        return ": continue it with --resume, or choose another --out"
-    if isinstance(error, NotFinishedError):
-        return f": go on with hypergraph run {error.task} --resume --out {error.path}"
-    return ""
-
-
 def _ignore_settings_of_others() -> None:
     """Ignore what the environment holds for other programs, and what libraries say to programmers."""
     os.environ["MPLBACKEND"] = "agg"  # a notebook's works nowhere else, and no window is opened
@@ -107,7 +88,7 @@ def main() -> None:
             status = app(standalone_mode=False)
         sys.exit(status)
     except HypergraphError as error:
-        complain(f"{error}{_advice(error)}")
+        complain(advised(error))
         sys.exit(error.exit_code)
     except _UsageError as error:
         if message := error.format_message():  # empty for a group without a command, which printed its help

@@ -14,6 +14,7 @@ from hypergraph.cli.output import WIDEST, err, notify, out, print_json
 from hypergraph.extensions.registry import TASKS
 
 if TYPE_CHECKING:
+    from hypergraph.analysis.finished import FinishedRun
     from hypergraph.discovery.families import Branch
     from hypergraph.experiment.discover import Discovery, Family
 
@@ -36,17 +37,17 @@ def discover(
         print_json(found.to_fields())
     else:
         _show(found)
-    if len(runs) == 1 and (runs[0] / "config.json").is_file():
-        _draw(runs[0])
+    if found.run:
+        _draw(found.run)
 
 
-def _draw(run: Path) -> None:
+def _draw(run: FinishedRun) -> None:
     """Draw the tree of a run into its folder."""
-    from hypergraph.experiment.run import draw_figures
-    from hypergraph.runs.directory import RunDirectory
+    from hypergraph.figures.catalogue import draw
     from hypergraph.runs.events import Drawn
 
-    (event,) = draw_figures(RunDirectory.open(run), ["families"])
+    with run.directory.lock():
+        (event,) = draw(run, ["families"])
     notify(f"Drawn: {event.files[0]}" if isinstance(event, Drawn) else f"families not drawn: {event.reason}")
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import typer
 
+from hypergraph.cli.advice import advised
 from hypergraph.cli.output import complain, plugin_errors
 from hypergraph.errors import HypergraphError, UsageError, printable
 from hypergraph.extensions.registry import TASKS
@@ -29,7 +30,8 @@ def one_by_one() -> Iterator[Callable[[Path], AbstractContextManager[None]]]:
             with plugin_errors():
                 yield
         except HypergraphError as error:
-            complain(str(error) if printable(str(file)) in str(error) else f"{file}: {error}")
+            message = advised(error)
+            complain(message if printable(str(file)) in message else f"{file}: {message}")
             worst = max(worst, error.exit_code)
 
     yield attempt

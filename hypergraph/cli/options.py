@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hypergraph.errors import FileError, NoActivationError
-
 if TYPE_CHECKING:
     from hypergraph.weights import MLPWeights
 
@@ -24,7 +22,4 @@ def load(file: Path, activation: str | None) -> tuple[MLPWeights, dict[str, str]
     """A network and the metadata of its file. Raises FileError."""
     from hypergraph.foreign import load_any_network
 
-    try:
-        return load_any_network(file, activation)
-    except NoActivationError as error:
-        raise FileError(f"{error} with --activation") from None
+    return load_any_network(file, activation)

@@ -64,10 +64,12 @@ class Discovery:
     Attributes:
         networks: in the order of `classifier.families`.
         classifier: labels further networks.
+        run: whose networks they are, if they are of one run.
     """
 
     networks: Sequence[Network]
     classifier: FamilyClassifier
+    run: FinishedRun | None = None
 
     @property
     def labels(self) -> list[str]:
@@ -155,8 +157,9 @@ def discover(
         raise UsageError(f"{', '.join(map(str, paths))} are of several tasks: discover each by itself")
     networks = [network for source in sources for network in source.networks]
     first = sources[0]
-    if len(sources) == 1 and first.classifier:
-        return Discovery(networks, first.classifier)
+    if first.run and len(sources) == 1:
+        with first.run.directory.lock(), torch_threads(first.run.config.threads):
+            return Discovery(networks, first.run.families, first.run)
     loaded = [load_any_network(network.file, activation)[0] for network in networks]
     task_plugin = TASKS.load(first.task, first.options)
     return Discovery(networks, FamilyClassifier.find(first.task, task_plugin, loaded, observe))
@@ -164,25 +167,22 @@ def discover(
 
 @dataclass(frozen=True)
 class _Source:
-    """The networks of a run, with their families, or of a folder."""
+    """The networks of a run, or of a folder."""
 
     task: str
     options: dict[str, Any]
     networks: list[Network]
-    classifier: FamilyClassifier | None = None
+    run: FinishedRun | None = None
 
 
 def _run(path: Path, observe: Observer) -> _Source:
-    directory = RunDirectory.open(path)
-    with directory.lock(), torch_threads(directory.config.threads):
-        run = FinishedRun(directory, observe)
-        classifier = run.families
-    labelled = not directory.families.is_file()  # otherwise the labels are those of the families
+    run = FinishedRun(RunDirectory.open(path), observe)
+    labelled = not run.directory.families.is_file()  # otherwise the labels are those of the families
     networks = [
         Network(str(path / n.file), str(path), n.member, n.beta, or_nan(n.loss), n.algorithm if labelled else None)
         for n in run.networks
     ]
-    return _Source(run.config.task, dict(run.config.options), networks, classifier)
+    return _Source(run.config.task, dict(run.config.options), networks, run)
 
 
 def _folder(path: Path, task: str | None, activation: str | None) -> _Source:
