@@ -30,6 +30,17 @@ def usual_torch() -> Iterator[None]:
         yield
 
 
+@contextlib.contextmanager
+def torch_threads(count: int) -> Iterator[None]:
+    """Let torch use this number of threads, which decides how numbers are rounded. It can decorate a function."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 def _precision_of_products() -> str:
     with contextlib.suppress(RuntimeError):  # torch does not tell it where it was set for single backends
         return torch.get_float32_matmul_precision()

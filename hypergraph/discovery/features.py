@@ -17,6 +17,7 @@ from torch import Tensor
 from hypergraph.interfaces import Task
 from hypergraph.rng import stream
 from hypergraph.spec import MLPSpec
+from hypergraph.torch_state import torch_threads
 from hypergraph.weights import MLPWeights
 
 PROBES = 1_000
@@ -72,6 +73,7 @@ def feature_count(spec: MLPSpec) -> int:
 
 
 @torch.no_grad()
+@torch_threads(1)  # the matrices are so small that a second thread costs more time than it saves
 def describe(network: MLPWeights, probe: Probe) -> Description:
     """Measure one network; NaN where its numbers are not finite."""
     network = network.map(Tensor.double)
@@ -90,7 +92,9 @@ def _describe_layer(
     network: MLPWeights, layer: int, sums: Sequence[Tensor], layers: Sequence[Tensor]
 ) -> dict[str, Array]:
     pairs = [pair for pair in zip(network.spec.connections, network.weights, strict=True) if pair[0].target == layer]
-    read = torch.cat([weight * layers[c.source].std(0) for c, weight in pairs], 1)  # [neuron, source]
+    by_layer = [weight * layers[c.source].std(0) for c, weight in pairs]  # of each source layer [neuron, source]
+    read = torch.cat(by_layer, 1)
+    sums_of_layers = torch.stack([part.sum(1).abs() for part in by_layer])
     effect, slope = _effects(network, layer, layers)
     share = _shares(effect)
     power = read.square()
@@ -98,7 +102,7 @@ def _describe_layer(
     neurons = {
         "participation": _participation(power, 1),
         "strongest": power.amax(1) / whole,
-        "one_sided": read.sum(1).abs() / read.abs().sum(1).clamp(min=TINY),
+        "one_sided": sums_of_layers.sum(0) / read.abs().sum(1).clamp(min=TINY),
         "nonlinearity": _nonlinearity(sums[layer], layers[layer]),
     }
     described = {name: _deciles(value, share) for name, value in neurons.items()}

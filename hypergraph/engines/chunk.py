@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 
 import torch
 
@@ -54,17 +53,6 @@ def train_chunk(run: RunDirectory, chunk: Chunk, observe: Observer, stop: thread
                 continue
             return _ChunkTraining(run, chunk, observe).train(stop)
     return False
-
-
-@contextmanager
-def torch_threads(count: int) -> Iterator[None]:
-    """Let torch use this number of threads, which decides how numbers are rounded."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def evenly_spread(steps: int, times: int) -> frozenset[int]:

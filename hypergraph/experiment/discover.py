@@ -16,7 +16,6 @@ from hypergraph.analysis.finished import FinishedRun
 from hypergraph.analysis.measure import measure_loss, or_nan
 from hypergraph.discovery.agreement import adjusted_rand, homogeneity, named_once, stability
 from hypergraph.discovery.classifier import FamilyClassifier
-from hypergraph.engines.chunk import torch_threads
 from hypergraph.errors import UsageError
 from hypergraph.extensions.registry import TASKS, classifier_for
 from hypergraph.foreign import load_any_network
@@ -158,7 +157,7 @@ def discover(
     networks = [network for source in sources for network in source.networks]
     first = sources[0]
     if first.run and len(sources) == 1:
-        with first.run.directory.lock(), torch_threads(first.run.config.threads):
+        with first.run.directory.lock():
             return Discovery(networks, first.run.families, first.run)
     loaded = [load_any_network(network.file, activation)[0] for network in networks]
     task_plugin = TASKS.load(first.task, first.options)

@@ -43,6 +43,9 @@ from hypergraph.runs.records import Metrics
 PLAIN_LINES = 10
 """Lines that report a training without a live view."""
 
+NO_LABELS = "no classifier: families are found after the training"
+"""What a training shows in the place of its algorithms."""
+
 
 class Display:
     """A context manager that shows the events of an experiment on `console`."""
@@ -157,6 +160,8 @@ class TrainingView:
         return f"beta {beta:.0e}: loss {min(losses):.3f}-{max(losses):.3f} KL {min(nats):.1f}-{max(nats):.1f} nats"
 
     def _found(self) -> str:
+        if not any(label for _, _, label in self.cells.values()):
+            return NO_LABELS
         return f"found: {', '.join(sorted(self.algorithms)) or 'nothing yet'}"
 
     def table(self) -> Group:

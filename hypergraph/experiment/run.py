@@ -14,7 +14,6 @@ from hypergraph.analysis.families import name_families
 from hypergraph.analysis.finished import FinishedRun
 from hypergraph.analysis.sweep import sweep_members
 from hypergraph.engines.base import Engine
-from hypergraph.engines.chunk import torch_threads
 from hypergraph.errors import MissingDataError, UsageError, file_errors
 from hypergraph.extensions.options import task_metadata
 from hypergraph.extensions.registry import TASKS, classifier_for
@@ -31,7 +30,7 @@ from hypergraph.runs.records import NetworkRecord, ProgramRecord, Provenance, Re
 from hypergraph.runs.result import load_members, write_result
 from hypergraph.storage.schema import as_path
 from hypergraph.storage.untrusted import read_json
-from hypergraph.torch_state import usual_torch
+from hypergraph.torch_state import torch_threads, usual_torch
 
 
 def run_experiment(run: RunDirectory, engine: Engine, observe: Observer = ignore) -> FinishedRun:

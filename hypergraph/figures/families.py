@@ -14,9 +14,11 @@ from scipy.cluster.hierarchy import leaves_list
 
 from hypergraph.analysis.finished import FinishedRun
 from hypergraph.discovery.classifier import FamilyClassifier
-from hypergraph.figures.output import FigureOutput, columns, edges, plotted
+from hypergraph.figures.output import FigureOutput, columns, edges, legend_columns, plotted
 from hypergraph.runs.records import NetworkRecord
 
+WIDTH = 9.0
+"""Of the figure, in inches."""
 MIXED = "#b0b0b5"
 """The colour of branches with networks of several labels."""
 
@@ -35,9 +37,9 @@ def families(run: FinishedRun) -> FigureOutput:
         _map(right, networks, labels, classifier)
         seen = {name: colour for name, colour in classifier.colours.items() if name in labels}
         handles = [Patch(color=colour, label=f"{name} ({labels.count(name)})") for name, colour in seen.items()]
-        figure.legend(handles=handles, loc="outside upper center", ncols=min(6, len(handles)))
+        figure.legend(handles=handles, loc="outside upper center", ncols=legend_columns(handles, WIDTH))
 
-    return plotted(rows, (9, max(3.4, 1.6 + 0.22 * members)), plot)
+    return plotted(rows, (WIDTH, max(3.4, 1.6 + 0.22 * members)), plot)
 
 
 def _dendrogram(axes: Axes, classifier: FamilyClassifier) -> None:

@@ -13,7 +13,16 @@ from matplotlib.ticker import FormatStrFormatter, LogLocator, NullFormatter
 
 from hypergraph.analysis.finished import FinishedRun
 from hypergraph.errors import MissingDataError
-from hypergraph.figures.output import FigureOutput, FigureRow, by_group, coloured, columns, grid, plotted
+from hypergraph.figures.output import (
+    FigureOutput,
+    FigureRow,
+    by_group,
+    coloured,
+    columns,
+    grid,
+    legend_columns,
+    plotted,
+)
 
 SPREAD = 10.0
 """An axis is logarithmic if its largest value is this many times its smallest."""
@@ -32,6 +41,7 @@ def order_space(run: FinishedRun) -> FigureOutput:
     lines = by_group(rows, "member")
     kinds = {member: f"{line[0]['algorithm']} to {line[-1]['algorithm']}" for member, line in lines.items()}
     colours = coloured(kinds.values())
+    width = 4.2 * min(len(planes), 3)
 
     def plot(figure: Figure) -> None:
         for axes, plane in zip(grid(figure, len(planes), 3), planes, strict=True):
@@ -47,9 +57,9 @@ def order_space(run: FinishedRun) -> FigureOutput:
         dot: dict[str, Any] = {"marker": "o", "linestyle": "none", "markersize": 4}
         handles += [Line2D([], [], color=colour, label=label, **dot) for label, colour in seen.items()]
         title = "lines from beta 1e-12 to 1 (members)"
-        figure.legend(handles=handles, loc="outside lower center", ncols=6, title=title)
+        figure.legend(handles=handles, loc="outside lower center", ncols=legend_columns(handles, width), title=title)
 
-    return plotted(rows, (4.2 * min(len(planes), 3), 4.4 * -(-len(planes) // 3)), plot)
+    return plotted(rows, (width, 4.4 * -(-len(planes) // 3)), plot)
 
 
 def _frame(axes: Axes, plane: tuple[str, str], rows: Sequence[FigureRow], boundaries: Mapping[str, float]) -> None:

@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 
 import matplotlib.style
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.text import Text
@@ -41,6 +42,8 @@ STYLE = {
 RESOLUTION = 150
 PALETTE = ("#d95f02", "#1b9e77", "#7570b3", "#2166ac", "#e7298a", "#8c8c8c", "#a6761d", "#66a61e")
 """Colours of groups without a colour of their own."""
+HANDLE, LETTER = 0.6, 0.075
+"""Inches that a legend's entry takes beside its label, and for each letter of that."""
 NARROW, WIDE = 4, 300
 """A logarithmic axis has even ticks if its ends differ by less than the first factor, else ticks at 1, 2, 5, 10 and so
 on if by less than the second."""
@@ -126,6 +129,12 @@ def tick_logarithmic(axes: Axes) -> None:
             axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
             axis.set_major_formatter(FormatStrFormatter("%g"))
             axis.set_minor_formatter(NullFormatter())
+
+
+def legend_columns(handles: Sequence[Artist], width: float) -> int:
+    """How many entries of a legend fit side by side into `width` inches."""
+    longest = max(len(str(handle.get_label())) for handle in handles)
+    return min(len(handles), max(1, int(width / (HANDLE + LETTER * longest))))
 
 
 def coloured(groups: Iterable[str]) -> dict[str, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
 
 import numpy as np
@@ -14,7 +13,7 @@ from matplotlib.patches import Patch
 from hypergraph.analysis.finished import FinishedRun
 from hypergraph.analysis.phases import PhaseRecord
 from hypergraph.errors import MissingDataError
-from hypergraph.figures.output import FigureOutput, FigureRow, coloured, columns, edges, grid, plotted
+from hypergraph.figures.output import FigureOutput, FigureRow, coloured, columns, edges, grid, legend_columns, plotted
 
 Z95 = 1.96
 """95 percent of a normal distribution lie within this many standard deviations."""
@@ -27,6 +26,7 @@ def phases(run: FinishedRun) -> FigureOutput:
     members = sorted(outcomes, key=lambda member: (outcomes[member], member))
     colours = run.classifier.colours
     across = min(6, len(members))
+    width = 1.2 + 1.6 * across
 
     def plot(figure: Figure) -> None:
         panels = grid(figure, len(members), across, sharex=True, sharey=True)
@@ -37,9 +37,9 @@ def phases(run: FinishedRun) -> FigureOutput:
         handles = [Patch(color=colour, label=label) for label, colour in colours.items() if label in seen]
         figure.supxlabel("step", fontsize=9)
         figure.supylabel("log10 beta", fontsize=9)
-        figure.legend(handles=handles, loc="outside upper center", ncols=len(handles))
+        figure.legend(handles=handles, loc="outside upper center", ncols=legend_columns(handles, width))
 
-    return plotted(rows, (1.2 + 1.6 * across, 1.0 + 1.5 * -(-len(members) // across)), plot)
+    return plotted(rows, (width, 1.0 + 1.5 * -(-len(members) // across)), plot)
 
 
 def _diagram(axes: Axes, phases: list[PhaseRecord], colours: list[tuple[str, str]]) -> None:
@@ -82,11 +82,14 @@ def outcomes(run: FinishedRun) -> FigureOutput:
 
 
 def outcome_colours(run: FinishedRun) -> dict[str, str]:
-    """A colour for each possible outcome, the same in every figure."""
+    """A colour for each possible outcome, the same in every figure: that of its algorithm if it is named for one."""
     names = list(run.outcomes.values())
-    with contextlib.suppress(MissingDataError):
-        names += run.classifier.outcomes
-    return coloured(names)
+    try:
+        colours = run.classifier.colours
+    except MissingDataError:
+        return coloured(names)
+    names += run.classifier.outcomes
+    return {name: colours.get(name, colour) for name, colour in coloured(names).items()}
 
 
 def _bar(axes: Axes, place: int, row: FigureRow, colour: str) -> None:

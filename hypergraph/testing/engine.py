@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from hypergraph.engines.base import Engine, TrainingError
-from hypergraph.engines.chunk import torch_threads, train_chunk
+from hypergraph.engines.chunk import train_chunk
 from hypergraph.errors import BusyError
 from hypergraph.runs.config import RunConfig
 from hypergraph.runs.directory import Chunk, RunDirectory
@@ -22,6 +22,7 @@ from hypergraph.runs.events import Diverged, Event, Stopping, Trained, TrainingE
 from hypergraph.spec import MLPSpec
 from hypergraph.storage.tensors import read_tensors
 from hypergraph.testing.networks import shared_streams
+from hypergraph.torch_state import torch_threads
 from hypergraph.training.recipe import Recipe
 
 STEPS = 40
