@@ -20,7 +20,7 @@ from hypergraph.spec import MLPSpec
 from hypergraph.storage.tensors import check_format, read_tensors, write_tensors
 from hypergraph.weights import MLPWeights
 
-FORMAT, FORMAT_VERSION = "hypergraph-families", "1"
+FORMAT, FORMAT_VERSION = "hypergraph-families", "2"
 # fmt: off
 PALETTE = (
     "#2f6bd8", "#2e9e48", "#d6303f", "#e08a1e", "#7570b3", "#17a2b8", "#a6761d", "#e7298a", "#66a61e", "#1b5e7a",

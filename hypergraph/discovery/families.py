@@ -1,8 +1,8 @@
 """Group networks into families: average linkage, cut where branches are long, and the rule for one more network.
 
-A branch of the tree is a family if it stays alone for long: it merges with others at a distance many times that within
-it. Each branch weighs its networks times the logarithm of that ratio, and the families are the disjoint branches that
-weigh most together (the excess of mass of Müller and Sawitzki, on a tree of average linkage).
+A branch of the tree is a family if it stays alone for long: it merges with the next large branch at a distance many
+times that within it. Each branch weighs its networks times the logarithm of that ratio, and the families are the
+disjoint branches that weigh most together (the excess of mass of Müller and Sawitzki, on a tree of average linkage).
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from scipy.spatial.distance import cdist
 from hypergraph.discovery.features import Array
 from hypergraph.interfaces import UNKNOWN
 
-NEAR, FAR = 0.35, 1.0
+NEAR, FAR = 0.25, 0.75
 """Distances below the first never separate families, those above the second always do."""
-SMALLEST, FEWEST = 0.03, 3
+SMALLEST, FEWEST = 0.04, 3
 """The smallest share of the networks, and the smallest number, that is a family."""
 CONSTANT_SPREAD = 0.05
 """A network is constant if its output spreads less than this, relative to the targets; torch's initial ones do more."""
@@ -36,7 +36,10 @@ Branch: TypeAlias = "str | tuple[float, Branch, Branch]"
 
 @dataclass(frozen=True)
 class Core:
-    """The networks that define a family, and the mean distance to them within which others belong to it."""
+    """The networks that define a family, and the mean distance to them within which others belong to it.
+
+    The reach is the distance at which it merges with the next, and at most FAR.
+    """
 
     name: str
     networks: Array
@@ -118,7 +121,7 @@ def find_families(features: Array, spread: Array) -> Families:
     """Group networks, given their features [network, feature] and the spreads of their outputs."""
     leaves = np.flatnonzero(spread >= CONSTANT_SPREAD)
     tree = linkage(features[leaves], "average") if len(leaves) > 1 else np.zeros((0, 4))
-    branches = list(_families_of(tree)) if len(leaves) > 1 else [(leaf, NEAR) for leaf in leaves[:, None]]
+    branches = list(_families_of(tree)) if len(leaves) > 1 else [(leaf, FAR) for leaf in leaves[:, None]]
     branches.sort(key=lambda branch: (-len(branch[0]), int(branch[0].min())))
     cores = tuple(Core(name, leaves[rows], reach) for name, (rows, reach) in zip(_names(), branches, strict=False))
     return Families(features, spread, cores, tree, leaves)
@@ -134,17 +137,24 @@ def _names() -> Iterator[str]:
 def _families_of(tree: Array) -> Iterator[tuple[Array, float]]:
     """The leaves and the reach of each branch of a tree that is a family."""
     leaves = len(tree) + 1
-    nodes = 2 * leaves - 1
     inner, size = np.concatenate([np.zeros((2, leaves)), tree[:, 2:].T], 1)
     size[:leaves] = 1
-    outer = np.full(nodes, FAR)
-    for below in (0, 1):
-        outer[tree[:, below].astype(int)] = tree[:, 2]
-    inner, outer = inner.clip(NEAR, FAR), outer.clip(NEAR, FAR)
     smallest = max(min(FEWEST, leaves), SMALLEST * leaves)
+    inner, outer = inner.clip(NEAR, FAR), _outer(tree, size >= smallest).clip(NEAR, FAR)
     weight = np.where(size >= smallest, size * np.log(outer / inner), 0)
     for node in _heaviest(tree, weight):
-        yield _leaves_below(tree, node), float(np.sqrt(inner[node] * outer[node]))
+        yield _leaves_below(tree, node), float(outer[node])
+
+
+def _outer(tree: Array, large: Array) -> Array:
+    """The distance at which each branch merges with a large one: a few networks beside it change nothing."""
+    leaves = len(tree) + 1
+    outer = np.full(2 * leaves - 1, np.inf)
+    for node in range(2 * leaves - 2, leaves - 1, -1):
+        left, right = tree[node - leaves, :2].astype(int)
+        for branch, other in ((left, right), (right, left)):
+            outer[branch] = tree[node - leaves, 2] if large[other] else outer[node]
+    return outer
 
 
 def _heaviest(tree: Array, weight: Array) -> list[int]:

@@ -1,7 +1,8 @@
 """Describe networks by numbers that are free of the order of their neurons and know nothing of their task but samples.
 
 A network is probed with a task's inputs. What its neurons read, how they bend, and who serves an input, is summarised
-by deciles, which have the same length in every network of as many layers.
+by deciles, which have the same length in every network of as many layers. Which inputs the output depends on is told
+input by input.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ PROBES = 1_000
 """Inputs that a network is probed with."""
 DECILES = 10
 LAYER_FEATURES, FUNCTION_FEATURES = 7 * DECILES + 3, 3
-"""Features of a hidden layer, and of the whole function."""
+"""Features of a hidden layer, and of the whole function without those of single inputs."""
 MAX_NUMBERS = 4_000_000
 """Most numbers of a hidden layer that are computed at once, with one neuron after another held still."""
 TINY = 1e-12
@@ -69,7 +70,7 @@ class Description:
 
 def feature_count(spec: MLPSpec) -> int:
     """The number of features of a network."""
-    return (len(spec.sizes) - 2) * LAYER_FEATURES + FUNCTION_FEATURES
+    return (len(spec.sizes) - 2) * LAYER_FEATURES + FUNCTION_FEATURES + spec.sizes[0]
 
 
 @torch.no_grad()
@@ -85,6 +86,7 @@ def describe(network: MLPWeights, probe: Probe) -> Description:
         described = _describe_layer(network, layer, sums, layers)
         features |= {f"{name}_{layer}": value for name, value in described.items()}
     features["function"] = _describe_function(network, probe, layers[-1])
+    features["inputs"] = _describe_inputs(network, layers)
     return Description(features, float(_spread(layers[-1]) / probe.spread.clamp(min=TINY)))
 
 
@@ -94,7 +96,6 @@ def _describe_layer(
     pairs = [pair for pair in zip(network.spec.connections, network.weights, strict=True) if pair[0].target == layer]
     by_layer = [weight * layers[c.source].std(0) for c, weight in pairs]  # of each source layer [neuron, source]
     read = torch.cat(by_layer, 1)
-    sums_of_layers = torch.stack([part.sum(1).abs() for part in by_layer])
     effect, slope = _effects(network, layer, layers)
     share = _shares(effect)
     power = read.square()
@@ -102,7 +103,7 @@ def _describe_layer(
     neurons = {
         "participation": _participation(power, 1),
         "strongest": power.amax(1) / whole,
-        "one_sided": sums_of_layers.sum(0) / read.abs().sum(1).clamp(min=TINY),
+        "one_sided": sum(part.sum(1).abs() for part in by_layer) / read.abs().sum(1).clamp(min=TINY),
         "nonlinearity": _nonlinearity(sums[layer], layers[layer]),
     }
     described = {name: _deciles(value, share) for name, value in neurons.items()}
@@ -115,7 +116,10 @@ def _describe_layer(
 
 
 def _effects(network: MLPWeights, layer: int, layers: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-    """How far each neuron moves the output, and the slope of the output that it moves most: two [neuron]."""
+    """How far each neuron moves the output, and the slope of the output that it moves most: two [neuron].
+
+    The neurons of layer 0 are the inputs.
+    """
     values = layers[layer]
     count = values.shape[1]
     at_once = max(1, MAX_NUMBERS // values.numel())
@@ -124,7 +128,8 @@ def _effects(network: MLPWeights, layer: int, layers: Sequence[Tensor]) -> tuple
         chosen = torch.arange(first, min(first + at_once, count))
         still = values.repeat(len(chosen), 1, 1)
         still[torch.arange(len(chosen)), :, chosen] = values[:, chosen].mean(0)[:, None]
-        moved.append(layers[-1] - network.layers(layers[0], {layer: still}).values[-1])
+        inputs, held = (layers[0], {layer: still}) if layer else (still, None)
+        moved.append(layers[-1] - network.layers(inputs, held).values[-1])
     change = torch.cat(moved)  # [neuron, probe, output]
     centred = (values - values.mean(0)).mT[..., None]
     slopes = (change * centred).mean(1) / centred.square().mean(1).clamp(min=TINY)
@@ -147,13 +152,19 @@ def _describe_sources(served: Tensor, signs: Tensor) -> dict[str, Array]:
 
 
 def _describe_function(network: MLPWeights, probe: Probe, outputs: Tensor) -> Array:
-    """How linear the network is, and how it takes shuffled and negated inputs."""
+    """How linear the network is, and how it takes shuffled and negated inputs: from 0 to 1, as all features are."""
     columns = torch.cat([probe.inputs, torch.ones_like(probe.inputs[:, :1])], 1)
     fitted = columns @ torch.linalg.lstsq(columns, outputs, driver="gelsd").solution
     left, whole = (outputs - fitted).square().sum(), (outputs - outputs.mean(0)).square().sum()
     linear = 1 - float(left / whole.clamp(min=TINY))
     turned = [_correlation(outputs, network(other)) for other in (probe.shuffled, -probe.inputs)]
-    return np.array([linear, *turned])
+    return np.array([linear, *((1 + correlation) / 2 for correlation in turned)])
+
+
+def _describe_inputs(network: MLPWeights, layers: Sequence[Tensor]) -> Array:
+    """How much the output depends on each input; networks that read different inputs are 1 apart (Hellinger 1909)."""
+    shares = _shares(_effects(network, 0, layers)[0])
+    return (shares * len(shares) / 2).sqrt().numpy()  # `vector` divides by the root of their number
 
 
 def _spread(values: Tensor) -> Tensor:

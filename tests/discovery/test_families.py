@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 import pytest
@@ -21,11 +22,16 @@ from hypergraph.testing.classifier import _shuffled
 from hypergraph.weights import MLPWeights
 from hypergraph_l1norm import closed_forms as norms
 from hypergraph_l1norm.task import L1Norm
+from hypergraph_maximum import closed_forms as maxima
+from hypergraph_maximum.task import Maximum
 from hypergraph_multiplication import closed_forms as products
 from hypergraph_multiplication.task import Multiplication
+from hypergraph_parity import closed_forms as parities
+from hypergraph_parity.task import Parity
 
 EACH = 12
 NORM, PRODUCT = MLPSpec((16, 48, 1)), MLPSpec((8, 32, 1))
+SMALL_NORM, SIX, SHORT = MLPSpec((8, 24, 1)), MLPSpec((6, 24, 1)), MLPSpec((4, 16, 1))
 
 
 def fresh(spec: MLPSpec, rng: torch.Generator) -> MLPWeights:
@@ -36,13 +42,15 @@ def fresh(spec: MLPSpec, rng: torch.Generator) -> MLPWeights:
     return MLPWeights(spec, tuple(weights), tuple(biases))
 
 
-def planted(makers: Sequence[Callable[[], MLPWeights]], noise: float, rng: torch.Generator) -> list[MLPWeights]:
+def planted(
+    makers: Sequence[Callable[[], MLPWeights]], noise: float, rng: torch.Generator, each: int = EACH
+) -> list[MLPWeights]:
     """Networks of each kind, with their neurons permuted and noise on every weight."""
 
     def noisy(tensor: torch.Tensor) -> torch.Tensor:
         return tensor + noise * tensor.square().mean().sqrt() * torch.randn(tensor.shape, generator=rng)
 
-    return [_shuffled(make().map(noisy), 1) for make in makers for _ in range(EACH)]
+    return [_shuffled(make().map(noisy), 1) for make in makers for _ in range(each)]
 
 
 def norm_kinds(rng: torch.Generator) -> list[Callable[[], MLPWeights]]:
@@ -63,6 +71,22 @@ def product_kinds(rng: torch.Generator) -> list[Callable[[], MLPWeights]]:
     ]
 
 
+def maximum_kinds(rng: torch.Generator) -> list[Callable[[], MLPWeights]]:
+    return [lambda: maxima.contrasts(SIX, rng), lambda: maxima.one_by_one(SIX), lambda: fresh(SIX, rng)]
+
+
+def parity_kinds(rng: torch.Generator) -> list[Callable[[], MLPWeights]]:
+    return [lambda: parities.counting(SHORT), lambda: parities.patterns(SHORT), lambda: fresh(SHORT, rng)]
+
+
+KINDS = [
+    (L1Norm(), norm_kinds),
+    (Multiplication(), product_kinds),
+    (Maximum(), maximum_kinds),
+    (Parity(), parity_kinds),
+]
+
+
 @pytest.fixture(scope="module")
 def found() -> FamilyClassifier:
     rng = torch.Generator().manual_seed(0)
@@ -70,21 +94,44 @@ def found() -> FamilyClassifier:
 
 
 @pytest.mark.parametrize("noise", [0.02, 0.05])
-@pytest.mark.parametrize(("task", "kinds"), [(L1Norm(), norm_kinds), (Multiplication(), product_kinds)])
+@pytest.mark.parametrize(("task", "kinds"), KINDS)
 def test_planted_algorithms_are_families(
     task: Task, kinds: Callable[..., list[Callable[[], MLPWeights]]], noise: float
 ) -> None:
     rng = torch.Generator().manual_seed(1)
-    networks = planted(kinds(rng), noise, rng)
-    families = FamilyClassifier.find("task", task, networks).families
-    truth = [kind for kind in range(4) for _ in range(EACH)]
+    makers = kinds(rng)
+    families = FamilyClassifier.find("task", task, planted(makers, noise, rng)).families
+    truth = [kind for kind in range(len(makers)) for _ in range(EACH)]
     assert adjusted_rand(families.labels, truth) >= 0.95
     assert stability(families, range(len(truth))) >= 0.9
-    for kind in range(4):
+    for kind in set(truth):
         chosen = [index for index, each in enumerate(truth) if each == kind]
         alone = find_families(families.features[chosen], families.spread[chosen])
         assert len(alone.cores) == 1
         assert families.exemplar(families.labels[chosen[0]]) in chosen
+
+
+Maker: TypeAlias = Callable[[torch.Generator], MLPWeights]
+ONE: dict[str, tuple[Task, Maker]] = {
+    "double-sided": (L1Norm(), lambda rng: norms.double_sided(SMALL_NORM)),
+    "pudding": (L1Norm(), lambda rng: norms.pudding(SMALL_NORM)),
+    "convexity": (L1Norm(), lambda rng: norms.convexity(SMALL_NORM, rng)),
+    "contrasts": (Maximum(), lambda rng: maxima.contrasts(SHORT, rng)),
+    "one by one": (Maximum(), lambda rng: maxima.one_by_one(SHORT)),
+    "eigenspaces": (Multiplication(), lambda rng: products.eigenspaces(PRODUCT, rng)),
+    "patterns": (Parity(), lambda rng: parities.patterns(SHORT)),
+    "fresh": (L1Norm(), lambda rng: fresh(SMALL_NORM, rng)),
+}
+
+
+@pytest.mark.parametrize("noise", [0.02, 0.05])
+@pytest.mark.parametrize("kind", ONE)
+def test_one_algorithm_is_one_family(kind: str, noise: float) -> None:
+    task, make = ONE[kind]
+    rng = torch.Generator().manual_seed(2)
+    families = FamilyClassifier.find("task", task, planted([lambda: make(rng)], noise, rng, each=100)).families
+    assert len(families.cores) == 1
+    assert families.labels.count("family A") >= 99
 
 
 def test_networks_without_a_family_are_told_so(found: FamilyClassifier) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
 from hypergraph.discovery.features import Description, Probe, describe, feature_count
 from hypergraph.spec import Connection, MLPSpec
@@ -38,11 +41,31 @@ def test_the_order_of_hidden_neurons_changes_no_feature(spec: MLPSpec) -> None:
 
 
 @pytest.mark.parametrize("network", [double_sided(WIDE), pudding(WIDE), convexity(WIDE, torch.Generator())])
-def test_the_order_of_inputs_changes_no_feature_of_a_symmetric_task(network: MLPWeights) -> None:
-    """Except by which inputs were drawn for each."""
+def test_the_order_of_inputs_changes_only_which_inputs_matter(network: MLPWeights) -> None:
+    """Except by which numbers were drawn for each input."""
     order = torch.randperm(16, generator=torch.Generator().manual_seed(0))
     turned = MLPWeights(network.spec, (network.weights[0][:, order], network.weights[1]), network.biases)
-    assert np.linalg.norm(described(turned).vector - described(network).vector) < 0.05
+    before, after = described(network).features, described(turned).features
+    np.testing.assert_allclose(after["inputs"], before["inputs"][order.numpy()], rtol=0.1)
+    assert np.linalg.norm(described(turned).vector[:-16] - described(network).vector[:-16]) < 0.05
+
+
+def test_networks_that_read_different_inputs_are_far_apart() -> None:
+    network = double_sided(WIDE)
+    halves = torch.arange(16) < 8
+    first_layer, rest = network.weights[0], (network.weights[1:], network.biases)
+    first, second = (MLPWeights(WIDE, (first_layer * half, *rest[0]), rest[1]) for half in (halves, ~halves))
+    assert np.linalg.norm(described(first).vector - described(second).vector) > 0.99
+
+
+def test_mirrored_inputs_change_no_feature() -> None:
+    """Also where a neuron reads inputs and hidden neurons: the signs of weights from different layers are unrelated."""
+    network = random_networks(SPECS[2], 1)[0].map(Tensor.double)
+    pairs = zip(network.spec.connections, network.weights, strict=True)
+    mirror = MLPWeights(network.spec, tuple(-w if c.source == 0 else w for c, w in pairs), network.biases)
+    probe = Probe.draw(L1Norm(), network.spec)
+    mirrored = replace(probe, inputs=-probe.inputs, shuffled=-probe.shuffled)
+    np.testing.assert_allclose(describe(mirror, mirrored).vector, describe(network, probe).vector, atol=1e-6)
 
 
 def test_a_network_of_several_outputs_that_is_far_too_large_is_undefined_not_an_error() -> None:
