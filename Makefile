@@ -65,8 +65,9 @@ runs/results/sizes: OPTIONS := --preset paper --members 2 --steps 60000 --layers
 # the runs that docs/tasks.md reports: ten minutes on two cores
 tasks: $(TASKS)
 	$(BIN)/python docs/tasks.py $^
-# the families and programs that docs/discovery.md reports, of those runs and of the first that docs/default-run.md has
-FOUND := runs/docs/seed0 runs/tasks/maximum runs/tasks/multiplication runs/tasks/parity
+# the families and programs that docs/discovery.md reports, of those runs and of docs/default-run.md
+FOUND := $(SEEDS:%=runs/docs/seed%) $(addprefix runs/tasks/,maximum multiplication parity) \
+	$(patsubst %/result.json,%,$(wildcard runs/results/paper/result.json))
 discovery: docs tasks
 	for run in $(FOUND); do $(BIN)/hypergraph discover $$run || exit 1; done
 	$(BIN)/python docs/discovery.py $(FOUND)

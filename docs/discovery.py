@@ -17,6 +17,10 @@ from hypergraph.interfaces import Task
 from hypergraph.programs.explain import Explanation, explain
 
 HEADER = "| family | networks | members | mean loss | exemplar | its program | numbers | bits | R² | its loss |"
+SCORES = (
+    "| run | networks | families | with the classifier | each family named once | families have one label "
+    "| labels have one family | a third left out | with the members |"
+)
 ADAM = "analysis/baseline/adam.safetensors"
 
 
@@ -57,11 +61,26 @@ def section(run: Path) -> Iterator[str]:
         yield f"The network that Adam trains, `hypergraph explain {adam}`: {text}{known}."
 
 
-def main(runs: list[Path]) -> None:
-    """Fill the section of each run, and copy the picture of its families."""
-    page = DOCS / "discovery.md"
-    text = page.read_text()
+def scores(runs: list[Path]) -> Iterator[str]:
+    """A row per run: how many families there are, and what they agree with."""
+    rows = []
     for run in runs:
+        found = discover([run])
+        agreement = found.agreement or {}
+        numbers = [agreement.get(name) for name in ("ari", "named_once", "one_label", "one_family")]
+        numbers += [found.stability, found.ari_member]
+        told = ["" if number is None else f"{number:.2f}" for number in numbers]
+        rows.append((f"`{run}`", len(found.networks), len(found.families), *told))
+    yield from lines(SCORES, rows)
+
+
+def main(runs: list[Path]) -> None:
+    """Fill the table of scores, and the section of each run that has one, and copy the picture of its families."""
+    page = DOCS / "discovery.md"
+    text = fill(page.read_text(), "scores", scores(runs))
+    for run in runs:
+        if f"<!-- {run.name} -->" not in text:
+            continue
         text = fill(text, run.name, section(run))
         shutil.copy(run / "figures" / "families.png", DOCS / "pictures" / f"families-{run.name}.png")
     page.write_text(text)

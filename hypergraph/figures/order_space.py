@@ -41,7 +41,7 @@ def order_space(run: FinishedRun) -> FigureOutput:
     lines = by_group(rows, "member")
     kinds = {member: f"{line[0]['algorithm']} to {line[-1]['algorithm']}" for member, line in lines.items()}
     colours = coloured(kinds.values())
-    width = 4.2 * min(len(planes), 3)
+    width = max(5.2, 4.2 * min(len(planes), 3))
 
     def plot(figure: Figure) -> None:
         for axes, plane in zip(grid(figure, len(planes), 3), planes, strict=True):

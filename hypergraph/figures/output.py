@@ -42,7 +42,7 @@ STYLE = {
 RESOLUTION = 150
 PALETTE = ("#d95f02", "#1b9e77", "#7570b3", "#2166ac", "#e7298a", "#8c8c8c", "#a6761d", "#66a61e")
 """Colours of groups without a colour of their own."""
-HANDLE, LETTER = 0.6, 0.075
+HANDLE, LETTER = 0.6, 0.07
 """Inches that a legend's entry takes beside its label, and for each letter of that."""
 NARROW, WIDE = 4, 300
 """A logarithmic axis has even ticks if its ends differ by less than the first factor, else ticks at 1, 2, 5, 10 and so

@@ -51,6 +51,14 @@ def test_a_line_tells_step_loss_kl_algorithms_and_time(tmp_path: Path) -> None:
     assert "left" in line
 
 
+def test_a_training_without_a_classifier_says_when_families_come(tmp_path: Path) -> None:
+    view = TrainingView(directory(tmp_path), Console(file=io.StringIO()))
+    unlabelled = Metrics(step=300, time=0.0, **{**SECOND, "algorithm": [[None]]})
+    assert view.update(Watched((0, 0), unlabelled))
+    assert "families are found after the training" in view.line()
+    assert "found: nothing yet" not in view.line()
+
+
 def test_the_live_table_fits_a_terminal(tmp_path: Path) -> None:
     buffer = io.StringIO()
     Console(file=buffer, width=100).print(view_of(tmp_path).table())

@@ -14,9 +14,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 
 from hypergraph.errors import FileError
-from hypergraph.figures.output import PALETTE, FigureOutput, by_group, coloured, edges, grid, plotted, tick_logarithmic
+from hypergraph.figures.output import (
+    PALETTE,
+    FigureOutput,
+    by_group,
+    coloured,
+    edges,
+    grid,
+    legend_columns,
+    plotted,
+    tick_logarithmic,
+)
 from hypergraph.figures.phases import wilson
 
 SUFFIXES = (".svg", ".png")
@@ -50,6 +61,21 @@ def test_an_interval_holds_its_share_and_grows_with_the_count(total: int, data: 
     if count < total:
         assert wilson(count + 1, total)[0] > low or low == 0
         assert wilson(count + 1, total)[1] > high or high == 1
+
+
+@pytest.mark.parametrize("width", [3.0, 4.4, 9.0])
+def test_a_legend_is_as_wide_as_its_figure_at_most(tmp_path: Path, width: float) -> None:
+    labels = [f"family {letter}" for letter in "ABCDE"] + ["family A to family B (12)"]
+    handles = [Patch(label=label) for label in labels]
+
+    def plot(figure: Figure) -> None:
+        figure.subplots()
+        legend = figure.legend(handles=handles, loc="outside lower center", ncols=legend_columns(handles, width))
+        figure.draw_without_rendering()
+        assert legend.get_window_extent().width <= figure.bbox.width
+
+    plotted([{"x": 1}], (width, 3.0), plot).draw(tmp_path / "figure.png")
+    assert legend_columns(handles, 100.0) == len(handles)
 
 
 @given(values=st.lists(st.integers(-1000, 1000), min_size=1, max_size=20, unique=True).map(sorted))
