@@ -23,7 +23,7 @@ from hypergraph.interfaces import UNKNOWN
 
 NEAR, FAR = 0.25, 0.75
 """Distances below the first never separate families, those above the second always do."""
-SMALLEST, FEWEST = 0.04, 3
+SMALLEST, FEWEST = 0.05, 3
 """The smallest share of the networks, and the smallest number, that is a family."""
 CONSTANT_SPREAD = 0.05
 """A network is constant if its output spreads less than this, relative to the targets; torch's initial ones do more."""
