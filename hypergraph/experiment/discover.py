@@ -16,7 +16,7 @@ from hypergraph.analysis.finished import FinishedRun
 from hypergraph.analysis.measure import measure_loss, or_nan
 from hypergraph.discovery.agreement import adjusted_rand, homogeneity, named_once, stability
 from hypergraph.discovery.classifier import FamilyClassifier
-from hypergraph.errors import UsageError
+from hypergraph.errors import FileError, UsageError
 from hypergraph.extensions.registry import TASKS, classifier_for
 from hypergraph.foreign import load_any_network
 from hypergraph.runs.directory import RunDirectory
@@ -185,12 +185,16 @@ def _run(path: Path, observe: Observer) -> _Source:
 
 
 def _folder(path: Path, task: str | None, activation: str | None) -> _Source:
+    if not path.exists():
+        raise FileError(f"there is no {path}")
     files = sorted(path.glob("*.safetensors"))
     if not files:
         raise UsageError(f"{path} is neither a run nor a folder of networks: it has no config.json and no .safetensors")
     loaded = [load_any_network(file, activation) for file in files]
     tasks = {metadata.get("task", task) or "no task" for _, metadata in loaded}
-    if len(tasks) > 1 or "no task" in tasks:
+    if tasks == {"no task"}:
+        raise UsageError(f"the networks of {path} do not say their task: name it")
+    if len(tasks) > 1:
         raise UsageError(f"the networks of {path} name {' and '.join(sorted(tasks))}: expected one task")
     (name,) = tasks
     plugin, classifier = TASKS.load(name), classifier_for(name)
