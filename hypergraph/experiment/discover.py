@@ -17,6 +17,7 @@ from hypergraph.analysis.measure import measure_loss, or_nan
 from hypergraph.discovery.agreement import adjusted_rand, homogeneity, named_once, stability
 from hypergraph.discovery.classifier import FamilyClassifier
 from hypergraph.errors import FileError, UsageError
+from hypergraph.extensions.options import recorded_options
 from hypergraph.extensions.registry import TASKS, classifier_for
 from hypergraph.foreign import load_any_network
 from hypergraph.runs.directory import RunDirectory
@@ -191,19 +192,24 @@ def _folder(path: Path, task: str | None, activation: str | None) -> _Source:
     if not files:
         raise UsageError(f"{path} is neither a run nor a folder of networks: it has no config.json and no .safetensors")
     loaded = [load_any_network(file, activation) for file in files]
-    tasks = {metadata.get("task", task) or "no task" for _, metadata in loaded}
-    if tasks == {"no task"}:
-        raise UsageError(f"the networks of {path} do not say their task: name it")
-    if len(tasks) > 1:
-        raise UsageError(f"the networks of {path} name {' and '.join(sorted(tasks))}: expected one task")
-    (name,) = tasks
-    plugin, classifier = TASKS.load(name), classifier_for(name)
+    name, options = _task_of_all(path, [metadata for _, metadata in loaded], task)
+    plugin, classifier = TASKS.load(name, options), classifier_for(name)
     networks = []
     for file, (network, metadata) in zip(files, loaded, strict=True):
         (verdict,) = classify(classifier, MLPWeights.stack([network]))
         loss = float(measure_loss(plugin, network, seed=0))
         networks.append(Network(str(file), str(path), *_origin(metadata), loss, verdict.algorithm))
-    return _Source(name, {}, networks)
+    return _Source(name, options, networks)
+
+
+def _task_of_all(path: Path, networks: Sequence[Mapping[str, str]], task: str | None) -> tuple[str, dict[str, Any]]:
+    """The task that the metadata of all networks name, and its options. Raises UsageError."""
+    (name, options), *others = [(metadata.get("task", task), recorded_options(metadata)) for metadata in networks]
+    if name is None:
+        raise UsageError(f"the networks of {path} do not say their task: name it")
+    if any(other != (name, options) for other in others):
+        raise UsageError(f"the networks of {path} are of several tasks: discover each by itself")
+    return name, options
 
 
 def _origin(metadata: Mapping[str, str]) -> tuple[int | None, float | None]:

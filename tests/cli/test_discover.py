@@ -102,7 +102,31 @@ def test_discover_takes_folders_and_several_runs(command: Command, copied: Path,
     both = json.loads(command("discover", folder, copied, "--json")[1])
     assert len(both["networks"]) == 2 * len(alone["networks"])
     assert {family["size"] for family in both["families"]} == {2 * family["size"] for family in alone["families"]}
-    (tmp_path / "empty").mkdir()
-    status, _, stderr = command("discover", tmp_path / "empty")
-    assert (status, stderr.count("\n")) == (2, 1)
-    assert "neither a run nor a folder of networks" in stderr
+
+
+def test_what_cannot_be_grouped_is_told_in_one_line(command: Command, copied: Path, tmp_path: Path) -> None:
+    network, *others = sorted((copied / "networks").iterdir())
+    weights, metadata = hg.load_network(network), {"task": "l1norm"}
+    for folder, told in {
+        "plain": {},
+        "mixed": {"task": "formula", "options": '{"y": "x0"}'},
+        "empty": None,
+    }.items():
+        (tmp_path / folder).mkdir()
+        if told is not None:
+            weights.save(tmp_path / folder / "network.safetensors", told)
+    shutil.copy(others[0], tmp_path / "mixed")
+    small = hg.MLPWeights(hg.MLPSpec((4, 1)), (weights.weights[0][:1, :4],), (weights.biases[0][:1],))
+    (tmp_path / "small").mkdir()
+    small.save(tmp_path / "small" / "network.safetensors", metadata)
+    for arguments, message in [
+        (["nowhere"], "there is no "),
+        (["empty"], "neither a run nor a folder of networks"),
+        (["plain"], "do not say their task: name it"),
+        (["mixed"], "are of several tasks: discover each by itself"),
+        (["small", "plain", "--task", "l1norm"], "families compare networks with 4 inputs"),
+    ]:
+        paths = [argument if argument in ("--task", "l1norm") else tmp_path / argument for argument in arguments]
+        status, stdout, stderr = command("discover", *paths, "--json")
+        assert (bool(status), stdout, stderr.count("\n")) == (True, "", 1), stderr
+        assert message in stderr
