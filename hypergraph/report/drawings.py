@@ -111,7 +111,7 @@ class Drawings:
             self.notes.append(f"{what} are too large for a page: hypergraph draw draws each")
             return range(0)
         if stride > 1:
-            self.notes.append(f"{what} are shown at every {stride}th price, because all would make the page too large")
+            self.notes.append(f"{what} are shown at one price of {stride}, because all would make the page too large")
         return range(0, len(self.betas), stride)
 
     def _load(self, record: NetworkRecord) -> tuple[MLPWeights, bytes] | None:

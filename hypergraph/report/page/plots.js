@@ -99,7 +99,7 @@ function plot(run, axes) {
     const brush = d3.brush().touchable(false)
       .extent([[MARGINS.left, MARGINS.top], [width - MARGINS.right, HEIGHT - MARGINS.bottom]])
       .on("start", hideTip)
-      .on("brush", (/** @type {any} */ event) => mark(event.selection))
+      .on("brush", (/** @type {any} */ event) => event.selection && mark(event.selection))
       .on("end", (/** @type {any} */ event) => {
         if (!event.selection && event.sourceEvent) click(event.sourceEvent);
       });
