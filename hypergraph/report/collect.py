@@ -97,12 +97,14 @@ def _families(run: FinishedRun, notes: list[str]) -> dict[str, Any] | None:
         for name in dict.fromkeys(found.labels)
     }
     exemplars = {core.name: numbers[found.exemplar(core.name)] for core in found.cores if core.name in groups}
+    programs = {record.family: to_fields(record) for record in getattr(run.result, "programs", ())}
     rows = [
         {
             "name": name,
             "colour": _hexadecimal(classifier.colours.get(name)),
             "networks": groups[name],
             "exemplar": exemplars.get(name),
+            "program": programs.get(name),
         }
         for name in sorted(groups, key=lambda name: (name not in exemplars, -len(groups[name])))
     ]

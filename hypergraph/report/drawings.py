@@ -6,6 +6,7 @@ the same one wherever it has the same number.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -35,7 +36,7 @@ LEVELS, PLACES = 127, 32_767
 
 
 @dataclass(frozen=True)
-class Path:
+class Track:
     """The networks of one member along the prices, from the cheapest.
 
     Attributes:
@@ -66,10 +67,10 @@ class Drawings:
 
     def members(self) -> list[dict[str, Any]]:
         """The drawings of the members, as the page reads them. Raises FileError, PluginError."""
-        paths = self._paths()
-        trained = self._trained() if paths and self.visualizer else {}
-        drawn = tracked(paths, "laying out networks", self.run.observe)
-        return [self._member(path, trained.get(path.member)) for path in drawn]
+        tracks = self._tracks()
+        trained = self._trained() if tracks and self.visualizer else {}
+        drawn = tracked(tracks, "laying out networks", self.run.observe)
+        return [self._member(track, trained.get(track.member)) for track in drawn]
 
     @cached_property
     def visualizer(self) -> Visualizer | None:
@@ -82,11 +83,14 @@ class Drawings:
 
     @cached_property
     def steps(self) -> list[int]:
-        """The checkpoints before the end of the training, which the networks of the run show."""
+        """The checkpoints of all members before the end of the training, which the networks of the run show."""
         last = self.run.config.recipe.steps if self.run.config.recipe else 0
-        return sorted({step for step, _, _ in self.run.directory.checkpoints() if step < last})
+        members = Counter[int]()
+        for step, range_, _ in self.run.directory.checkpoints():
+            members[step] += len(range_)
+        return sorted(step for step, count in members.items() if step < last and count == self.run.config.members)
 
-    def _paths(self) -> list[Path]:
+    def _tracks(self) -> list[Track]:
         spec, records = self.run.config.spec, self.run.result.networks
         kept = self._kept(4 * spec.dense_weights * len(records), "networks")
         rows: dict[int, dict[int, tuple[MLPWeights, bytes]]] = {}
@@ -94,15 +98,11 @@ class Drawings:
             index = self.betas.index(record.beta)
             if index in kept and (loaded := self._load(record)):
                 rows.setdefault(record.member, {})[index] = loaded
-        return [
-            Path(
-                member,
-                list(row),
-                MLPWeights.stack([one for one, _ in row.values()]),
-                [file for _, file in row.values()],
-            )
-            for member, row in rows.items()
-        ]
+        tracks = []
+        for member, row in rows.items():
+            networks, files = zip(*row.values(), strict=True)
+            tracks.append(Track(member, list(row), MLPWeights.stack(networks), list(files)))
+        return tracks
 
     def _kept(self, size: int, what: str) -> Sequence[int]:
         """The numbers of the prices whose networks fit; none where there are too many even so."""
@@ -129,9 +129,9 @@ class Drawings:
     def _trained(self) -> dict[int, tuple[list[int], MLPWeights]]:
         """By member, the numbers of the kept prices, and the networks at the checkpoints: [step, price, ...]."""
         config = self.run.config
-        one = config.spec.dense_weights + 4 * sum(config.spec.sizes)
+        bytes_each = config.spec.dense_weights + 4 * sum(config.spec.sizes)
         count = len(self.steps) * len(self.betas) * config.members
-        kept = self._kept(one * count, "networks through training") if self.steps else []
+        kept = self._kept(bytes_each * count, "networks through training") if self.steps else []
         if not kept:
             return {}
         betas, found = [self.betas[n] for n in kept], dict[int, list[MLPWeights]]()
@@ -142,33 +142,33 @@ class Drawings:
                 one = generator.member(index)
                 swept = generate_along(one, betas, seed=config.seed, member=member, spec=config.spec)
                 found.setdefault(member, []).append(swept)
-        return {member: (list(kept), MLPWeights.stack(steps)) for member, steps in found.items()}
+        whole = {member: MLPWeights.stack(steps).map(torch.nan_to_num) for member, steps in found.items()}
+        return {member: (list(kept), networks) for member, networks in whole.items()}
 
-    def _member(self, path: Path, trained: tuple[list[int], MLPWeights] | None) -> dict[str, Any]:
+    def _member(self, track: Track, trained: tuple[list[int], MLPWeights] | None) -> dict[str, Any]:
         betas, networks = trained if trained else ([], None)
-        if networks is not None and not set(betas) <= set(path.betas):  # some of the run's networks diverged
-            both = [n for n, beta in enumerate(betas) if beta in path.betas]
+        if networks is not None and not set(betas) <= set(track.betas):  # some of the run's networks diverged
+            both = [n for n, beta in enumerate(betas) if beta in track.betas]
             betas, networks = [betas[n] for n in both], networks.map(lambda tensor: tensor[:, both])
         drawn = {
-            "member": path.member,
-            "betas": path.betas,
-            "files": {"blob": self.blobs.add(pack(b"".join(path.files))), "sizes": list(map(len, path.files))},
-            "layouts": self._layouts(path, betas, networks),
+            "member": track.member,
+            "betas": track.betas,
+            "files": {"blob": self.blobs.add(pack(b"".join(track.files))), "sizes": list(map(len, track.files))},
+            "layouts": self._layouts(track, betas, networks),
             "training": None,
         }
         if networks is not None and betas:
-            finite = networks.map(torch.nan_to_num)
-            drawn["training"] = {"steps": self.steps, "betas": betas, **self._rounded(finite)}
+            drawn["training"] = {"steps": self.steps, "betas": betas, **self._rounded(networks)}
         return drawn
 
-    def _layouts(self, path: Path, betas: list[int], trained: MLPWeights | None) -> dict[str, Any]:
+    def _layouts(self, track: Track, betas: list[int], trained: MLPWeights | None) -> dict[str, Any]:
         """By layout, the places of neurons: those of the run's networks, and then by step those in training."""
         layouts: dict[str, Any] = {}
         for layout in self.visualizer.layouts if self.visualizer else ():
             try:
-                frames = self._places(layout, path, betas, trained)
+                frames = self._places(layout, track, betas, trained)
             except HypergraphError as error:
-                self.notes.append(f"layout {layout} of member {path.member}: {error}")
+                self.notes.append(f"layout {layout} of member {track.member}: {error}")
                 continue
             low, high = frames.amin((0, 1)), frames.amax((0, 1))
             centre, half = (low + high) / 2, float((high - low).max()) / 2 or 1.0
@@ -176,15 +176,15 @@ class Drawings:
             layouts[layout] = self.blobs.add(pack_frames(whole.numpy()))
         return layouts
 
-    def _places(self, layout: str, path: Path, betas: list[int], trained: MLPWeights | None) -> Tensor:
+    def _places(self, layout: str, track: Track, betas: list[int], trained: MLPWeights | None) -> Tensor:
         """The places of neurons, [frame, neuron, 2]: the run's networks, then by step those in training."""
         assert self.visualizer
-        end = self.visualizer.positions(path.networks.map(lambda tensor: tensor[None]), layout=layout)
+        end = self.visualizer.positions(track.networks.map(lambda tensor: tensor[None]), layout=layout)
         assert end is not None
         if trained is None or not betas:
             return end[0]
-        start = end[0, [path.betas.index(beta) for beta in betas]]
-        backward = trained.map(lambda tensor: tensor.nan_to_num().transpose(0, 1).flip(1))  # [price, step, ...]
+        start = end[0, [track.betas.index(beta) for beta in betas]]
+        backward = trained.map(lambda tensor: tensor.transpose(0, 1).flip(1))  # [price, step, ...]
         before = self.visualizer.positions(backward, layout=layout, start=start)
         assert before is not None
         return torch.cat([end[0], before.flip(1).transpose(0, 1).flatten(0, 1)])

@@ -181,8 +181,8 @@ function fillLegend() {
     context.fillStyle = colour;
     traceMark(context, label, 8, 8, 6);
     context.fill();
-    const best = networks.length ? `, best loss ${shown(d3.min(losses))}` : "";
-    const button = element("button", { "aria-pressed": "false" }, canvas, `${name}: ${networks.length} of ${run().networks.length}${best}`);
+    const found = `${networks.length} of ${run().networks.length}, best loss ${shown(d3.min(losses))}`;
+    const button = element("button", { "aria-pressed": "false", disabled: !networks.length }, canvas, `${name}: ${networks.length ? found : "only in training"}`);
     button.networks = () => networks;
     button.addEventListener("click", () => update({ marked: button.getAttribute("aria-pressed") === "true" ? null : new Set(networks) }));
     return [button];
@@ -260,7 +260,7 @@ function showRun() {
   return showNetwork();
 }
 
-/** @param {Set<string>} changed */
+/** @param {Set<keyof import("./state.js").State>} changed */
 function follow(changed) {
   if (changed.has("run")) return void showRun();
   if (changed.has("member") && !drawing()?.training && state.step !== null) state.step = null;

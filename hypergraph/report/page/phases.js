@@ -1,5 +1,5 @@
 /** Phase diagrams: the algorithm of each network, by price and by member or training step. */
-import { byId, contextOf, colourOf, count, element, hideTip, price, shown, tip } from "./show.js";
+import { byId, contextOf, colourOf, count, element, hideTip, price, ring, shown, tip } from "./show.js";
 import { listen, state, update } from "./state.js";
 
 /**
@@ -131,12 +131,9 @@ function panel(run, grid, caption, width, height, ticks) {
     if (ticks) drawTicks(context, run.betas, y);
     const at = chosen();
     if (at !== null) {
-      const box = [x(at) + 0.5, y(state.beta + 1) + 0.5, x(at + 1) - x(at) - 1, y(state.beta) - y(state.beta + 1) - 1];
-      for (const [colour, line] of [["halo", 5], ["ring", 2.5]]) {
-        context.strokeStyle = colourOf(colour);
-        context.lineWidth = line;
-        context.strokeRect(box[0], box[1], box[2], box[3]);
-      }
+      context.beginPath();
+      context.rect(x(at) + 0.5, y(state.beta + 1) + 0.5, x(at + 1) - x(at) - 1, y(state.beta) - y(state.beta + 1) - 1);
+      ring(context);
     }
   };
   const chosen = () => {

@@ -1,5 +1,5 @@
 /** Planes of numbers: a mark per network; a brush marks the same networks everywhere. */
-import { byId, contextOf, colourOf, element, hideTip, price, shown, tip, traceMark } from "./show.js";
+import { byId, contextOf, colourOf, element, hideTip, price, ring, shown, tip, traceMark } from "./show.js";
 import { state, update } from "./state.js";
 
 /** @typedef {{x: string, y: string, title: string}} Axes Names of order parameters, or of loss and kl. */
@@ -174,13 +174,9 @@ function plot(run, axes) {
     context.globalAlpha = 1;
     const here = points.find(({ index }) => state.step === null && run.networks[index].member === state.member && run.networks[index].beta === state.beta);
     if (!here) return;
-    for (const [colour, line] of [["halo", 5], ["ring", 2.5]]) {
-      context.strokeStyle = colourOf(String(colour));
-      context.lineWidth = Number(line);
-      context.beginPath();
-      context.arc(here.x, here.y, 8, 0, 2 * Math.PI);
-      context.stroke();
-    }
+    context.beginPath();
+    context.arc(here.x, here.y, 8, 0, 2 * Math.PI);
+    ring(context);
   };
   return { card, build, draw };
 }

@@ -78,6 +78,19 @@ export function hideTip() {
   byId("tip").hidden = true;
 }
 
+/**
+ * Stroke the current path so that it stands out on anything.
+ * @param {CanvasRenderingContext2D} context
+ */
+export function ring(context) {
+  context.strokeStyle = colourOf("halo");
+  context.lineWidth = 5;
+  context.stroke();
+  context.strokeStyle = colourOf("ring");
+  context.lineWidth = 2.5;
+  context.stroke();
+}
+
 /** The outlines of the marks of labels, within 1 of the origin: shapes tell apart what colours do not. */
 const OUTLINES = [
   null,

@@ -10,17 +10,18 @@
 /** @type {State} */
 export const state = { run: 0, member: 0, beta: 0, step: null, layout: "", marked: null };
 
-/** @type {((changed: Set<string>) => void)[]} */
+/** @type {((changed: Set<keyof State>) => void)[]} */
 const listeners = [];
 
-/** @param {(changed: Set<string>) => void} listener */
+/** @param {(changed: Set<keyof State>) => void} listener */
 export function listen(listener) {
   listeners.push(listener);
 }
 
 /** @param {Partial<State>} changes */
 export function update(changes) {
-  const changed = new Set(Object.keys(changes).filter((key) => state[/** @type {keyof State} */ (key)] !== changes[key]));
+  const keys = /** @type {(keyof State)[]} */ (Object.keys(changes));
+  const changed = new Set(keys.filter((key) => state[key] !== changes[key]));
   Object.assign(state, changes);
   if (changed.size) for (const listener of listeners) listener(changed);
 }
