@@ -17,7 +17,7 @@
  *   phases: {steps: number[], members: Phases[]} | null, families: {tree: any, rows: Family[]} | null}} Run
  * @typedef {{weights: Float32Array, biases: Float32Array, places: Float32Array}} Network
  *   All weights in the order of the connections, [target, source] each; all biases; x and y of every neuron.
- * @typedef {{end: Network[], training: (step: number, beta: number) => Network, files: Uint8Array[]}} Loaded
+ * @typedef {{end: Network[], training: (step: number, beta: number) => Promise<Network>, files: Uint8Array[]}} Loaded
  */
 
 /**
@@ -99,14 +99,30 @@ export function readTensors(file, spec) {
   return values;
 }
 
+/** @type {Map<Drawing, Map<string, Promise<Loaded>>>} */
+const loaded = new Map();
+
 /**
- * The networks of one member, and where its neurons are in a layout.
+ * The networks of one member, and where its neurons are in a layout; unpacked once.
  * @param {Run} run
  * @param {Drawing} drawing
  * @param {string} layout
  * @returns {Promise<Loaded>}
  */
-export async function loadMember(run, drawing, layout) {
+export function loadMember(run, drawing, layout) {
+  const known = loaded.get(drawing) ?? new Map();
+  loaded.set(drawing, known);
+  if (!known.has(layout)) known.set(layout, unpackMember(run, drawing, layout));
+  return /** @type {Promise<Loaded>} */ (known.get(layout));
+}
+
+/**
+ * @param {Run} run
+ * @param {Drawing} drawing
+ * @param {string} layout
+ * @returns {Promise<Loaded>}
+ */
+async function unpackMember(run, drawing, layout) {
   const neurons = run.spec.sizes.reduce((sum, size) => sum + size, 0);
   const places = await loadPlaces(drawing, layout, neurons);
   const whole = await unpack(textOf(`blob-${drawing.files.blob}`));
@@ -119,11 +135,12 @@ export async function loadMember(run, drawing, layout) {
     const values = readTensors(file, run.spec);
     return { weights: values.subarray(0, split), biases: values.subarray(split), places: places(frame) };
   });
-  const rounded = drawing.training ? await loadRounded(run.spec, drawing.training) : null;
-  const training = (/** @type {number} */ step, /** @type {number} */ beta) => {
+  /** @type {ReturnType<typeof loadRounded> | null} */ let rounded = null;
+  const training = async (/** @type {number} */ step, /** @type {number} */ beta) => {
     const known = /** @type {Training} */ (drawing.training);
     const frame = step * known.betas.length + beta;
-    const values = /** @type {(frame: number) => Float32Array} */ (rounded)(frame);
+    rounded ??= loadRounded(run.spec, known);
+    const values = (await rounded)(frame);
     const at = places(files.length + frame);
     return { weights: values.subarray(0, split), biases: values.subarray(split), places: at };
   };

@@ -9,7 +9,7 @@ import { clearBrushes, sentence, showPlots } from "./plots.js";
 import { copy, showComparison, showFamilies } from "./families.js";
 import { describe, nameOf, NetworkView, shapeOf } from "./network.js";
 import { showPhases } from "./phases.js";
-import { byId, contextOf, count, element, price, shown, traceMark } from "./show.js";
+import { byId, contextOf, count, element, forgetColours, price, shown, traceMark } from "./show.js";
 import { listen, state, update } from "./state.js";
 
 const GLIDE = 350;
@@ -17,8 +17,7 @@ const still = window.matchMedia("(prefers-reduced-motion: reduce)");
 
 /** @type {import("./data.js").Run[]} */ let runs = [];
 /** @type {import("./network.js").Shape} */ let shape;
-/** @type {(() => void)[]} */ let redraws = [];
-/** @type {Map<string, Promise<import("./data.js").Loaded>>} */ const loaded = new Map();
+/** @type {((anew: boolean) => void)[]} */ let redraws = [];
 /** @type {import("./data.js").Network | null} */ let network = null;
 
 const run = () => runs[state.run];
@@ -26,13 +25,8 @@ const drawing = () => run().drawings.find(({ member }) => member === state.membe
 const record = () => run().networks.find((one) => one.member === state.member && one.beta === state.beta);
 const view = new NetworkView(byId("canvas"), showNeuron);
 
-/** The networks of the chosen member in the chosen layout; loaded once. */
-function load() {
-  const key = `${state.run} ${state.member} ${state.layout}`;
-  const known = loaded.get(key) ?? loadMember(run(), /** @type {import("./data.js").Drawing} */ (drawing()), state.layout);
-  loaded.set(key, known);
-  return known;
-}
+/** The networks of the chosen member in the chosen layout. */
+const load = () => loadMember(run(), /** @type {import("./data.js").Drawing} */ (drawing()), state.layout);
 
 /** The number of the frame nearest to the chosen price, and whether its price is the chosen one. */
 function frameIn(/** @type {number[]} */ betas) {
@@ -40,19 +34,23 @@ function frameIn(/** @type {number[]} */ betas) {
   return { frame, exact: betas[frame] === state.beta };
 }
 
+/** What is chosen, to see whether it still is after data were unpacked. */
+const wish = () => JSON.stringify([state.run, state.member, state.beta, state.step, state.layout]);
+
 /** Show the chosen network, if the page has it. */
 async function showNetwork() {
   const known = drawing();
-  const wanted = JSON.stringify([state.run, state.member, state.beta, state.step, state.layout]);
+  const wanted = wish();
   if (!known || !known.betas.length) {
     byId("shown").textContent = `Member ${state.member} has no network that could be drawn; see below why.`;
     return;
   }
   const { end, training } = await load();
-  if (wanted !== JSON.stringify([state.run, state.member, state.beta, state.step, state.layout])) return;
   const inTraining = state.step !== null && known.training;
   const { frame, exact } = frameIn(inTraining && known.training ? known.training.betas : known.betas);
-  network = inTraining ? training(/** @type {number} */ (state.step), frame) : end[frame];
+  const found = inTraining ? await training(/** @type {number} */ (state.step), frame) : end[frame];
+  if (wanted !== wish()) return;
+  network = found;
   view.show(shape, network, still.matches ? 0 : GLIDE);
   caption(inTraining ? "training" : "end", exact);
   showNeuron(view.neuron);
@@ -265,8 +263,8 @@ function follow(changed) {
   if (changed.has("run")) return void showRun();
   if (changed.has("member") && !drawing()?.training && state.step !== null) state.step = null;
   syncControls();
-  redraws[0]();
-  redraws[1]();
+  redraws[0](changed.has("marked"));
+  redraws[1](changed.has("marked"));
   if (changed.has("marked")) fillTable();
   if (changed.size > 1 || !changed.has("marked")) showNetwork();
 }
@@ -289,8 +287,9 @@ function connect() {
   play("beta");
   play("step");
   const again = () => {
+    forgetColours();
     view.draw();
-    for (const redraw of redraws) redraw();
+    for (const redraw of redraws) redraw(true);
   };
   window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", again);
   window.addEventListener("beforeprint", () => (document.documentElement.classList.add("printing"), again()));
@@ -319,4 +318,4 @@ showComparison(runs);
 connect();
 listen(follow);
 await showRun();
-document.documentElement.dataset.ready = "yes";
+document.documentElement.dataset.ready = String(Math.round(performance.now()));

@@ -1,5 +1,5 @@
 /** Phase diagrams: the algorithm of each network, by price and by member or training step. */
-import { byId, contextOf, colourOf, count, element, hideTip, price, ring, shown, tip } from "./show.js";
+import { backdrop, byId, contextOf, colourOf, count, element, hideTip, price, ring, shown, tip } from "./show.js";
 import { listen, state, update } from "./state.js";
 
 /**
@@ -36,8 +36,9 @@ export function showPhases(run) {
       `left to right up to step ${count(last)}. Click a cell, or use the arrow keys, to see that network.`;
   }
   box.replaceChildren(...panels.map(({ figure }) => figure));
-  for (const { draw } of panels) draw();
-  return () => panels.forEach(({ draw }) => draw());
+  const draw = (/** @type {boolean} */ anew) => panels.forEach((one) => one.draw(anew));
+  draw(true);
+  return draw;
 }
 
 /**
@@ -112,8 +113,7 @@ function panel(run, grid, caption, width, height, ticks) {
   const rows = run.betas.length;
   const x = (/** @type {number} */ edge) => left + grid.edges[edge] * width;
   const y = (/** @type {number} */ edge) => 2 + height - (edge / rows) * height;
-  const draw = () => {
-    const context = contextOf(canvas, width + left + 2, height + 4);
+  const picture = backdrop(width + left + 2, height + 4, (context) => {
     for (let column = 0; column < columns; column++) {
       for (let beta = 0; beta < rows; beta++) {
         const cell = grid.cell(column, beta);
@@ -129,7 +129,15 @@ function panel(run, grid, caption, width, height, ticks) {
     }
     context.globalAlpha = 1;
     if (ticks) drawTicks(context, run.betas, y);
+  });
+  let ringed = true;
+  const draw = (/** @type {boolean} */ anew) => {
+    if (anew) picture.repaint();
     const at = chosen();
+    if (!anew && !ringed && at === null) return;
+    ringed = at !== null;
+    const context = contextOf(canvas, width + left + 2, height + 4);
+    picture.copyTo(context);
     if (at !== null) {
       context.beginPath();
       context.rect(x(at) + 0.5, y(state.beta + 1) + 0.5, x(at + 1) - x(at) - 1, y(state.beta) - y(state.beta + 1) - 1);

@@ -1,5 +1,5 @@
 /** Planes of numbers: a mark per network; a brush marks the same networks everywhere. */
-import { byId, contextOf, colourOf, element, hideTip, price, ring, shown, tip, traceMark } from "./show.js";
+import { backdrop, byId, contextOf, colourOf, element, hideTip, price, ring, shown, tip, traceMark } from "./show.js";
 import { state, update } from "./state.js";
 
 /** @typedef {{x: string, y: string, title: string}} Axes Names of order parameters, or of loss and kl. */
@@ -32,7 +32,7 @@ export function showPlots(run) {
   byId("rate").replaceChildren(rate.card);
   byId("plots").replaceChildren(...planes.map(({ card }) => card));
   for (const one of plots) one.build();
-  return () => plots.forEach((one) => one.draw());
+  return (/** @type {boolean} */ anew) => plots.forEach((one) => one.draw(anew));
 }
 
 /** @param {string} name */
@@ -81,9 +81,10 @@ function plot(run, axes) {
   const canvas = element("canvas", { "aria-hidden": "true" });
   /** @type {{index: number, x: number, y: number}[]} */ let points = [];
   let width = 0;
+  /** @type {ReturnType<typeof backdrop> | null} */ let picture = null;
 
   const build = () => {
-    width = area.clientWidth;
+    width = area.clientWidth || 320; // of a page that is not laid out
     const known = run.networks.flatMap((network, index) => {
       const [x, y] = [valueOf(network, axes.x), valueOf(network, axes.y)];
       return x === null || y === null ? [] : [{ index, x, y }];
@@ -105,7 +106,8 @@ function plot(run, axes) {
       });
     const group = svg.append("g").attr("class", "brush").call(brush);
     clears.push(() => group.call(brush.move, null));
-    draw();
+    picture = backdrop(width, HEIGHT, paint);
+    draw(true);
   };
 
   /** @param {[[number, number], [number, number]]} box */
@@ -155,8 +157,7 @@ function plot(run, axes) {
     }
   };
 
-  const draw = () => {
-    const context = contextOf(canvas, width, HEIGHT);
+  const paint = (/** @type {CanvasRenderingContext2D} */ context) => {
     const faint = points.filter(({ index }) => state.marked && !state.marked.has(index));
     const clear = points.filter(({ index }) => !state.marked || state.marked.has(index));
     context.strokeStyle = colourOf("card");
@@ -172,6 +173,12 @@ function plot(run, axes) {
       }
     }
     context.globalAlpha = 1;
+  };
+  const draw = (/** @type {boolean} */ anew) => {
+    if (!picture) return;
+    if (anew) picture.repaint();
+    const context = contextOf(canvas, width, HEIGHT);
+    picture.copyTo(context);
     const here = points.find(({ index }) => state.step === null && run.networks[index].member === state.member && run.networks[index].beta === state.beta);
     if (!here) return;
     context.beginPath();

@@ -31,18 +31,48 @@ export const byId = (id) => document.getElementById(id);
 export function shown(value) {
   if (value === null || value === undefined) return "–";
   const size = Math.abs(value);
-  if (size >= 1000 && size < 1e5) return Math.round(value).toLocaleString("en-US");
+  if (size >= 1000 && size < 1e5) return count(Math.round(value));
   return size !== 0 && (size < 1e-3 || size >= 1e5) ? value.toExponential(2).replace("e+", "e") : value.toPrecision(3);
 }
 
 /** @param {number} beta */
 export const price = (beta) => beta.toExponential(1).replace("e+", "e");
 
-/** @param {number} step */
-export const count = (step) => step.toLocaleString("en-US");
+const whole = new Intl.NumberFormat("en-US");
 
-/** @param {string} name */
-export const colourOf = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+/** @param {number} step */
+export const count = (step) => whole.format(step);
+
+/** @type {Map<string, string>} */
+const colours = new Map();
+
+/**
+ * A colour of the style, which depends on the theme.
+ * @param {string} name
+ */
+export function colourOf(name) {
+  if (!colours.has(name)) colours.set(name, getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim());
+  return /** @type {string} */ (colours.get(name));
+}
+
+/** Read the colours again, after the theme has changed. */
+export function forgetColours() {
+  colours.clear();
+}
+
+/**
+ * A picture that is kept, to be copied under what moves.
+ * @param {number} width
+ * @param {number} height
+ * @param {(context: CanvasRenderingContext2D) => void} paint
+ */
+export function backdrop(width, height, paint) {
+  const canvas = document.createElement("canvas");
+  return {
+    repaint: () => paint(contextOf(canvas, width, height)),
+    copyTo: (/** @type {CanvasRenderingContext2D} */ context) => context.drawImage(canvas, 0, 0, width, height),
+  };
+}
 
 /**
  * A context whose unit is a CSS pixel.
