@@ -28,7 +28,7 @@ export function showPhases(run) {
   const panels = [panel(run, endGrid(run), "end of training, by member", first, height, true)];
   if (run.phases) {
     for (const one of run.phases.members) {
-      panels.push(panel(run, trainingGrid(run, one), `member ${one.member}, by step`, width, height, false));
+      panels.push(panel(run, trainingGrid(run, one), `member ${one.member}${few ? ", by step" : ""}`, width, height, false));
     }
     const last = run.config.recipe?.steps ?? 0;
     byId("phases-hint").textContent =
