@@ -81,9 +81,7 @@ class ForceLayout(Visualizer):
             self._last = key, force_layout(matrices, seed)
         return self._last[1]
 
-    def positions(
-        self, weights: MLPWeights, *, layout: str, seed: int = 0, start: Tensor | None = None
-    ) -> Tensor | None:
+    def positions(self, weights: MLPWeights, *, layout: str, seed: int = 0, start: Tensor | None = None) -> Tensor:
         """The places of neurons along paths of networks [path, frame, ...]: [path, frame, neuron, 2].
 
         In the force layout each frame starts from the one before. In the layered one neurons keep the places that suit
