@@ -15,14 +15,20 @@ import numpy as np
 import pytest
 import torch
 from folders import state_of
+from torch import Tensor
 
+from hypergraph.analysis.finished import FinishedRun
 from hypergraph.analysis.measure import generate, generate_along
 from hypergraph.experiment.api import open_run
+from hypergraph.experiment.report import report_if_possible
 from hypergraph.model.generator import Generator
 from hypergraph.report import drawings
-from hypergraph.report.blobs import Array, pack_frames
+from hypergraph.report.blobs import Array, Blobs, pack_frames
 from hypergraph.report.page import page, policy
+from hypergraph.runs.directory import RunDirectory
+from hypergraph.runs.events import Event, Noticed
 from hypergraph.weights import MLPWeights
+from hypergraph_forcelayout.visualizer import ForceLayout
 
 Command = Callable[..., tuple[int, str, str]]
 VENDOR = Path(drawings.__file__).parent / "page" / "vendor"
@@ -186,7 +192,6 @@ def test_texts_of_strangers_stay_texts(read: tuple[dict[str, Any], list[bytes]])
     evil = "</script><script>alert(1)</script><img src=x onerror=alert(2)>@scripts@ &amp;"
     found = {**read[0], "title": evil, "labels": [{"name": evil, "colour": "#000000"}] * 9}
     found["config"] = {**read[0]["config"], "task": evil, "options": {evil: evil}, "versions": {evil: evil}}
-    from hypergraph.report.blobs import Blobs
 
     html, plain = page([found], Blobs()), page([read[0]], Blobs())
     assert "<img" not in html
@@ -211,3 +216,27 @@ def test_libraries_are_those_that_are_pinned() -> None:
     for name, pin in pins.items():
         assert sha256((VENDOR / f"{name}.min.js").read_bytes()).hexdigest() == pin["sha256"]
         assert f"{name} {pin['version']}\n" in (VENDOR / "LICENSES.txt").read_text()
+
+
+def test_a_broken_visualizer_fails_the_report_and_not_the_run(copied: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[Event] = []
+
+    def broken(*_: object, **__: object) -> Tensor:
+        raise ValueError("no luck")
+
+    monkeypatch.setattr(ForceLayout, "positions", broken)
+    report_if_possible(FinishedRun(RunDirectory.open(copied), told.append))
+    (notice,) = (event.text for event in told if isinstance(event, Noticed))
+    assert notice.startswith("no report: ")
+    assert "no luck" in notice
+
+
+def test_without_places_the_page_says_why_nothing_is_drawn(
+    copied: Path, monkeypatch: pytest.MonkeyPatch, command: Command, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(drawings, "working_visualizers", list)
+    out = tmp_path / "bare.html"
+    assert command("report", copied, "--out", out)[0] == 0
+    (found,), _ = contents(out.read_text())
+    assert found["drawings"][0]["layouts"] == {}
+    assert "no installed visualizer knows the places of neurons: networks are not drawn" in found["notes"]

@@ -51,7 +51,7 @@ async function showNetwork() {
   const found = inTraining ? await training(/** @type {number} */ (state.step), frame) : end[frame];
   if (wanted !== wish()) return;
   network = found;
-  view.show(shape, network, still.matches ? 0 : GLIDE);
+  if (state.layout) view.show(shape, network, still.matches ? 0 : GLIDE);
   caption(inTraining ? "training" : "end", exact);
   showNeuron(view.neuron);
 }
@@ -66,7 +66,7 @@ function caption(when, exact) {
   const step = state.step === null ? null : run().phases?.steps[state.step] ?? drawing()?.training?.steps[state.step];
   const cell = state.step === null ? record() : cellInTraining();
   const label = cell && cell.label !== null ? run().labels[cell.label].name : "no label";
-  const near = exact ? "" : " (drawn at the nearest price that the page holds)";
+  const near = !state.layout ? " (not drawn: see below why)" : exact ? "" : " (drawn at the nearest price that the page holds)";
   const at = step === null || step === undefined ? "" : `, step ${count(step)}`;
   const words = `member ${state.member}, β ${price(beta)}${at}: ${label}, loss ${shown(cell?.loss)}, ${shown(cell?.kl)} nats${near}`;
   byId("shown").textContent = words[0].toUpperCase() + words.slice(1);
