@@ -7,7 +7,7 @@
 import { loadMember, readRuns } from "./data.js";
 import { clearBrushes, sentence, showPlots } from "./plots.js";
 import { copy, showComparison, showFamilies } from "./families.js";
-import { describe, nameOf, NetworkView, shapeOf } from "./network.js";
+import { describe, NetworkView, shapeOf } from "./network.js";
 import { showPhases } from "./phases.js";
 import { byId, contextOf, count, element, forgetColours, price, shown, traceMark } from "./show.js";
 import { listen, state, update } from "./state.js";
@@ -76,9 +76,9 @@ function caption(when, exact) {
     : "Weights in training are rounded: each is right to 1/254 of the largest weight of its layer.";
   const file = `${label.replace(/[^\w-]+/g, "-")}-member${state.member}-beta${price(beta)}.safetensors`;
   byId("save").disabled = when !== "end" || !exact;
-  const words_ = ["hypergraph", "generate", ".", "--member", state.member, "--beta", beta, "--seed", run().config.seed];
-  if (step !== null && step !== undefined) words_.push("--step", step);
-  byId("command").textContent = [...words_, "--out", quoted(file)].join(" ");
+  const command = ["hypergraph", "generate", ".", "--member", state.member, "--beta", beta, "--seed", run().config.seed];
+  if (step !== null && step !== undefined) command.push("--step", step);
+  byId("command").textContent = [...command, "--out", quoted(file)].join(" ");
 }
 
 /** @param {string} text */
@@ -101,8 +101,6 @@ function showNeuron(neuron) {
   const found = describe(shape, network, neuron);
   const parts = [element("h3", {}, found.name)];
   if (found.part) parts.push(element("p", {}, found.part));
-  const role = roleOf(neuron);
-  if (role) parts.push(element("p", {}, role));
   if (found.bias !== null) parts.push(element("p", {}, `bias ${shown(found.bias)}`));
   for (const [title, list] of /** @type {[string, typeof found.reads][]} */ ([["reads", found.reads], ["feeds", found.feeds]])) {
     if (!list.length) continue;
@@ -123,20 +121,6 @@ function facts() {
   const rows = Object.entries({ "loss without encoder": one.decoder_loss, "confidence in the label": one.confidence, ...one.order_parameters });
   return [element("h3", {}, "measured"), element("table", {}, element("tbody", {}, ...rows.map(([name, value]) =>
     element("tr", {}, element("td", {}, name.replaceAll("_", " ")), element("td", {}, shown(value))))))];
-}
-
-/**
- * The role of a hidden neuron in the program of the shown network, if the run has one.
- * @param {number} neuron
- */
-function roleOf(neuron) {
-  const index = state.step === null ? run().networks.indexOf(/** @type {any} */ (record())) : -1;
-  const found = run().families?.rows.find((row) => row.exemplar === index && row.program?.roles)?.program;
-  const layer = shape.layers[neuron];
-  const role = found?.roles[layer - 1]?.[neuron - shape.starts[layer]];
-  if (role === undefined || !found) return "";
-  const share = Math.round(100 * found.reproduced[layer - 1][neuron - shape.starts[layer]]);
-  return typeof role === "number" ? `role ${role} of the program, which reproduces ${share} % of it` : `the program takes it as a ${role}`;
 }
 
 /** Fill the controls for the chosen run and member. */
@@ -230,6 +214,7 @@ function play(/** @type {"beta" | "step"} */ name) {
     const playing = button.getAttribute("aria-pressed") !== "true";
     button.setAttribute("aria-pressed", String(playing));
     button.textContent = playing ? "pause" : "play";
+    byId("shown").setAttribute("aria-live", playing ? "off" : "polite");
     clearInterval(timer);
     if (playing) timer = window.setInterval(() => advance(byId(name)), GLIDE + 30);
   });

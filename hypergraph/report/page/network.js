@@ -279,7 +279,8 @@ function drawWeights(context, shape, look, x, y, half, neuron) {
   for (const e of order) {
     const [from, to] = [shape.source[e], shape.target[e]];
     const aside = neuron !== null && from !== neuron && to !== neuron;
-    context.globalAlpha = (0.06 + 0.84 * sizes[e]) * (aside ? 0.12 : 1);
+    const alpha = 0.06 + 0.84 * sizes[e];
+    context.globalAlpha = neuron === null ? alpha : aside ? 0.12 * alpha : 0.35 + 0.65 * alpha;
     context.strokeStyle = colours[values[e] > 0 ? 0 : 1];
     context.lineWidth = Math.max(thickness * (0.03 + 0.3 * sizes[e]), aside ? 0 : 0.4);
     context.beginPath();

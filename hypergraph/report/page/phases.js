@@ -25,10 +25,10 @@ export function showPhases(run) {
   const across = few ? members : Math.max(3, Math.min(6, Math.floor(box.clientWidth / 96)));
   const whole = few && box.clientWidth > 500 ? box.clientWidth - first - MARGIN - 10 : box.clientWidth;
   const width = Math.max(62, Math.floor(whole / across) - 11);
-  const panels = [panel(run, endGrid(run), "end of training, by member", first, height, true)];
+  const panels = [panel(run, endGrid(run), "the end, by member", first, height, true)];
   if (run.phases) {
     for (const one of run.phases.members) {
-      panels.push(panel(run, trainingGrid(run, one), `member ${one.member}${few ? ", by step" : ""}`, width, height, false));
+      panels.push(panel(run, trainingGrid(run, one), `member ${one.member}`, width, height, false));
     }
     const last = run.config.recipe?.steps ?? 0;
     byId("phases-hint").textContent =
