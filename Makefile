@@ -6,7 +6,7 @@ RUNS := runs/results/paper runs/results/sizes
 
 TASKS := $(addprefix runs/tasks/,maximum maximum-deep maximum-shallow multiplication parity parity-deep parity-shallow)
 
-.PHONY: run test quick coverage lint sanitize bench soak docs results tasks discovery clean site dist wheels oldest $(RUNS) $(TASKS)
+.PHONY: run test quick coverage lint sanitize bench vendor types soak docs results tasks discovery clean site dist wheels oldest $(RUNS) $(TASKS)
 
 run: .venv/installed
 	$(BIN)/hypergraph run l1norm
@@ -41,6 +41,15 @@ sanitize: .venv/installed
 
 bench: .venv/installed
 	PYTHONPATH=tests $(BIN)/python -m benchmarks build/benchmarks.json
+
+# the libraries of the report's page, fetched and checked by their hashes
+vendor:
+	$(PYTHON) docs/vendor.py
+
+# the types that the page's scripts state in their comments
+types:
+	mkdir -p build && cd build && npm install --silent --no-save typescript@5
+	build/node_modules/.bin/tsc -p hypergraph/report/page/jsconfig.json
 
 # what docs/reliability.md reports: an hour on two cores
 KILLS := 100

@@ -221,3 +221,21 @@ class Visualizer(ABC):
         A visualizer that does not tell groups apart draws the network as usual. Raises as `draw` does.
         """
         self.draw(weights, [path], layout=layout, seed=seed, titles=[title])
+
+    def positions(
+        self, weights: MLPWeights, *, layout: str, seed: int = 0, start: Tensor | None = None
+    ) -> Tensor | None:
+        """The places of neurons in the plane, [path, frame, neuron, 2], for a drawing that moves.
+
+        Args:
+            weights: networks [path, frame, ...] that change little from frame to frame. Each frame starts from the
+                places of the one before, so that neurons glide.
+            start: the places [path, neuron, 2] before the first frame; if None, that frame is laid out as `draw` does.
+
+        Returns:
+            None where a visualizer knows no places, as by default.
+
+        Raises:
+            UsageError: the layout is unknown, or the network is too large.
+        """
+        return None

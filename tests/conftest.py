@@ -76,6 +76,12 @@ def started() -> Iterator[Callable[..., Running]]:
         command.kill()
 
 
+@pytest.fixture(autouse=True)
+def _no_report(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs of this process make no report, which takes a second; those in processes of their own do."""
+    monkeypatch.setattr(experiment, "report_if_possible", lambda run: None)
+
+
 @pytest.fixture
 def one_figure(monkeypatch: pytest.MonkeyPatch) -> None:
     """Runs of this process draw a single figure: what the other ten take is not what the test is about."""

@@ -32,7 +32,7 @@ LAYERS = [
     ["runs"],
     ["discovery"],
     ["analysis"],
-    ["engines", "figures"],
+    ["engines", "figures", "report"],
     ["experiment"],
     ["cli", "testing"],
     ["__main__"],

@@ -19,10 +19,13 @@ import hypergraph, hypergraph_l1norm, hypergraph_forcelayout
 from hypergraph.model.kernel import binding
 from hypergraph.runs.pretrained import shipped
 from hypergraph.extensions.registry import CLASSIFIERS, TASKS, VISUALIZERS
+from hypergraph.report.blobs import Blobs
+from hypergraph.report.page import page
 here = pathlib.Path(sys.prefix)
 assert here in pathlib.Path(hypergraph.__file__).parents, hypergraph.__file__
 assert binding._library is not None, "the compiled blocks are missing"
 assert shipped("l1norm/memorised").is_file()
+assert "d3-selection" in page([], Blobs())
 TASKS.load("l1norm"), CLASSIFIERS.load("l1norm"), VISUALIZERS.load("forcelayout")
 print(json.dumps([name for name in ("tasks", "plugins", "tests") if importlib.util.find_spec(name)]))
 """

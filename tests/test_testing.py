@@ -626,6 +626,11 @@ class Leaking(Layered):
         plt.figure()
 
 
+class Cut(Layered):
+    def positions(self, weights: MLPWeights, **options: Any) -> Tensor:
+        return super().positions(weights, **options)[:, :1]
+
+
 @pytest.fixture
 def undone() -> Iterator[None]:
     """Undo what wrong plugins do to the process."""
@@ -663,6 +668,7 @@ def undone() -> Iterator[None]:
         (SeedsTorch, "draw draws from the global stream of torch: use seed"),
         (SeedsNumpy, "draw draws from the global stream of numpy: use seed"),
         (Leaking, "figures of pyplot open"),
+        (Cut, "layered: positions must be finite numbers"),
     ],
 )
 def test_mistakes_of_a_visualizer_are_caught(visualizer: type[ForceLayout], message: str, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from hypergraph.cli import classify, discover, draw, explain, figures, generate, inspect, plugins, run
+from hypergraph.cli import classify, discover, draw, explain, figures, generate, inspect, plugins, report, run
 from hypergraph.cli.advice import advised
 from hypergraph.cli.output import complain, contained, err, out, results_apart
 from hypergraph.errors import FileError, HypergraphError
@@ -32,13 +32,13 @@ COMMANDS = (
     explain.explain,
     draw.draw,
     figures.figures,
+    report.report,
     inspect.inspect,
 )
 for command in COMMANDS:
     app.command()(contained(command))
 app.add_typer(plugins.app, name="plugins")
 
-INTERRUPTED = 130
 _UsageError: Any = typer.BadParameter.__mro__[1]  # typer carries its own click, which it does not export
 
 
@@ -95,7 +95,7 @@ def main() -> None:
             complain(message)
         sys.exit(2)
     except (KeyboardInterrupt, typer.Abort):
-        sys.exit(INTERRUPTED)
+        sys.exit(130)  # 128 and the number of the signal
     except (OSError, ImportError) as error:  # a file, or a library that cannot be loaded
         complain(attribution.explain(error))
         sys.exit(1)

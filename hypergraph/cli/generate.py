@@ -24,6 +24,9 @@ def generate(
     ] = None,
     seed: Seed = 0,
     member: Annotated[int, typer.Option(min=0, help="Which of the generator's members.")] = 0,
+    step: Annotated[
+        int | None, typer.Option(min=0, help="Of a run: from the checkpoint after this training step, not the end.")
+    ] = None,
     decoder_only: Annotated[
         bool, typer.Option("--decoder-only", help="Ignore the encoder: no memorised information; any --layers.")
     ] = False,
@@ -34,7 +37,7 @@ def generate(
 
     if out.suffix != ".safetensors":
         raise UsageError(f"--out {out} must end in .safetensors")
-    network, metadata = generate_with_metadata(source, beta, layers, seed, member, encoder=not decoder_only)
+    network, metadata = generate_with_metadata(source, beta, layers, seed, member, not decoder_only, step)
     make_folder(out.parent)
     network.save(out, metadata)
     notify(f"wrote {out}: {network.spec}, {float(metadata['kl']):.1f} nats")

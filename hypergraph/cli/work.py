@@ -41,3 +41,5 @@ def work(run: RunDirectory, engine: Engine, json: bool, source: Path | None) -> 
         }
         notify(comparison[same_networks(run, source)])
     notify(f"Everything is in {run.path}")
+    if run.report.is_file():
+        notify(f"To look at: {run.report}")

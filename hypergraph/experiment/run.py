@@ -14,7 +14,8 @@ from hypergraph.analysis.families import name_families
 from hypergraph.analysis.finished import FinishedRun
 from hypergraph.analysis.sweep import sweep_members
 from hypergraph.engines.base import Engine
-from hypergraph.errors import MissingDataError, UsageError, file_errors
+from hypergraph.errors import MissingDataError, UsageError, file_errors, printable
+from hypergraph.experiment.report import report_if_possible
 from hypergraph.extensions.options import task_metadata
 from hypergraph.extensions.registry import TASKS, classifier_for
 from hypergraph.figures import NAMES
@@ -49,10 +50,13 @@ def run_experiment(run: RunDirectory, engine: Engine, observe: Observer = ignore
         result = sweep(run, generator, observe)
         write_result(run, result)
         finished = FinishedRun(run, observe)
-        files, programs = _drawn(finished), _programs(finished)
+        (files, missing), programs = _drawn(finished), _programs(finished)
         seconds = round(time.monotonic() - started, 1)
-        write_result(run, replace(result, programs=programs, figures=files, analysis_seconds=seconds))
-    return FinishedRun(run, observe)
+        found = {"programs": programs, "figures": files, "not_drawn": missing}
+        write_result(run, replace(result, **found, analysis_seconds=seconds))
+        finished = FinishedRun(run, observe)
+        report_if_possible(finished)
+    return finished
 
 
 def train(run: RunDirectory, engine: Engine, observe: Observer = ignore) -> Generator:
@@ -110,16 +114,21 @@ def _programs(run: FinishedRun) -> tuple[ProgramRecord, ...]:
         return ()
 
 
-def _drawn(run: FinishedRun) -> tuple[str, ...]:
-    """Draw every figure that the run's data allow; returns the files, relative to the run's folder."""
+def _drawn(run: FinishedRun) -> tuple[tuple[str, ...], dict[str, str]]:
+    """Draw every figure that the run's data allow; returns the files, and why others are missing."""
     files: list[str] = []
+    missing: dict[str, str] = {}
     try:
         for event in draw(run, NAMES):
             run.observe(event)
-            files += map(run.directory.relative, event.files if isinstance(event, Drawn) else ())
-    except MissingDataError as missing:
-        run.observe(Noticed(f"no figures: {missing}"))
-    return tuple(files)
+            if isinstance(event, Drawn):
+                files += map(run.directory.relative, event.files)
+            else:
+                missing[event.figure] = printable(event.reason)
+    except MissingDataError as error:
+        run.observe(Noticed(f"no figures: {error}"))
+        missing = dict.fromkeys(NAMES, printable(str(error)))
+    return tuple(files), missing
 
 
 @usual_torch()

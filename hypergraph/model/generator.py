@@ -97,6 +97,11 @@ class Generator(nn.Module):
         state = {name: tensor[index : index + 1] for name, tensor in self.pareto.state_dict().items()}
         return Generator(self.specs, ParetoHyperhypernetwork(**state))
 
+    def repeated(self, times: int) -> Generator:
+        """This generator of one member as one of several equal ones, which share its memory."""
+        state = {name: tensor.expand(times, -1, -1) for name, tensor in self.pareto.state_dict().items()}
+        return Generator(self.specs, ParetoHyperhypernetwork(**state))
+
     @classmethod
     def join(cls, parts: Sequence[Generator]) -> Generator:
         """Join the members of several generators, in order. Raises UsageError where their networks differ."""

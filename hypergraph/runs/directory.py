@@ -8,6 +8,7 @@ networks/               a network per member and beta, as plain safetensors
 families.safetensors    the families of these networks, where the task has no classifier
 figures/                figures
 analysis/               measurements for figures and analyses; deleted ones are measured again
+report.html             the page to look at
 result.json             the result
 lock                    held while a process works on the run; training/0-1/lock while a worker trains the chunk
 """
@@ -110,6 +111,7 @@ class RunDirectory:
         self.networks = path / "networks"
         self.families = path / "families.safetensors"
         self.figures = path / "figures"
+        self.report = path / "report.html"
         self.result = path / "result.json"
         self.chunks = [Chunk(self.training, members) for members in config.member_ranges]
 

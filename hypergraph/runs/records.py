@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -149,6 +150,7 @@ class Result(Record, frozen=True, kw_only=True):
         programs: one record per family, the largest first; empty until the analysis has ended, and in runs of an
             earlier release.
         figures: the files of the figures, relative to the run's folder.
+        not_drawn: the figures that were not drawn, and why.
         analysis_seconds: the duration of the analysis, in seconds; null until it has ended.
         provenance: where each part of the run was computed; empty where an earlier release did so.
     """
@@ -159,6 +161,7 @@ class Result(Record, frozen=True, kw_only=True):
     networks: tuple[NetworkRecord, ...]
     programs: tuple[ProgramRecord, ...] = ()
     figures: tuple[str, ...] = ()
+    not_drawn: Mapping[str, str] = {}
     analysis_seconds: Number = None
     provenance: tuple[Provenance, ...] = ()
 
@@ -166,6 +169,7 @@ class Result(Record, frozen=True, kw_only=True):
         super().__post_init__()
         check_printable("algorithms", *self.algorithms, *self.algorithms.values())
         check_printable("figures", *self.figures)
+        check_printable("not_drawn", *self.not_drawn, *self.not_drawn.values())
         if len({(each.member, each.beta) for each in self.networks}) < len(self.networks):
             raise UsageError("networks have a member and a price twice")
         if len({frozenset(each.order_parameters) for each in self.networks if each.order_parameters}) > 1:

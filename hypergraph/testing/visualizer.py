@@ -38,6 +38,20 @@ def check_visualizer(visualizer: Visualizer, spec: MLPSpec, folder: Path) -> Non
         assert one != other, f"{layout}: different networks must be drawn differently"
         for suffix in SIGNATURES:
             _check_drawings(draw, networks, folder / f"{layout}{suffix}")
+        _check_positions(visualizer, networks, layout)
+
+
+def _check_positions(visualizer: Visualizer, networks: MLPWeights, layout: str) -> None:
+    """Check the places of one path of two frames, and of a path that goes on from there."""
+    path = networks.map(lambda tensor: tensor[None])
+    places = visualizer.positions(path, layout=layout)
+    if places is None:
+        return
+    further = visualizer.positions(path, layout=layout, start=places[:, -1])
+    for found in (places, further):
+        rule = f"{layout}: positions must be finite numbers [path, frame, neuron, 2], or None"
+        shape = (1, 2, sum(networks.spec.sizes), 2)
+        assert found is not None and tuple(found.shape) == shape and bool(found.isfinite().all()), rule  # noqa: PT018
 
 
 def _check_refusals(visualizer: Visualizer, network: MLPWeights, folder: Path) -> None:

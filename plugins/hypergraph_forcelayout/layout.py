@@ -20,6 +20,8 @@ ANNEALING = 600
 SETTLING = 200
 """Further steps in the plane."""
 MOMENTUM = 0.9
+FOLLOWING = 20
+"""Steps in the plane from one frame of a path to the next."""
 
 
 def force_layout(adjacency: Tensor, seed: int) -> Tensor:
@@ -29,6 +31,28 @@ def force_layout(adjacency: Tensor, seed: int) -> Tensor:
     networks are drawn alike.
     """
     return deque(descend(attraction(adjacency), seed), maxlen=1).pop()
+
+
+def force_path(adjacency: Tensor, seed: int, start: Tensor | None = None) -> Tensor:
+    """Positions [path, frame, neuron, 2] along paths of weights [path, frame, neuron, neuron].
+
+    Each frame starts from the positions of the one before, the first from `start` [path, neuron, 2], or else as
+    `force_layout` has it.
+    """
+    frames = attraction(adjacency.flatten(0, 1)).reshape(adjacency.shape).unbind(1)
+    first = force_layout(adjacency[:, 0], seed) if start is None else _follow(start, frames[0])
+    places = [first]
+    for pull in frames[1:]:
+        places.append(_follow(places[-1], pull))
+    return torch.stack(places, 1)
+
+
+def _follow(positions: Tensor, attraction: Tensor) -> Tensor:
+    velocity = torch.zeros_like(positions)
+    for _ in range(FOLLOWING):
+        velocity = _push(velocity, positions, attraction)
+        positions = positions + velocity
+    return positions
 
 
 def descend(attraction: Tensor, seed: int) -> Iterator[Tensor]:

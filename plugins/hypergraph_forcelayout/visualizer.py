@@ -16,10 +16,13 @@ from hypergraph.weights import MLPWeights
 from hypergraph_forcelayout.adjacency import adjacency
 from hypergraph_forcelayout.drawing import METADATA, Panel, picture
 from hypergraph_forcelayout.layered import layered_layout
-from hypergraph_forcelayout.layout import force_layout
+from hypergraph_forcelayout.layout import force_layout, force_path
 
 MAX_NEURONS = 5_000
 """Every pair takes part in the layout, so more neurons need too much memory, and are not readable either."""
+
+MAX_MOVING = 300
+"""The most neurons in a force layout of many frames."""
 
 
 class ForceLayout(Visualizer):
@@ -50,7 +53,8 @@ class ForceLayout(Visualizer):
             HypergraphError: for a network that holds NaN or infinity.
             FileError: where a file cannot be written.
         """
-        self._check(weights, paths, layout, titles)
+        self._check(weights, layout)
+        _check_files(weights, paths, titles)
         panels = list(map(Panel, *self._placed(weights, layout, seed), titles or [""] * len(weights.weights[0])))
         pages = [panels] if len(paths) == 1 else [[panel] for panel in panels]
         for path, page in zip(paths, pages, strict=True):
@@ -60,15 +64,14 @@ class ForceLayout(Visualizer):
         self, weights: MLPWeights, path: Path, groups: Sequence[Group], *, layout: str, seed: int = 0, title: str = ""
     ) -> None:
         """Draw one network [1, ...] with a legend. Raises as `draw` does."""
-        self._check(weights, [path], layout, [title])
+        self._check(weights, layout)
+        _check_files(weights, [path], [title])
         (matrix,), (positions,) = self._placed(weights, layout, seed)
         write_bytes(path, picture([Panel(matrix, positions, title, groups)], weights.spec, path.suffix.lower()))
 
     def _placed(self, weights: MLPWeights, layout: str, seed: int) -> tuple[Tensor, Tensor]:
         """The adjacency matrices and the positions of the neurons of each network. Raises HypergraphError."""
-        matrices = adjacency(weights)
-        if not bool(torch.isfinite(matrices).all()):
-            raise HypergraphError("a network with weights that are NaN or infinite cannot be drawn")
+        matrices = _finite(adjacency(weights))
         return matrices, self._forced(matrices, seed) if layout == "force" else layered_layout(matrices, weights.spec)
 
     def _forced(self, matrices: Tensor, seed: int) -> Tensor:
@@ -78,14 +81,40 @@ class ForceLayout(Visualizer):
             self._last = key, force_layout(matrices, seed)
         return self._last[1]
 
-    def _check(self, weights: MLPWeights, paths: Sequence[Path], layout: str, titles: Sequence[str]) -> None:
+    def positions(self, weights: MLPWeights, *, layout: str, seed: int = 0, start: Tensor | None = None) -> Tensor:
+        """The places of neurons along paths of networks [path, frame, ...]: [path, frame, neuron, 2].
+
+        In the force layout each frame starts from the one before. In the layered one neurons keep the places that suit
+        the whole path.
+        """
+        self._check(weights, layout)
+        if layout == "force" and (neurons := sum(weights.spec.sizes)) > MAX_MOVING:
+            raise UsageError(f"{weights.spec} has {neurons:,} neurons; at most {MAX_MOVING} can move")
+        matrices = _finite(adjacency(weights))
+        if layout == "force":
+            return force_path(matrices, seed, start)
+        if start is not None:
+            return start.unsqueeze(1).expand(*matrices.shape[:2], -1, -1)
+        typical = matrices.square().mean(1).sqrt()
+        return layered_layout(typical, weights.spec).unsqueeze(1).expand(*matrices.shape[:2], -1, -1)
+
+    def _check(self, weights: MLPWeights, layout: str) -> None:
         if layout not in self.layouts:
             raise UsageError(f"unknown layout {layout!r}; choose {' or '.join(self.layouts)}")
         if (neurons := sum(weights.spec.sizes)) > MAX_NEURONS:
             raise UsageError(f"{weights.spec} has {neurons:,} neurons; at most {MAX_NEURONS:,} can be drawn")
-        for path in paths:
-            if path.suffix.lower() not in METADATA:
-                raise UsageError(f"cannot draw into {path}: its name must end in {', '.join(METADATA)}")
-        lead = tuple(weights.lead)
-        if len(lead) != 1 or not (len(paths) in lead or len(paths) == 1 <= lead[0]) or len(titles) not in (0, *lead):
-            raise ValueError(f"{len(paths)} paths and {len(titles)} titles do not fit networks of axes {lead}")
+
+
+def _finite(matrices: Tensor) -> Tensor:
+    if not bool(torch.isfinite(matrices).all()):
+        raise HypergraphError("a network with weights that are NaN or infinite cannot be drawn")
+    return matrices
+
+
+def _check_files(weights: MLPWeights, paths: Sequence[Path], titles: Sequence[str]) -> None:
+    for path in paths:
+        if path.suffix.lower() not in METADATA:
+            raise UsageError(f"cannot draw into {path}: its name must end in {', '.join(METADATA)}")
+    lead = tuple(weights.lead)
+    if len(lead) != 1 or not (len(paths) in lead or len(paths) == 1 <= lead[0]) or len(titles) not in (0, *lead):
+        raise ValueError(f"{len(paths)} paths and {len(titles)} titles do not fit networks of axes {lead}")

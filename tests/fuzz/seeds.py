@@ -27,6 +27,24 @@ RICH = MLPSpec((3, 4, 2, 1), ("tanh", "square"), skips=((0, 2), (0, 3)), masks=(
 CONFIG = RunConfig(
     "l1norm", (SPEC,), 2, 7, "cpu", Recipe(steps=10, batch=8), chunk_count=2, versions={"python": "3.10"}
 )
+MARKUP = [
+    b"</script><script>alert(1)</script>",
+    b"</title><img src=x>",
+    b"<!-- @scripts@",
+    b"&lt;\"'>",
+    "\u2028β".encode(),
+]
+REPORTED: dict[str, Any] = {
+    "title": "title",
+    "config": {"task": "task", "options": {"a": "b"}, "members": 1, "seed": 0, "recipe": {}, "versions": {"a": "1"}},
+    "spec": {"sizes": [2, 1], "activation": "silu"},
+    "betas": [1e-3],
+    "labels": [{"name": "label", "colour": "#000000"}],
+    "solved_loss": 0.1,
+    "networks": [{"label": 0, "loss": 0.5}],
+    "notes": ["note"],
+}
+"""What the page of a report reads itself; the rest is for its scripts."""
 TEXTS = [b"16,48,1", b"8-16:4,x3,1", b"4, 8 ,1", b"1-3,1-3,x2"]
 TOML = b"""sizes = [3, 4, 2, 1]  # inputs first
 activation = ["tanh", "identity"]

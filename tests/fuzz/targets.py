@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import cache, partial
+from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,8 @@ from hypergraph.errors import HypergraphError
 from hypergraph.experiment.run import same_networks
 from hypergraph.foreign import load_any_network
 from hypergraph.model.generator import Generator
+from hypergraph.report.blobs import Blobs
+from hypergraph.report.page import page
 from hypergraph.runs.config import RunConfig
 from hypergraph.runs.directory import RunDirectory, read_config
 from hypergraph.spec import MAX_NETWORKS, MAX_WEIGHTS, MLPSpec
@@ -279,6 +282,32 @@ def _lay_out(path: Path, folder: Path) -> bool:
     return True
 
 
+def read_page(path: Path) -> None:
+    """A text that a run may hold, wherever a report shows it."""
+    text = path.read_bytes().decode("utf-8", "replace") or "-"  # what is empty has no row
+    html = page([_with(text, seeds.REPORTED)], Blobs())
+    assert _tags(html) == _tags(page([seeds.REPORTED], Blobs()))
+
+
+def _with(text: str, value: Any) -> Any:
+    """A value with every text in it replaced."""
+    if isinstance(value, dict):
+        return {name: _with(text, part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [_with(text, part) for part in value]
+    return text if isinstance(value, str) else value
+
+
+def _tags(html: str) -> list[tuple[str, list[str]]]:
+    """The elements of a page with the names of their attributes."""
+    found: list[tuple[str, list[str]]] = []
+    parser = HTMLParser()
+    parser.handle_starttag = lambda tag, attrs: found.append((tag, [name for name, _ in attrs]))  # type: ignore[method-assign]
+    parser.feed(html)
+    parser.close()
+    return found
+
+
 TARGETS = [
     Target("text", read_text, lambda: seeds.TEXTS, 4),
     Target("spec.json", read_spec, seeds.specs, 4),
@@ -288,4 +317,5 @@ TARGETS = [
     Target("generator.safetensors", read_generator, seeds.generators, 2),
     Target("state.safetensors", read_state, seeds.states, 1),
     Target("layout.json", read_run, seeds.layouts, 2),
+    Target("page.txt", read_page, lambda: seeds.MARKUP, 1),
 ]

@@ -13,6 +13,7 @@ from hypergraph.errors import FileError, HypergraphError, UsageError
 from hypergraph.spec import Connection, MLPSpec
 from hypergraph.weights import MLPWeights
 from hypergraph_forcelayout import layout, visualizer
+from hypergraph_forcelayout.adjacency import adjacency
 from hypergraph_forcelayout.drawing import HIDDEN, INPUT, OUTPUT
 from hypergraph_forcelayout.visualizer import ForceLayout
 
@@ -137,3 +138,39 @@ def test_a_file_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(FileError, match="cannot write"):
         ForceLayout().draw(_weights(SPECS[1]), [tmp_path / "file" / "a.svg"], layout="layered")
+
+
+def _path(spec: MLPSpec, frames: int) -> MLPWeights:
+    """A path of networks that change little from frame to frame: [1, frame, ...]."""
+    first, last = _weights(spec), _weights(spec).map(lambda tensor: tensor.flip(-1))
+    shares = torch.linspace(0, 0.3, frames)
+    joined = [
+        torch.stack([(1 - share) * a + share * b for share in shares], 1)
+        for a, b in zip((*first.weights, *first.biases), (*last.weights, *last.biases), strict=True)
+    ]
+    count = len(first.weights)
+    return MLPWeights(spec, tuple(joined[:count]), tuple(joined[count:]))
+
+
+@pytest.mark.parametrize("layout_name", ForceLayout().layouts)
+@pytest.mark.parametrize("spec", [SPECS[0], SPECS[2]], ids=str)
+def test_neurons_glide_along_a_path(spec: MLPSpec, layout_name: str) -> None:
+    path, drawing = _path(spec, 6), ForceLayout()
+    places = drawing.positions(path, layout=layout_name, seed=7)
+    assert places.shape == (1, 6, sum(spec.sizes), 2)
+    size = (places.amax(-2) - places.amin(-2)).max()
+    assert float(places.diff(dim=1).norm(dim=-1).max()) < 0.4 * size
+    if layout_name == "force":
+        torch.testing.assert_close(places[:, 0], layout.force_layout(adjacency(path[:, 0]), 7))
+    further = drawing.positions(path[:, -1:], layout=layout_name, start=places[:, -1])
+    assert float((further[:, 0] - places[:, -1]).norm(dim=-1).max()) < 0.2 * size
+
+
+def test_paths_that_cannot_be_laid_out_are_refused() -> None:
+    drawing, path = ForceLayout(), _path(SPECS[1], 2)
+    with pytest.raises(UsageError, match="unknown layout 'circle'"):
+        drawing.positions(path, layout="circle")
+    with pytest.raises(HypergraphError, match="NaN or infinite"):
+        drawing.positions(path.map(lambda tensor: tensor / 0), layout="layered")
+    with pytest.raises(UsageError, match="has 301 neurons; at most 300 can move"):
+        drawing.positions(_path(MLPSpec((300, 1)), 1), layout="force")
