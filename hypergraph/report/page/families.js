@@ -72,7 +72,7 @@ function family(run, row) {
     element("p", {},
       element("span", { className: "share", style: { width: `${Math.max(2, 160 * share)}px`, background: row.colour } }),
       `${Math.round(100 * share)} % of the networks, from ${members} of ${run.config.members} members; mean loss ${shown(d3.mean(losses))}`));
-  if (row.program) text.append(...program(row.program));
+  if (row.program) text.append(...programOf(row.program));
   const exemplar = row.exemplar === null ? null : run.networks[row.exemplar];
   const canvas = element("canvas", { "aria-hidden": "true" });
   const picture = exemplar
@@ -104,9 +104,9 @@ async function thumbnail(run, network, canvas) {
 
 /**
  * A program as text, with buttons that copy it as text, LaTeX and Python.
- * @param {Object<string, any>} found
+ * @param {import("./data.js").Program} found
  */
-function program(found) {
+function programOf(found) {
   if (!found.program) return [element("p", { className: "hint" }, `No short program was found; the weights take ${Math.round(found.raw_bits).toLocaleString("en-US")} bits.`)];
   const { text, latex, python } = found.program;
   const numbers = `The exemplar ${found.kind} this program: R² ${shown(found.r2)}, ${Math.round(found.bits)} of ${Math.round(found.raw_bits)} bits, loss ${shown(found.loss_before)} → ${shown(found.loss_after)}`;
