@@ -2,7 +2,7 @@
 import { loadMember } from "./data.js";
 import { drawLook, lookOf, shapeOf } from "./network.js";
 import { byId, contextOf, element, price, shown } from "./show.js";
-import { update } from "./state.js";
+import { update, visit } from "./state.js";
 
 /**
  * Draw the families of a run. Returns what draws them again.
@@ -77,7 +77,7 @@ function family(run, row) {
   const canvas = element("canvas", { "aria-hidden": "true" });
   const picture = exemplar
     ? element("button", {
-        onclick: () => update({ member: exemplar.member, beta: exemplar.beta, step: null }),
+        onclick: () => visit(exemplar),
         "aria-label": `Show the exemplar of ${row.name}: member ${exemplar.member}, β ${price(run.betas[exemplar.beta])}`,
       }, canvas)
     : element("span", {});

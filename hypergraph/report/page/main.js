@@ -10,7 +10,7 @@ import { copy, showComparison, showFamilies } from "./families.js";
 import { describe, NetworkView, shapeOf } from "./network.js";
 import { showPhases } from "./phases.js";
 import { byId, contextOf, count, element, forgetColours, price, shown, traceMark } from "./show.js";
-import { listen, state, update } from "./state.js";
+import { listen, state, update, visit } from "./state.js";
 
 const GLIDE = 350;
 const still = window.matchMedia("(prefers-reduced-motion: reduce)");
@@ -198,7 +198,7 @@ function fillTable() {
     if (state.marked && !state.marked.has(index)) return [];
     const label = one.label === null ? "–" : run().labels[one.label].name;
     const cells = [one.member, price(run().betas[one.beta]), label, shown(one.loss), shown(one.kl), shown(one.decoder_loss), ...names.map((name) => shown(one.order_parameters[name]))];
-    const show = element("button", { onclick: () => update({ member: one.member, beta: one.beta, step: null }), "aria-label": `Show ${sentence(run(), index)}` }, "show");
+    const show = element("button", { onclick: () => visit(one), "aria-label": `Show ${sentence(run(), index)}` }, "show");
     return [element("tr", {}, ...cells.map((cell) => element("td", {}, String(cell))), element("td", {}, show))];
   });
   const head = element("tr", {}, ...heads.map((name) => element("th", { scope: "col" }, name)), element("th", { scope: "col" }, "network"));
