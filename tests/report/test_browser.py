@@ -195,7 +195,7 @@ def test_programs_tell_the_part_of_a_neuron_and_texts_of_strangers_stay_texts(
     row = next(row for row in found["families"]["rows"] if row["exemplar"] is not None)
     numbers = {"kind": "is built as", "bits": 9, "raw_bits": 99, "r2": 1, "loss_before": 0.1, "loss_after": 0.1}
     text = {"text": f"y = x {evil}", "latex": evil, "python": evil}
-    row |= {"name": evil, "program": {**numbers, "program": text, "roles": [{"term": evil, "neurons": [[1, 0]]}]}}
+    row |= {"program": {**numbers, "program": text, "roles": [{"term": evil, "neurons": [[1, 0]]}]}}
     found |= {"title": evil, "notes": [evil], "failures": [evil]}
     for label in found["labels"]:
         label["name"] += evil
@@ -205,7 +205,7 @@ def test_programs_tell_the_part_of_a_neuron_and_texts_of_strangers_stay_texts(
     file.write_text(page([found, found], packed))
     tab = Tab(browser, file, reduced_motion="reduce")
     tab.page.click("#table summary")
-    tab.page.click(".family > button[aria-label*='<img']")
+    tab.page.click(f".family > button[aria-label*='{row['name']}:']")
     tab.page.wait_for_selector(f"#neuron :text('{text['text']}')")
     tab.page.focus("#canvas")
     for _ in range(found["spec"]["sizes"][0] + 1):

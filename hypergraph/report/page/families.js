@@ -45,10 +45,14 @@ function drawTree(drawing, tree, list, rows) {
   const box = drawing.node().getBoundingClientRect();
   const middles = [...list.children].map((child) => child.getBoundingClientRect()).map(({ top, height }) => top + height / 2 - box.top);
   const x = d3.scaleLinear().domain([0, tree[0]]).range([box.width - 8, 34]);
-  /** @param {any} branch @returns {[number, number]} */
+  /** @param {any} branch @returns {[number, number] | null} */
   const place = (branch) => {
-    if (typeof branch === "string") return [x(0), middles[rows.findIndex((row) => row.name === branch)]];
+    if (typeof branch === "string") {
+      const row = rows.findIndex(({ name }) => name === branch);
+      return row < 0 ? null : [x(0), middles[row]]; // no network may be left in a family
+    }
     const [first, second] = [place(branch[1]), place(branch[2])];
+    if (!first || !second) return first ?? second;
     const at = x(branch[0]);
     drawing.append("path").attr("d", `M${first[0]},${first[1]}H${at}V${second[1]}H${second[0]}`).attr("fill", "none").attr("stroke", "currentColor");
     drawing.append("text").attr("class", "name").attr("x", at - 3).attr("y", (first[1] + second[1]) / 2).attr("text-anchor", "end").text(branch[0].toFixed(2));
