@@ -59,6 +59,9 @@ def test_the_page_has_the_numbers_of_the_result(
         assert (found["betas"][shown["beta"]], label) == (record["beta"], record["algorithm"])
         for name in ("member", "loss", "kl", "decoder_loss", "confidence", "order_parameters", "file"):
             assert shown[name] == record[name]
+    programs = {program["family"]: program for program in result["programs"]}
+    assert programs
+    assert all(row["program"] == programs.get(row["name"]) for row in found["families"]["rows"])
     assert found["config"] == json.loads((run[0] / "config.json").read_text())
     assert {label["name"]: label["colour"] for label in found["labels"]} == result["algorithms"]
 
