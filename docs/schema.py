@@ -10,7 +10,7 @@ from typing import Any
 from msgspec.inspect import type_info
 
 from hypergraph.runs.config import RunConfig
-from hypergraph.runs.records import Metrics, NetworkRecord, ProgramRecord, ProgramText, Provenance, Result
+from hypergraph.runs.records import Metrics, NetworkRecord, ProgramRecord, ProgramText, Provenance, Result, RoleRecord
 from hypergraph.spec import Connection, MLPSpec
 from hypergraph.training.failures import Failure
 from hypergraph.training.recipe import Recipe
@@ -37,6 +37,7 @@ KINDS = (
     NetworkRecord,
     ProgramRecord,
     ProgramText,
+    RoleRecord,
     Failure,
     Provenance,
     Metrics,

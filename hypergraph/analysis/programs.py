@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from hypergraph.analysis.kept import Analysis, kept
 from hypergraph.programs.explain import explain
 from hypergraph.runs.events import Noticed
-from hypergraph.runs.records import NetworkRecord, ProgramRecord, ProgramText
+from hypergraph.runs.records import NetworkRecord, ProgramRecord, ProgramText, RoleRecord
 from hypergraph.spec import MLPSpec
 from hypergraph.storage.atomic import finite
 
@@ -47,6 +47,7 @@ def _is_cheap(spec: MLPSpec) -> bool:
 
 def _explain(run: FinishedRun, exemplar: Exemplar) -> list[ProgramRecord]:
     found = explain(run.load_network(exemplar.network), run.task)
+    roles = found.groups if found.kind == "is built as" else []
     return [
         ProgramRecord(
             family=exemplar.family,
@@ -59,6 +60,7 @@ def _explain(run: FinishedRun, exemplar: Exemplar) -> list[ProgramRecord]:
             r2=found.r2,
             loss_before=finite(found.loss_before),
             loss_after=finite(found.loss_after),
+            roles=tuple(RoleRecord(term=group.label, neurons=tuple(group.neurons)) for group in roles),
         )
     ]
 

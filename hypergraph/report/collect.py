@@ -97,7 +97,7 @@ def _families(run: FinishedRun, notes: list[str]) -> dict[str, Any] | None:
         for name in dict.fromkeys(found.labels)
     }
     exemplars = {core.name: numbers[found.exemplar(core.name)] for core in found.cores if core.name in groups}
-    programs = {record.family: to_fields(record) for record in getattr(run.result, "programs", ())}
+    programs = {record.family: to_fields(record) for record in run.result.programs}
     rows = [
         {
             "name": name,

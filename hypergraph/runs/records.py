@@ -68,6 +68,22 @@ class ProgramText(Record, frozen=True, kw_only=True):
     python: str
 
 
+class RoleRecord(Record, frozen=True, kw_only=True):
+    """Hidden neurons that do the same in a program.
+
+    Attributes:
+        term: their number and what each gives, in words or as a formula.
+        neurons: pairs of layer and number, counted from the inputs as layer 0.
+    """
+
+    term: str
+    neurons: tuple[tuple[Count, Count], ...]
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_printable("term", self.term)
+
+
 class ProgramRecord(Record, frozen=True, kw_only=True):
     """What `hypergraph explain` finds in the exemplar of a family.
 
@@ -83,6 +99,7 @@ class ProgramRecord(Record, frozen=True, kw_only=True):
         r2: R² of its outputs to the network's, on new inputs.
         loss_before: the task's loss of the network.
         loss_after: that of the program.
+        roles: what the hidden neurons do in it; empty where the program only has the network's outputs.
     """
 
     family: str
@@ -95,6 +112,7 @@ class ProgramRecord(Record, frozen=True, kw_only=True):
     r2: Number
     loss_before: Number
     loss_after: Number
+    roles: tuple[RoleRecord, ...] = ()
 
     def __post_init__(self) -> None:
         super().__post_init__()

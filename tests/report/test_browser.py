@@ -17,7 +17,10 @@ import torch
 from playwright.sync_api import Browser, Page, sync_playwright
 from safetensors.torch import load_file
 
+from hypergraph.report.blobs import Blobs, pack
+from hypergraph.report.page import page
 from hypergraph.weights import MLPWeights
+from report.contents import contents
 
 pytestmark = pytest.mark.slow
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -182,6 +185,35 @@ def test_phases_and_planes_are_worked_by_keys(tab: Tab) -> None:
     assert tab.page.inner_text("#marked").startswith("1 of ")
     tab.page.keyboard.press("Escape")
     assert tab.page.is_hidden("#marking")
+
+
+def test_programs_tell_the_part_of_a_neuron_and_texts_of_strangers_stay_texts(
+    browser: Browser, run: tuple[Path, str, str], tmp_path: Path
+) -> None:
+    evil = "<img src=x onerror=alert(1)></script>"
+    (found,), blobs = contents((run[0] / "report.html").read_text())
+    row = next(row for row in found["families"]["rows"] if row["exemplar"] is not None)
+    numbers = {"kind": "is built as", "bits": 9, "raw_bits": 99, "r2": 1, "loss_before": 0.1, "loss_after": 0.1}
+    text = {"text": f"y = x {evil}", "latex": evil, "python": evil}
+    row |= {"program": {**numbers, "program": text, "roles": [{"term": evil, "neurons": [[1, 0]]}]}}
+    found |= {"title": evil, "notes": [evil], "failures": [evil]}
+    for label in found["labels"]:
+        label["name"] += evil
+    packed = Blobs()
+    packed.texts = list(map(pack, blobs))
+    file = tmp_path / "strange.html"
+    file.write_text(page([found, found], packed))
+    tab = Tab(browser, file, reduced_motion="reduce")
+    tab.page.click("#table summary")
+    tab.page.click(f".family > button[aria-label*='{row['name']}:']")
+    tab.page.wait_for_selector(f"#neuron :text('{text['text']}')")
+    tab.page.focus("#canvas")
+    for _ in range(found["spec"]["sizes"][0] + 1):
+        tab.page.keyboard.press("ArrowRight")
+    assert tab.page.inner_text("#neuron strong") == evil
+    assert tab.page.locator("img").count() == 0
+    assert tab.complaints == []
+    tab.context.close()
 
 
 def test_an_accessibility_checker_finds_nothing_serious(tab: Tab) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import gzip
 import json
 import re
 from collections.abc import Callable
@@ -29,20 +27,10 @@ from hypergraph.runs.directory import RunDirectory
 from hypergraph.runs.events import Event, Noticed
 from hypergraph.weights import MLPWeights
 from hypergraph_forcelayout.visualizer import ForceLayout
+from report.contents import contents, unpacked
 
 Command = Callable[..., tuple[int, str, str]]
 VENDOR = Path(drawings.__file__).parent / "page" / "vendor"
-
-
-def unpacked(text: str) -> bytes:
-    return gzip.decompress(base64.b64decode(text))
-
-
-def contents(html: str) -> tuple[list[dict[str, Any]], list[bytes]]:
-    """The runs and the packed arrays of a page."""
-    texts = dict(re.findall(r'<script type="text/plain" id="([\w-]+)">([\w+/=]*)</script>', html))
-    blobs = [unpacked(texts[f"blob-{number}"]) for number in range(len(texts) - 1)]
-    return json.loads(unpacked(texts["data"])), blobs
 
 
 def frames(blob: bytes, width: int, kind: type[np.signedinteger[Any]]) -> Array:
@@ -71,6 +59,9 @@ def test_the_page_has_the_numbers_of_the_result(
         assert (found["betas"][shown["beta"]], label) == (record["beta"], record["algorithm"])
         for name in ("member", "loss", "kl", "decoder_loss", "confidence", "order_parameters", "file"):
             assert shown[name] == record[name]
+    programs = {program["family"]: program for program in result["programs"]}
+    assert programs
+    assert all(row["program"] == programs.get(row["name"]) for row in found["families"]["rows"])
     assert found["config"] == json.loads((run[0] / "config.json").read_text())
     assert {label["name"]: label["colour"] for label in found["labels"]} == result["algorithms"]
 

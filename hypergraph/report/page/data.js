@@ -9,8 +9,10 @@
  * @typedef {{member: number, betas: number[], files: {blob: number, sizes: number[]}, layouts: Object<string, number>,
  *   training: Training | null}} Drawing
  * @typedef {{label: (number | null)[], loss: (number | null)[], kl: (number | null)[], member: number}} Phases
- * @typedef {{name: string, colour: string, networks: number[], exemplar: number | null,
- *   program?: Object<string, any>}} Family
+ * @typedef {{kind: string, program: {text: string, latex: string, python: string} | null, bits: number, raw_bits: number,
+ *   r2: number, loss_before: number | null, loss_after: number | null,
+ *   roles: {term: string, neurons: number[][]}[]}} Program
+ * @typedef {{name: string, colour: string, networks: number[], exemplar: number | null, program: Program | null}} Family
  * @typedef {{title: string, config: any, spec: Spec, betas: number[],
  *   labels: {name: string, colour: string}[], solved_loss: number, networks: NetworkRecord[], failures: string[],
  *   notes: string[], drawings: Drawing[], planes: string[][], boundaries: Object<string, number>,

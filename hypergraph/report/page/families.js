@@ -2,7 +2,7 @@
 import { loadMember } from "./data.js";
 import { drawLook, lookOf, shapeOf } from "./network.js";
 import { byId, contextOf, element, price, shown } from "./show.js";
-import { update } from "./state.js";
+import { update, visit } from "./state.js";
 
 /**
  * Draw the families of a run. Returns what draws them again.
@@ -45,10 +45,14 @@ function drawTree(drawing, tree, list, rows) {
   const box = drawing.node().getBoundingClientRect();
   const middles = [...list.children].map((child) => child.getBoundingClientRect()).map(({ top, height }) => top + height / 2 - box.top);
   const x = d3.scaleLinear().domain([0, tree[0]]).range([box.width - 8, 34]);
-  /** @param {any} branch @returns {[number, number]} */
+  /** @param {any} branch @returns {[number, number] | null} */
   const place = (branch) => {
-    if (typeof branch === "string") return [x(0), middles[rows.findIndex((row) => row.name === branch)]];
+    if (typeof branch === "string") {
+      const row = rows.findIndex(({ name }) => name === branch);
+      return row < 0 ? null : [x(0), middles[row]]; // no network may be left in a family
+    }
     const [first, second] = [place(branch[1]), place(branch[2])];
+    if (!first || !second) return first ?? second;
     const at = x(branch[0]);
     drawing.append("path").attr("d", `M${first[0]},${first[1]}H${at}V${second[1]}H${second[0]}`).attr("fill", "none").attr("stroke", "currentColor");
     drawing.append("text").attr("class", "name").attr("x", at - 3).attr("y", (first[1] + second[1]) / 2).attr("text-anchor", "end").text(branch[0].toFixed(2));
@@ -72,12 +76,12 @@ function family(run, row) {
     element("p", {},
       element("span", { className: "share", style: { width: `${Math.max(2, 160 * share)}px`, background: row.colour } }),
       `${Math.round(100 * share)} % of the networks, from ${members} of ${run.config.members} members; mean loss ${shown(d3.mean(losses))}`));
-  if (row.program) text.append(...program(row.program));
+  if (row.program) text.append(...programOf(row.program));
   const exemplar = row.exemplar === null ? null : run.networks[row.exemplar];
   const canvas = element("canvas", { "aria-hidden": "true" });
   const picture = exemplar
     ? element("button", {
-        onclick: () => update({ member: exemplar.member, beta: exemplar.beta, step: null }),
+        onclick: () => visit(exemplar),
         "aria-label": `Show the exemplar of ${row.name}: member ${exemplar.member}, β ${price(run.betas[exemplar.beta])}`,
       }, canvas)
     : element("span", {});
@@ -104,9 +108,9 @@ async function thumbnail(run, network, canvas) {
 
 /**
  * A program as text, with buttons that copy it as text, LaTeX and Python.
- * @param {Object<string, any>} found
+ * @param {import("./data.js").Program} found
  */
-function program(found) {
+function programOf(found) {
   if (!found.program) return [element("p", { className: "hint" }, `No short program was found; the weights take ${Math.round(found.raw_bits).toLocaleString("en-US")} bits.`)];
   const { text, latex, python } = found.program;
   const numbers = `The exemplar ${found.kind} this program: R² ${shown(found.r2)}, ${Math.round(found.bits)} of ${Math.round(found.raw_bits)} bits, loss ${shown(found.loss_before)} → ${shown(found.loss_after)}`;

@@ -10,7 +10,7 @@ import { copy, showComparison, showFamilies } from "./families.js";
 import { describe, NetworkView, shapeOf } from "./network.js";
 import { showPhases } from "./phases.js";
 import { byId, contextOf, count, element, forgetColours, price, shown, traceMark } from "./show.js";
-import { listen, state, update } from "./state.js";
+import { listen, state, update, visit } from "./state.js";
 
 const GLIDE = 350;
 const still = window.matchMedia("(prefers-reduced-motion: reduce)");
@@ -101,6 +101,10 @@ function showNeuron(neuron) {
   const found = describe(shape, network, neuron);
   const parts = [element("h3", {}, found.name)];
   if (found.part) parts.push(element("p", {}, found.part));
+  const layer = shape.layers[neuron];
+  const place = neuron - shape.starts[layer];
+  const role = program()?.roles.find(({ neurons }) => neurons.some(([one, other]) => one === layer && other === place));
+  if (role) parts.push(element("p", {}, "in the program: ", element("strong", {}, role.term)));
   if (found.bias !== null) parts.push(element("p", {}, `bias ${shown(found.bias)}`));
   for (const [title, list] of /** @type {[string, typeof found.reads][]} */ ([["reads", found.reads], ["feeds", found.feeds]])) {
     if (!list.length) continue;
@@ -114,12 +118,20 @@ function showNeuron(neuron) {
   box.replaceChildren(...parts);
 }
 
+/** What was found about the shown network where it is the exemplar of a family. */
+function program() {
+  const index = state.step === null ? run().networks.findIndex((one) => one === record()) : -1;
+  return run().families?.rows.find(({ exemplar }) => exemplar === index)?.program ?? null;
+}
+
 /** What is known of the whole network, where no neuron is chosen. */
 function facts() {
   const one = state.step === null ? record() : undefined;
   if (!one) return [element("p", { className: "quiet" }, "Order parameters are known at the end of the training.")];
   const rows = Object.entries({ "loss without encoder": one.decoder_loss, "confidence in the label": one.confidence, ...one.order_parameters });
-  return [element("h3", {}, "measured"), element("table", {}, element("tbody", {}, ...rows.map(([name, value]) =>
+  const text = program()?.program?.text;
+  const written = text ? [element("h3", {}, "program"), element("p", {}, text)] : [];
+  return [...written, element("h3", {}, "measured"), element("table", {}, element("tbody", {}, ...rows.map(([name, value]) =>
     element("tr", {}, element("td", {}, name.replaceAll("_", " ")), element("td", {}, shown(value))))))];
 }
 
@@ -186,7 +198,7 @@ function fillTable() {
     if (state.marked && !state.marked.has(index)) return [];
     const label = one.label === null ? "–" : run().labels[one.label].name;
     const cells = [one.member, price(run().betas[one.beta]), label, shown(one.loss), shown(one.kl), shown(one.decoder_loss), ...names.map((name) => shown(one.order_parameters[name]))];
-    const show = element("button", { onclick: () => update({ member: one.member, beta: one.beta, step: null }), "aria-label": `Show ${sentence(run(), index)}` }, "show");
+    const show = element("button", { onclick: () => visit(one), "aria-label": `Show ${sentence(run(), index)}` }, "show");
     return [element("tr", {}, ...cells.map((cell) => element("td", {}, String(cell))), element("td", {}, show))];
   });
   const head = element("tr", {}, ...heads.map((name) => element("th", { scope: "col" }, name)), element("th", { scope: "col" }, "network"));

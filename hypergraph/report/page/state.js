@@ -18,6 +18,17 @@ export function listen(listener) {
   listeners.push(listener);
 }
 
+/**
+ * Show another network of the run's end, and go to its drawing.
+ * @param {{member: number, beta: number}} network
+ */
+export function visit({ member, beta }) {
+  update({ member, beta, step: null });
+  const section = /** @type {HTMLElement} */ (document.getElementById("network"));
+  section.scrollIntoView({ block: "nearest" });
+  section.focus({ preventScroll: true });
+}
+
 /** @param {Partial<State>} changes */
 export function update(changes) {
   const keys = /** @type {(keyof State)[]} */ (Object.keys(changes));
