@@ -80,6 +80,7 @@ FOUND := $(SEEDS:%=runs/docs/seed%) $(addprefix runs/tasks/,maximum multiplicati
 discovery: docs tasks
 	for run in $(FOUND); do $(BIN)/hypergraph discover $$run || exit 1; done
 	$(BIN)/python docs/discovery.py $(FOUND)
+	$(BIN)/python docs/programs.py $(SEEDS:%=runs/docs/seed%)
 $(RUNS): TASK := l1norm
 $(TASKS): TASK = $(firstword $(subst -, ,$(@F)))
 %-deep: OPTIONS := --layers 4,16,8,1

@@ -26,7 +26,7 @@ from hypergraph.weights import MLPWeights, build_module
 CHEAP = 1e-6
 """Low prices are those up to this one."""
 EACH = 60
-"""Most networks of a kind; at most half as many of one run."""
+"""Most networks of a kind."""
 SIZES = (32, 64)
 """Numbers of inputs for which programs are written."""
 HEADER = "| networks | explained | with a short program | of these, all four | numbers | bits | R² | loss ratio |"
@@ -78,12 +78,14 @@ def _is_good(found: Explanation) -> bool:
 
 def generated(runs: list[Path], label: str, most: float = 1.0) -> list[MLPWeights]:
     """Networks of a label, evenly from the runs and their prices up to `most`."""
-    networks = []
-    for run in runs:
-        rows = [row for row in load(run)["networks"] if row["algorithm"] == label and row["beta"] <= most]
-        step = max(1, -(-len(rows) * len(runs) // EACH))
-        networks += [MLPWeights.load(run / row["file"])[0] for row in rows[::step]]
-    return networks
+    found = [
+        run / row["file"]
+        for run in runs
+        for row in load(run)["networks"]
+        if row["algorithm"] == label and row["beta"] <= most
+    ]
+    count = min(EACH, len(found))
+    return [MLPWeights.load(found[n * len(found) // count])[0] for n in range(count)]
 
 
 def fresh(spec: MLPSpec) -> Iterator[MLPWeights]:

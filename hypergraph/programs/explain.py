@@ -23,12 +23,13 @@ from hypergraph.programs.expression import Formula, expression, role_expressions
 from hypergraph.programs.fit import Evidence
 from hypergraph.programs.fold import respond
 from hypergraph.programs.graph import Graph, fidelity
-from hypergraph.programs.judge import Grade, Judge
+from hypergraph.programs.judge import GRADES, Grade, Judge
 from hypergraph.programs.program import Program
-from hypergraph.programs.quadratic import GRADE, Quadratic, find_quadratic
+from hypergraph.programs.quadratic import Quadratic, find_quadratic
 from hypergraph.programs.realise import realise
 from hypergraph.programs.redraw import Redrawn, redraw
 from hypergraph.programs.search import Found, search
+from hypergraph.programs.symmetric import find_symmetric
 from hypergraph.rng import stream
 from hypergraph.spec import MLPSpec
 from hypergraph.torch_state import usual_torch
@@ -149,7 +150,12 @@ class Explanation:
             UsageError: there is none, or the activation of the network cannot compute it.
         """
         known = self._known
-        return realise(known.graph(self.spec) if isinstance(known, Quadratic) else known.graph(), self.spec)
+        if isinstance(known, Quadratic):
+            return realise(known.graph(self.spec), self.spec)
+        graph, spec = known.graph(), self.spec
+        if len(graph.sizes) != len(spec.sizes):
+            spec = MLPSpec.from_fields({"sizes": graph.sizes, "activation": list(graph.activations)})
+        return realise(graph, spec)
 
     @property
     def _known(self) -> Program | Quadratic:
@@ -221,18 +227,21 @@ def explain(network: MLPWeights | nn.Module | Path | str, task: Task | str | Non
     fresh = Samples.draw(network.spec, task, FRESH_INPUTS, "fresh", held_out=True)
     before = fresh.loss and fresh.loss(graph(fresh.inputs))
     nothing = Explanation(network.spec, raw_bits(graph, fitted.inputs, RAW_FIDELITY), before)
-    judge = Judge(judged.inputs, graph(judged.inputs), judged.loss)
+    judge = Judge(judged.inputs, graph, graph(judged.inputs), judged.loss)
     response = respond(plain, fitted.inputs)
     most_bits = SHORT * raw_bits(graph, fitted.inputs, BEST_FIDELITY)
     found = search(plain, response, fitted.inputs, judge, most_bits)
     if found is not None and is_regular(found.program):
-        built = _measured(nothing, graph, found.program, found.grade, fresh)
+        built = _measured(nothing, graph, found.program, fresh, found.grade)
         if built.short:
             roles, reproduced = _roles(network.spec, found), _reproduced(network.spec, plain, found, fresh)
             return replace(built, kind="is built as", roles=roles, reproduced=reproduced)
     many = Samples.draw(network.spec, task, FRESH_INPUTS, "many")
     form = find_quadratic(plain, many.inputs, judge, response.effects)
-    if form is not None and (computed := _measured(nothing, graph, form, GRADE, fresh)).short:
+    if form is None or not (computed := _measured(nothing, graph, form, fresh)).short:
+        symmetric = find_symmetric(plain, fitted.inputs, judge)
+        computed = nothing if symmetric is None else _measured(nothing, graph, symmetric, fresh)
+    if computed.short:
         return computed
     if fresh.losses is None or before is None:
         return nothing
@@ -240,7 +249,7 @@ def explain(network: MLPWeights | nn.Module | Path | str, task: Task | str | Non
 
 
 def _measured(
-    nothing: Explanation, graph: Graph, program: Program | Quadratic, grade: Grade, fresh: Samples
+    nothing: Explanation, graph: Graph, program: Program | Quadratic, fresh: Samples, grade: Grade = GRADES[0]
 ) -> Explanation:
     """What a program computes, or `nothing` where fresh inputs show that it is not good enough, or not short."""
     own = program if isinstance(program, Quadratic) else program.graph()

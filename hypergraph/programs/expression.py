@@ -101,8 +101,8 @@ class _Writer:
         total = self._number(int(self._program.biases[layer - 1][neuron]))
         for source, group in self._program.groups(layer):
             row = self._program.weights[source, layer][neuron][group]
-            if own is not None and source == 0:
-                total += self._with_own(row, own)
+            if own is not None and self._differs(layer, neuron, source, group):
+                total += self._with_own(source, group, row, own)
                 continue
             usual = self._usual(row) if source == 0 else 0
             if usual:
@@ -119,12 +119,19 @@ class _Writer:
         value = int(row.mode().values)
         return value if int((row == value).sum()) > MOST * len(row) and len(row) >= NAMED else 0
 
-    def _with_own(self, row: Tensor, own: Any) -> Any:
-        """The inputs of a neuron that prefers the one at the index `own`."""
+    def _differs(self, layer: int, neuron: int, source: int, group: Tensor) -> bool:
+        """Whether the neurons of a neuron's role prefer different sources of a group."""
+        block = self._program.weights[source, layer][:, group]
+        same = self._program.roles[layer] == self._program.roles[layer][neuron]
+        return bool((block[same] != block[neuron]).any())
+
+    def _with_own(self, source: int, group: Tensor, row: Tensor, own: Any) -> Any:
+        """What a neuron receives that prefers the source at the index `own`."""
         (position,) = own_sources(row[None]) or [0]
         strong = self._number(int(row[position]))
         rest = self._number(int(row[(position + 1) % len(row)]))
-        return (strong - rest) * X[own] + rest * self._total(0, list(range(len(row))))
+        chosen = X[own] if source == 0 else self._given(source, int(group[position]), own)
+        return (strong - rest) * chosen + rest * self._total(source, group.tolist())
 
     def _total(self, layer: int, neurons: list[int]) -> Any:
         """The sum of the activations of some neurons of one role."""
@@ -146,17 +153,20 @@ class _Writer:
 
     def _owned(self, layer: int, neurons: list[int]) -> list[int] | None:
         """The input that each neuron prefers, where this is all in which they differ."""
-        pairs = [(source, layer) for source, _ in self._program.groups(layer)]
-        same = all(  # in what they receive from other neurons
-            bool((self._program.weights[pair][neurons] == self._program.weights[pair][neurons[0]]).all())
-            for pair in pairs
-            if pair[0] > 0
-        )
-        block = self._program.weights.get((0, layer))
-        if block is None or not same or len(neurons) < 2:
-            return None
-        owners = own_sources(block[neurons])
-        return owners if owners is not None and len(set(owners)) == len(owners) else None
+        found = None
+        for source, group in self._program.groups(layer):
+            block = self._program.weights[source, layer][neurons][:, group]
+            if bool((block == block[0]).all()):
+                continue
+            own = own_sources(block)
+            known = list(range(len(group))) if source == 0 else self._owned(source, group.tolist())
+            if own is None or known is None:
+                return None
+            owners = [known[position] for position in own]
+            if found not in (None, owners):
+                return None
+            found = owners
+        return found if found is not None and len(set(found)) == len(found) > 1 else None
 
     def _index(self, inputs: list[int]) -> Any:
         """The index of an input of a set, in a sum."""

@@ -28,7 +28,8 @@ class Evidence:
     Attributes:
         inputs: [batch, input].
         outputs: of the network, [batch, output].
-        values: activations of the neurons that the program keeps, centred, by hidden layer.
+        values: activations of the neurons that the program keeps, centred, by hidden layer; none where only the
+            outputs count.
         reach: weights by which they are sent on, by hidden layer: [target, neuron].
         effects: of these neurons, by hidden layer; they sum to 1 over all that are kept.
     """
@@ -53,10 +54,10 @@ class Evidence:
     def reproduced(self, graph: Graph, layers: Sequence[Tensor]) -> list[Tensor]:
         """The share of each neuron's outgoing signal that a graph of the same neurons reproduces."""
         shares = []
-        for number, reach in enumerate(_reach(graph)):
-            own, other = self.values[number], layers[number + 1] - layers[number + 1].mean(0)
-            size = own.square().sum(0) * self.reach[number].square().sum(0)
-            both = (own * other).sum(0) * (self.reach[number] * reach).sum(0)
+        for own, known, reach, layer in zip(self.values, self.reach, _reach(graph), layers[1:], strict=False):
+            other = layer - layer.mean(0)
+            size = own.square().sum(0) * known.square().sum(0)
+            both = (own * other).sum(0) * (known * reach).sum(0)
             gap = size - 2 * both + other.square().sum(0) * reach.square().sum(0)
             shares.append(1 - gap / size.clamp(min=1e-12))
         return shares

@@ -31,11 +31,13 @@ class Judge:
 
     Attributes:
         inputs: [batch, input].
-        outputs: of the network.
+        compute: what the network computes.
+        outputs: of the network on the inputs.
         loss: of outputs on these inputs; None without a task.
     """
 
     inputs: Tensor
+    compute: Compute
     outputs: Tensor
     loss: Callable[[Tensor], float] | None
 

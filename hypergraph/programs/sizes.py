@@ -59,7 +59,7 @@ def resize(found: Explanation, spec: MLPSpec, task: Task) -> Explanation:
 
 
 def _resized(program: Program, old: MLPSpec, new: MLPSpec) -> Program:
-    if len(old.sizes) != len(new.sizes) or old.sizes[-1] != new.sizes[-1]:
+    if not len(old.sizes) == len(new.sizes) == len(program.roles) or old.sizes[-1] != new.sizes[-1]:
         raise SpecError(f"{new} has other layers or outputs than {old}: a program changes only the number of inputs")
     counts = [[new.sizes[0]]]
     for layer in range(1, len(old.sizes)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import ModuleType
 
 import pytest
@@ -13,9 +14,14 @@ from torch import Tensor
 from hypergraph.programs import complete, search
 from hypergraph.programs.canonical import canonical
 from hypergraph.programs.explain import explain
-from hypergraph.programs.graph import Graph
+from hypergraph.programs.expression import expression
+from hypergraph.programs.graph import Graph, fidelity
+from hypergraph.programs.judge import Judge
+from hypergraph.programs.program import Program
 from hypergraph.programs.quadratic import Quadratic, all_terms
 from hypergraph.programs.realise import realise
+from hypergraph.programs.render import python, text
+from hypergraph.programs.symmetric import _template, find_symmetric
 from hypergraph.spec import ACTIVATIONS, MLPSpec
 from hypergraph.testing.networks import random_networks
 from hypergraph.weights import MLPWeights
@@ -112,3 +118,33 @@ def test_deep_networks_take_bounded_work(monkeypatch: pytest.MonkeyPatch) -> Non
     settings = 2 * len(search.BUDGETS) * len(search.ROLES) * len(search.LEVELS)
     assert counts["refold"] <= settings * 6
     assert counts["fit"] <= 2 * search.FITS + 1
+
+
+def template(shape: tuple[int, ...], inputs: int) -> Program:
+    return _template(Graph.of(random_network(MLPSpec((inputs, 4, 1)), 0)), shape)
+
+
+@pytest.mark.slow
+def test_a_symmetric_function_is_written_as_one() -> None:
+    empty, inputs = template((1,), 3), torch.randn(600, 3, generator=rng(11), dtype=torch.float64)
+    numbers = torch.tensor([3, -0.5, 1, 0.7, 0.3, 0.2], dtype=torch.float64)
+    graph = replace(empty, numbers=numbers).graph()
+    found = find_symmetric(graph, inputs[:300], Judge(inputs[300:], graph, graph(inputs[300:]), None))
+    assert found is not None
+    fresh = torch.randn(200, 3, generator=rng(12), dtype=torch.float64)
+    assert fidelity(graph(fresh), found.graph()(fresh)) > 0.97
+
+
+def test_a_function_that_tells_inputs_apart_is_not_written_as_symmetric() -> None:
+    graph, inputs = Graph.of(random_network(MLPSpec((3, 8, 1)), 13)), torch.randn(600, 3, dtype=torch.float64)
+    assert find_symmetric(graph, inputs, Judge(inputs, graph, graph(inputs), None)) is None
+
+
+@pytest.mark.parametrize("shape", [(1,), (2,), (1, 1)])
+def test_symmetric_programs_are_written_without_naming_inputs(shape: tuple[int, ...]) -> None:
+    empty, inputs = template(shape, 6), torch.randn(50, 6, generator=rng(14), dtype=torch.float64)
+    program = replace(empty, numbers=torch.arange(1, len(empty.numbers) + 1, dtype=torch.float64) / 8)
+    written = expression(program)
+    assert text(written).count("Σᵢ swish") == {(1,): 1, (2,): 2, (1, 1): 3}[shape]
+    assert "x0" not in text(written)
+    torch.testing.assert_close(run_source(python(written), inputs), program.graph()(inputs))
