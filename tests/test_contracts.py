@@ -160,6 +160,15 @@ def test_help_imports_neither_torch_nor_dgl() -> None:
     assert "Usage: hypergraph" in python(code)
 
 
+@pytest.mark.slow
+def test_generating_imports_torch_alone_of_the_large_libraries() -> None:
+    code = (
+        "import sys, hypergraph; hypergraph.generate('l1norm/memorised', 1e-8)\n"
+        "print({'torch', 'dgl', 'scipy', 'matplotlib', 'sympy', 'pandas'} & set(sys.modules))"
+    )
+    assert python(code) == "{'torch'}\n"
+
+
 def test_the_oldest_dependencies_that_are_tested_are_the_oldest_admitted() -> None:
     declared = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     extras = declared["project"]["optional-dependencies"]

@@ -8,7 +8,6 @@ from pathlib import Path
 from torch import nn
 
 from hypergraph.analysis.classify import Verdict, classify_strict
-from hypergraph.analysis.finished import FinishedRun
 from hypergraph.analysis.measure import check_beta
 from hypergraph.analysis.measure import generate as sample_networks
 from hypergraph.errors import HypergraphError, UsageError
@@ -116,9 +115,15 @@ def classify(
     if network.lead:
         raise UsageError(f"a verdict is of one network; these have the axes {tuple(network.lead)}: select one first")
     task = metadata.get("task") if task is None else as_record(task, str, "task")
-    classifier = _classifier(task) if like is None else FinishedRun(RunDirectory.open(as_path(like, "like"))).families
+    classifier = _classifier(task) if like is None else _families(as_path(like, "like"))
     (verdict,) = classify_strict(classifier, MLPWeights.stack([network]))
     return verdict
+
+
+def _families(run: Path) -> Classifier:
+    from hypergraph.analysis.finished import FinishedRun  # its analyses import scipy, which nothing else here needs
+
+    return FinishedRun(RunDirectory.open(run)).families
 
 
 def _classifier(task: str | None) -> Classifier:

@@ -1,40 +1,43 @@
-"""MLPSpec -> DGL computation graph -> index tensors for the hypernetwork.
+"""MLPSpec -> computation graph -> index tensors for the hypernetwork.
 
-Neurons are nodes and weights are edges (Appendix A, the GNN interpretation). DGL holds the structure on the CPU, and
-torch computes on any device.
+Neurons are nodes and weights are edges (Appendix A, the GNN interpretation). `computation_graph` is the DGL graph; the
+index tensors come from the same nodes and edges in plain torch, because importing DGL takes most of a second.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
 from hypergraph.errors import SpecError
-from hypergraph.graph.structure import load_dgl
+from hypergraph.graph.structure import TorchGraph, TorchGraphs, load_dgl
 from hypergraph.spec import Connection, MLPSpec
 from hypergraph.weights import kept_weights
 
 if TYPE_CHECKING:
     import dgl
-else:
-    dgl = load_dgl()
 
 
 def computation_graph(spec: MLPSpec) -> dgl.DGLGraph:
-    """The network as a DGL graph.
+    """The network as a DGL graph, or as a `TorchGraph` where DGL is not installed.
 
     Nodes are neurons, layer by layer, with `layer` and `index` (within the layer). Edges are weights, connection by
     connection, each row-major over [target, source], with `connection` (index in `spec.connections`), `source` and
     `target` (neuron layers).
     """
+    return _build(spec, load_dgl())
+
+
+def _build(spec: MLPSpec, library: Any) -> Any:
+    """The network as a graph of DGL, or of TorchGraphs."""
     first = [sum(spec.sizes[:layer]) for layer in range(len(spec.sizes))]
     parts = [_edges(spec, c, first[c.source], first[c.target]) for c in spec.connections]
     source, target = (torch.cat(side) for side in zip(*parts, strict=True))
-    graph = dgl.graph((source, target), num_nodes=sum(spec.sizes))
+    graph = library.graph((source, target), num_nodes=sum(spec.sizes))
     graph.ndata["layer"] = _per_part(range(len(spec.sizes)), spec.sizes)
     graph.ndata["index"] = torch.cat([torch.arange(size) for size in spec.sizes])
     counts = [len(part[0]) for part in parts]
@@ -55,7 +58,7 @@ def _edges(spec: MLPSpec, connection: Connection, first_source: int, first_targe
 
 @dataclass(frozen=True)
 class ComputationGraph:
-    """The index tensors of one network, or of several joined by `dgl.batch`.
+    """The index tensors of one network, or of several side by side.
 
     Each weight has two slots, one at the neuron in front (its target) and one at the neuron behind (its source): slot
     `e` is weight e at its front, slot `weights + e` is weight e at its back. Every neuron attends over its slots.
@@ -104,7 +107,7 @@ class ComputationGraph:
     @classmethod
     def of(cls, *specs: MLPSpec) -> ComputationGraph:
         """The computation graph of one or several networks. Raises SpecError where they have no weights."""
-        graph = dgl.batch([computation_graph(spec) for spec in specs])
+        graph = TorchGraphs.batch([_build(spec, TorchGraphs) for spec in specs])
         if graph.num_edges() == 0:
             raise SpecError("the masks leave no weight to generate")
         source, target = graph.edges()
@@ -134,7 +137,7 @@ class ComputationGraph:
         return replace(self, **{name: tensor.to(device) for name, tensor in tensors.items()})
 
 
-def _slots(graph: dgl.DGLGraph) -> tuple[Tensor, Tensor, tuple[tuple[int, int], ...]]:
+def _slots(graph: TorchGraph) -> tuple[Tensor, Tensor, tuple[tuple[int, int], ...]]:
     """Sort slots by the degree of their neuron, then by neuron, then by slot; returns slots, starts and buckets."""
     source, target = graph.edges()
     neuron = torch.cat([target, source])
