@@ -29,7 +29,7 @@ lint: .venv/installed
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# The tests of the compiled blocks, on a build that stops at any access out of bounds and any undefined behaviour.
+# The tests of the compiled hypernetwork, on a build that stops at any access out of bounds and any undefined behaviour.
 # libstdc++ is loaded early because AddressSanitizer must find it before the first C++ exception.
 SANITIZED := build/sanitized
 sanitize: .venv/installed
@@ -37,7 +37,7 @@ sanitize: .venv/installed
 	gcc -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -Wall -Wextra -Wno-psabi -fopenmp -fPIC -shared \
 		hypergraph/model/kernel/blocks.c -o $(SANITIZED)/_blocks.so
 	LD_PRELOAD="$$(gcc -print-file-name=libasan.so) libstdc++.so.6" ASAN_OPTIONS=detect_leaks=0 SANITIZED_BLOCKS=$(SANITIZED) \
-		$(BIN)/python -m pytest -k "not without_threads" tests/model/test_blocks.py tests/model/test_kernel.py
+		$(BIN)/python -m pytest -k "not without_threads" tests/model/test_compiled.py tests/model/test_kernel.py
 
 bench: .venv/installed
 	PYTHONPATH=tests $(BIN)/python -m benchmarks build/benchmarks.json

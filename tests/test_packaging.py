@@ -23,7 +23,7 @@ from hypergraph.report.blobs import Blobs
 from hypergraph.report.page import page
 here = pathlib.Path(sys.prefix)
 assert here in pathlib.Path(hypergraph.__file__).parents, hypergraph.__file__
-assert binding._library is not None, "the compiled blocks are missing"
+assert binding._library is not None, "the compiled hypernetwork is missing"
 assert shipped("l1norm/memorised").is_file()
 assert "d3-selection" in page([], Blobs())
 TASKS.load("l1norm"), CLASSIFIERS.load("l1norm"), VISUALIZERS.load("forcelayout")

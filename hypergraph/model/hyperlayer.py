@@ -12,7 +12,6 @@ from hypergraph.graph import ComputationGraph
 from hypergraph.model.attention import attention, uniform_attention
 from hypergraph.model.channel import channel
 from hypergraph.model.dimensions import ACTIVATION, ATTENTION_IN, CHANNEL_IN, COMPUTED, LATENT, LEARNED, NOISE, POSITION
-from hypergraph.model.kernel import available, compiled_blocks
 
 
 class Hyperactivations(NamedTuple):
@@ -116,13 +115,6 @@ def blocks(preactivations: Tensor, draws: Tensor, graph: ComputationGraph) -> tu
     Returns:
         Computed hyperactivations [member, COMPUTED, side, weight], and KL in nats [member, weight].
     """
-    if available(preactivations):
-        return compiled_blocks(preactivations, draws, graph)
-    return torch_blocks(preactivations, draws, graph)
-
-
-def torch_blocks(preactivations: Tensor, draws: Tensor, graph: ComputationGraph) -> tuple[Tensor, Tensor]:
-    """`blocks` with torch operators, on any device and in any precision."""
     activated, projections, distributions = preactivations.split((ACTIVATION, ATTENTION_IN, CHANNEL_IN), 1)
     sides = preactivations.shape[2]
     noise, epsilon = draws.split((2 * NOISE, LATENT), 1)

@@ -14,6 +14,7 @@ from torch.utils.checkpoint import checkpoint
 from hypergraph.graph import ComputationGraph
 from hypergraph.model.dimensions import HYPERDEPTH, HYPERWIDTH_IN, HYPERWIDTH_OUT, LEARNED
 from hypergraph.model.hyperlayer import Hyperactivations, Linear, first_hyperlayer, hyperlayer
+from hypergraph.model.kernel import available, compiled_hypernetwork
 
 WEIGHT_AND_BIAS = 2
 LINEAR_SHAPES = [
@@ -51,7 +52,7 @@ def hypernetwork(
     encoder: bool,
     recompute: bool = False,
 ) -> Generated:
-    """Generate the weights of every network of `graph`.
+    """Generate the weights of every network of `graph`: compiled on the CPU, else with torch operators.
 
     Args:
         hyperweights: [member, SHARED_HYPERWEIGHTS], followed by learned variables if the encoder is used.
@@ -61,6 +62,20 @@ def hypernetwork(
         encoder: whether the encoder is used; without it latents come from the prior and the KL is zero.
         recompute: whether gradients recompute the hyperlayers, which saves memory and takes more time.
     """
+    if available(hyperweights, graph):
+        return Generated(*compiled_hypernetwork(hyperweights, draws, encodings, graph, encoder, recompute))
+    return torch_hypernetwork(hyperweights, draws, encodings, graph, encoder, recompute)
+
+
+def torch_hypernetwork(
+    hyperweights: Tensor,
+    draws: Tensor,
+    encodings: Tensor,
+    graph: ComputationGraph,
+    encoder: bool,
+    recompute: bool = False,
+) -> Generated:
+    """`hypernetwork` with torch operators, on any device: the one to read beside Figure 7."""
     run = partial(checkpoint, hyperlayer, use_reentrant=False, preserve_rng_state=False) if recompute else hyperlayer
     (first, *others, read_out), learned = unflatten_hyperweights(hyperweights, graph, encoder)
     computed = first_hyperlayer(first.bias, draws[:, 0], graph, sides=1 + encoder)

@@ -13,8 +13,8 @@ from hypergraph.spec import MLPSpec
 
 STEPS = 10
 PARTS = {
-    "_Blocks": "blocks, forward",
-    "_BlocksBackward": "blocks, backward",
+    "_Hypernetwork": "hypernetwork, forward",
+    "_HypernetworkBackward": "hypernetwork, backward",
     **dict.fromkeys(("aten::bmm", "aten::baddbmm_", "aten::addmm_", "aten::mm", "aten::baddbmm"), "matrix products"),
     "aten::_fused_adam_": "Adam",
     "aten::normal_": "random draws",

@@ -13,8 +13,8 @@ from listing import list_weights
 from strategies import normal, seeds, specs
 from torch import Tensor
 
+import hypergraph.model.hypernetwork as hypernetwork_module
 from hypergraph.graph import ComputationGraph
-from hypergraph.model import hyperlayer
 from hypergraph.model.dimensions import DRAWS, HYPERDEPTH, LEARNED
 from hypergraph.model.encodings import positional_encodings
 from hypergraph.model.generator import Generator
@@ -92,7 +92,7 @@ def test_hypernetwork(spec: MLPSpec, members: int, encoder: bool, seed: int) -> 
 @pytest.mark.parametrize("compiled", [True, False])
 def test_hypernetwork_at_the_size_of_the_paper(compiled: bool, encoder: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     if not compiled:
-        monkeypatch.setattr(hyperlayer, "available", lambda _: False)
+        monkeypatch.setattr(hypernetwork_module, "available", lambda *_: False)
     assert_hypernetworks_agree(MLPSpec((16, 48, 1)), 1, encoder, seed=0)
 
 

@@ -6,6 +6,7 @@ import ctypes
 import logging
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,14 +14,18 @@ import torch
 from strategies import normal
 
 from hypergraph.graph import ComputationGraph
-from hypergraph.model.dimensions import DRAWS, HYPERWIDTH_OUT
-from hypergraph.model.hyperlayer import blocks, torch_blocks
-from hypergraph.model.kernel import available, binding, compiled_blocks
+from hypergraph.model.dimensions import DRAWS, HYPERDEPTH
+from hypergraph.model.encodings import positional_encodings
+from hypergraph.model.generator import Generator
+from hypergraph.model.hypernetwork import hypernetwork, torch_hypernetwork
+from hypergraph.model.kernel import available, binding
+from hypergraph.rng import stream
 from hypergraph.spec import MLPSpec
 
+GRAPH = ComputationGraph.of(MLPSpec((2, 3, 1)))
 SOURCE = Path(binding.__file__).parent / "blocks.c"
 SOUND = "int blocks_abi_version(void) { return %d; } int blocks_struct_size(void) { return %d; }"
-FITTING = binding.ABI_VERSION, ctypes.sizeof(binding.WorkSlice)
+FITTING = binding.ABI_VERSION, ctypes.sizeof(binding.Network)
 COMPILER = shutil.which("gcc")
 
 needs_compiler = pytest.mark.skipif(COMPILER is None, reason="there is no gcc")
@@ -54,9 +59,10 @@ def test_a_stale_library_is_refused_and_told_once(
     assert library is None
     assert caplog.messages == [f"{path} is stale, so torch operators do its work: install hypergraph again"]
     monkeypatch.setattr(binding, "_library", library)
-    graph = ComputationGraph.of(MLPSpec((2, 3, 1)))
-    inputs = normal(0, 1, HYPERWIDTH_OUT, 2, graph.weights), normal(1, 1, DRAWS, graph.weights), graph
-    for actual, expected in zip(blocks(*inputs), torch_blocks(*inputs), strict=True):
+    generator, draws = Generator.initial([MLPSpec((2, 3, 1))], [stream(0)]), normal(0, 1, HYPERDEPTH, DRAWS, 9).float()
+    hyperweights = generator.pareto(torch.ones(1))
+    inputs = hyperweights, draws, positional_encodings(GRAPH).float(), GRAPH, True
+    for actual, expected in zip(hypernetwork(*inputs), torch_hypernetwork(*inputs), strict=True):
         assert torch.equal(actual, expected)
 
 
@@ -75,30 +81,11 @@ def test_where_no_library_was_built_nothing_is_told(tmp_path: Path, caplog: pyte
 
 
 @needs_library
-@pytest.mark.parametrize(("sides", "most"), [(1, (2**31) // 6), (2, (2**31) // 11)])
-def test_networks_whose_places_overflow_are_left_to_torch(sides: int, most: int) -> None:
-    """The last slot from behind lies HEAD rows of all sides below its front; the numbers are never allocated."""
-    one = torch.zeros(1)
-    assert available(one.expand(1, HYPERWIDTH_OUT, sides, most))
-    assert not available(one.expand(1, HYPERWIDTH_OUT, sides, most + 1))
-
-
-@needs_library
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_machines_without_avx2_get_the_same_but_for_rounding(
-    dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    graph = ComputationGraph.of(MLPSpec((7, 9, 5)))
-    monkeypatch.setattr(binding, "_FLAVOUR", "")
-    draws, along = normal(1, 2, DRAWS, graph.weights).to(dtype), normal(2, 2, 39, 2, graph.weights).to(dtype)
-    found = []
-    for way in (compiled_blocks, torch_blocks):
-        preactivations = normal(0, 2, HYPERWIDTH_OUT, 2, graph.weights).to(dtype).requires_grad_()
-        computed, kl = way(preactivations, draws, graph)
-        ((computed * along).sum() + kl.sum()).backward()
-        found.append((computed, kl, preactivations.grad))
-    for actual, expected in zip(*found, strict=True):
-        torch.testing.assert_close(actual, expected, rtol=1e-4, atol=1e-4)
+def test_networks_whose_slots_overflow_are_left_to_torch() -> None:
+    """The numbers are never allocated."""
+    most = binding.MAX_WEIGHTS
+    assert available(torch.zeros(1), replace(GRAPH, target=GRAPH.target[:1].expand(most)))
+    assert not available(torch.zeros(1), replace(GRAPH, target=GRAPH.target[:1].expand(most + 1)))
 
 
 @needs_compiler

@@ -11,10 +11,9 @@ from hypergraph.model.attention import attention, uniform_attention
 from hypergraph.model.channel import channel
 from hypergraph.model.encodings import positional_encodings, sinusoids
 from hypergraph.model.generator import Generator
-from hypergraph.model.hyperlayer import first_hyperlayer, torch_blocks
+from hypergraph.model.hyperlayer import blocks, first_hyperlayer
 from hypergraph.model.hypernetwork import hypernetwork
 from hypergraph.model.initial import initial_hyperweights
-from hypergraph.model.kernel import available, compiled_blocks
 from hypergraph.model.pareto import ParetoHyperhypernetwork
 from hypergraph.rng import stream
 from hypergraph.spec import Connection, MLPSpec
@@ -63,13 +62,8 @@ def run_first_hyperlayer(bias: Bias, draws: LayerDraws, graph: ComputationGraph,
 
 
 @checked
-def run_torch_blocks(preactivations: Fed, draws: LayerDraws, graph: ComputationGraph) -> tuple[Computed, PerWeight]:
-    return torch_blocks(preactivations, draws, graph)
-
-
-@checked
-def run_compiled_blocks(preactivations: Fed, draws: LayerDraws, graph: ComputationGraph) -> tuple[Computed, PerWeight]:
-    return compiled_blocks(preactivations, draws, graph)
+def run_blocks(preactivations: Fed, draws: LayerDraws, graph: ComputationGraph) -> tuple[Computed, PerWeight]:
+    return blocks(preactivations, draws, graph)
 
 
 @checked
@@ -134,9 +128,7 @@ def test_shapes(spec: MLPSpec, members: int, encoder: bool) -> None:
     attend_uniformly(fed[:, 20:50, 0, :1], graph)
     assert run_first_hyperlayer(fed[:, :, 0, :1], layer_draws, graph, sides).shape[2:] == (sides, weights)
     pass_channel(fed[:, 50:], layer_draws[:, 10:], encoder)
-    run_torch_blocks(fed, layer_draws, graph)
-    if available(fed):
-        run_compiled_blocks(fed, layer_draws, graph)
+    run_blocks(fed, layer_draws, graph)
 
     rngs = [stream(n) for n in range(members)]
     values, scales = start(graph, rngs[0])

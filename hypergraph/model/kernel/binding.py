@@ -1,6 +1,6 @@
-"""Load the compiled blocks and call them as one autograd function, equivalent to `torch_blocks` in hyperlayer.py.
+"""Load the compiled hypernetwork and call it as one autograd function, equivalent to `torch_hypernetwork`.
 
-The installation builds them where there is a C compiler. Without one, or on a GPU, torch operators are used instead.
+The installation builds it where there is a C compiler. Without one, or on a GPU, torch operators are used instead.
 `make bench` measures the difference.
 """
 
@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import ctypes
 import logging
-import math
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,26 +15,25 @@ import torch
 from torch import Tensor
 
 from hypergraph.graph import ComputationGraph
-from hypergraph.model.dimensions import COMPUTED, ENDS, HEAD
 
-PAIRS_PER_THREAD = 50_000
-"""Pairs of slots that are worth one more thread."""
-ABI_VERSION = 1
+PAIRS_PER_THREAD = 500_000
+"""Pairs of slots of one member that are worth one more thread."""
+ABI_VERSION = 2
 """As in blocks.c; it grows whenever arguments or structs change."""
-MAX_PLACES = 2**31
-"""Attention stores places in the hyperfeatures of one side as int32."""
+MAX_WEIGHTS = 2**30
+"""Places of slots, of which a weight has two, are int32."""
 _TYPES = {torch.float32: "float32", torch.float64: "float64"}
 _log = logging.getLogger(__name__)
 
 
-class WorkSlice(ctypes.Structure):
-    """`struct work_slice` of blocks.c: the neurons and weights of one thread."""
+class Network(ctypes.Structure):
+    """`struct network` of blocks.c: the network that is generated, and how."""
 
     _fields_ = [
-        *((name, ctypes.c_int64) for name in ("members", "sides", "weights")),
-        *((name, ctypes.c_void_p) for name in ("slots", "starts")),
-        *((name, ctypes.c_int64) for name in ("first_neuron", "end_neuron", "first_weight", "end_weight")),
-        ("draws_stride", ctypes.c_int64),
+        *((name, ctypes.c_int64) for name in ("weights", "groups", "neurons", "biases")),
+        *((name, ctypes.c_void_p) for name in ("slots", "starts", "target", "incoming", "biased", "log_odds")),
+        *((name, ctypes.c_int64) for name in ("members", "sides", "threads", "recompute")),
+        *((name, ctypes.c_int64) for name in ("hyperweights_stride", "draws_stride")),
     ]
 
 
@@ -62,79 +59,95 @@ def _fits(library: ctypes.CDLL) -> bool:
         found = library.blocks_abi_version(), library.blocks_struct_size()
     except AttributeError:
         return False
-    return found == (ABI_VERSION, ctypes.sizeof(WorkSlice))
+    return found == (ABI_VERSION, ctypes.sizeof(Network))
+
+
+def _flavour(library: ctypes.CDLL | None) -> str:
+    """The widest vectors that this machine has."""
+    if library is not None and library.blocks_have_avx512():
+        return "_avx512"
+    return "_avx2" if library is not None and library.blocks_have_avx2() else ""
 
 
 _library = load(Path(__file__).parent)
-_FLAVOUR = "_avx2" if _library is not None and _library.blocks_have_avx2() else ""
+_FLAVOUR = _flavour(_library)
 BLOCKS = "torch operators" if _library is None else f"compiled{_FLAVOUR}"
-"""How this machine computes blocks on the CPU; each way rounds differently."""
+"""How this machine computes the hypernetwork on the CPU; each way rounds differently."""
 
 
-def available(tensor: Tensor) -> bool:
-    """Whether the compiled blocks support these preactivations, [..., side, weight]."""
-    places = HEAD * math.prod(tensor.shape[-2:]) + tensor.shape[-1]
-    return _library is not None and tensor.device.type == "cpu" and tensor.dtype in _TYPES and places <= MAX_PLACES
+def available(tensor: Tensor, graph: ComputationGraph) -> bool:
+    """Whether the compiled hypernetwork takes these hyperweights and this network."""
+    small = graph.weights <= MAX_WEIGHTS
+    return _library is not None and tensor.device.type == "cpu" and tensor.dtype in _TYPES and small
 
 
-def compiled_blocks(preactivations: Tensor, draws: Tensor, graph: ComputationGraph) -> tuple[Tensor, Tensor]:
-    """The same as `torch_blocks` in hyperlayer.py. Raises MemoryError."""
-    result: tuple[Tensor, Tensor] = _Blocks.apply(preactivations, draws, graph)  # type: ignore[no-untyped-call]
+def compiled_hypernetwork(
+    hyperweights: Tensor, draws: Tensor, encodings: Tensor, graph: ComputationGraph, encoder: bool, recompute: bool
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The same as `torch_hypernetwork` in hypernetwork.py. Raises MemoryError."""
+    inputs = hyperweights, draws, encodings, graph, encoder, recompute
+    result: tuple[Tensor, Tensor, Tensor] = _Hypernetwork.apply(*inputs)  # type: ignore[no-untyped-call]
     return result
 
 
-class _Blocks(torch.autograd.Function):
+class _Hypernetwork(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, preactivations: Tensor, draws: Tensor, graph: ComputationGraph) -> tuple[Tensor, Tensor]:
-        preactivations = preactivations.contiguous()
-        if draws.stride()[1:] != (draws.shape[2], 1) or draws.dtype != preactivations.dtype:
-            draws = draws.to(preactivations.dtype).contiguous()
-        members, _, sides, weights = preactivations.shape
-        computed = preactivations.new_empty(members, COMPUTED, sides, weights)
-        kl = preactivations.new_empty(members, weights)
-        max_scores = preactivations.new_empty(members, sides, ENDS * weights)
-        inv_sums = torch.empty_like(max_scores)
-        _call("forward", graph, preactivations, draws, computed, kl, max_scores, inv_sums)
-        ctx.graph = graph
-        ctx.save_for_backward(preactivations, draws, computed, max_scores, inv_sums)
-        return computed, kl
+    def forward(
+        ctx: Any,
+        hyperweights: Tensor,
+        draws: Tensor,
+        encodings: Tensor,
+        graph: ComputationGraph,
+        encoder: bool,
+        recompute: bool,
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        hyperweights, encodings = hyperweights.contiguous(), encodings.to(hyperweights.dtype).contiguous()
+        draws = draws.to(hyperweights.dtype).contiguous()
+        shape = len(hyperweights), graph.weights
+        network = _network(graph, hyperweights, draws, encoder, recompute or not ctx.needs_input_grad[0])
+        network.threads = _threads(graph, shape[0] * (1 + encoder))
+        tape = hyperweights.new_empty(shape[0], _function("tape_size", hyperweights.dtype)(ctypes.byref(network)))
+        weights, kl = hyperweights.new_empty(shape), hyperweights.new_empty(shape)
+        biases = hyperweights.new_empty(shape[0], len(graph.biased))
+        _call("forward", network, hyperweights, draws, encodings, tape, weights, biases, kl)
+        ctx.graph, ctx.encoder, ctx.network = graph, encoder, network
+        ctx.save_for_backward(hyperweights, draws, encodings, tape)
+        return weights, biases, kl
 
     @staticmethod
-    def backward(ctx: Any, grad_computed: Tensor, grad_kl: Tensor) -> tuple[Tensor, None, None]:
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None, None, None, None]:
         if torch.is_grad_enabled():
-            raise RuntimeError("the compiled blocks have no second derivative; torch_blocks has")
-        preactivations, draws, computed, max_scores, inv_sums = ctx.saved_tensors
-        grad = torch.empty_like(preactivations)
-        grads = grad_computed.contiguous(), grad_kl.contiguous()
-        _call("backward", ctx.graph, preactivations, draws, computed, *grads, max_scores, inv_sums, grad)
-        return grad, None, None
+            raise RuntimeError("the compiled hypernetwork has no second derivative; torch_hypernetwork has")
+        hyperweights, draws, encodings, tape = ctx.saved_tensors
+        grad = torch.empty_like(hyperweights) if ctx.encoder else torch.zeros_like(hyperweights)
+        ctx.network.threads = _threads(ctx.graph, 1 + ctx.encoder)
+        read = (hyperweights, draws, encodings, tape, *(each.contiguous() for each in grads))
+        _call("backward", ctx.network, *read, grad)
+        return grad, None, None, None, None, None
 
 
-def _call(name: str, graph: ComputationGraph, preactivations: Tensor, draws: Tensor, *buffers: Tensor) -> None:
-    """`draws` may be a slice [member, DRAWS, weight] of a larger tensor; everything else is contiguous."""
-    slices = _slices(graph, preactivations, draws)
-    pointers = [ctypes.c_void_p(tensor.data_ptr()) for tensor in (preactivations, draws, *buffers)]
-    function = getattr(_library, f"blocks_{name}_{_TYPES[preactivations.dtype]}{_FLAVOUR}")
-    if function(slices, ctypes.c_int64(len(slices)), *pointers):
-        raise MemoryError("the blocks of a hyperlayer ran out of memory")
+def _network(graph: ComputationGraph, hyperweights: Tensor, draws: Tensor, encoder: bool, recompute: bool) -> Network:
+    """All but the threads; `graph` must outlive it."""
+    sizes = graph.weights, len(graph.starts) - 1, len(graph.incoming), len(graph.biased)
+    tensors = graph.slots, graph.starts, graph.target, graph.incoming, graph.biased, graph.log_odds
+    pointers = [tensor.data_ptr() for tensor in tensors]
+    strides = hyperweights.stride(0), draws.stride(0)
+    return Network(*sizes, *pointers, len(hyperweights), 1 + encoder, 1, recompute, *strides)
 
 
-def _slices(graph: ComputationGraph, preactivations: Tensor, draws: Tensor) -> ctypes.Array[WorkSlice]:
-    """The work of each thread, for as many threads as are worthwhile."""
-    members, _, sides, weights = preactivations.shape
-    worth = members * sides * graph.pairs // PAIRS_PER_THREAD
-    shared = members, sides, weights, graph.slots.data_ptr(), graph.starts.data_ptr()
-    bounds = _bounds(graph, max(1, min(worth, torch.get_num_threads())))
-    slices = [WorkSlice(*shared, *each, draws.stride(0)) for each in bounds]
-    return (WorkSlice * len(slices))(*slices)
+def _threads(graph: ComputationGraph, sides: int) -> int:
+    """As many threads as are worthwhile, for the sides of all members that are worked on."""
+    return max(1, min(sides * graph.pairs // PAIRS_PER_THREAD, torch.get_num_threads()))
 
 
-def _bounds(graph: ComputationGraph, slices: int) -> Iterator[tuple[int, int, int, int]]:
-    """First and end neuron, first and end weight of each slice; slices have about equally many pairs of slots."""
-    if slices == 1:
-        return iter([(0, len(graph.starts) - 1, 0, graph.weights)])
-    pairs = graph.starts.diff().square().cumsum(0)
-    cuts = [graph.pairs * n // slices for n in range(1, slices)]
-    neurons = [0, *torch.searchsorted(pairs, pairs.new_tensor(cuts)).tolist(), len(pairs)]
-    weights = [graph.weights * n // slices for n in range(slices + 1)]
-    return zip(neurons[:-1], neurons[1:], weights[:-1], weights[1:], strict=True)
+def _function(name: str, dtype: torch.dtype) -> Any:
+    function = getattr(_library, f"blocks_{name}_{_TYPES[dtype]}{_FLAVOUR}")
+    function.restype = ctypes.c_int64 if name == "tape_size" else ctypes.c_int
+    return function
+
+
+def _call(name: str, network: Network, *buffers: Tensor) -> None:
+    """All buffers are contiguous."""
+    pointers = [ctypes.c_void_p(tensor.data_ptr()) for tensor in buffers]
+    if _function(name, buffers[0].dtype)(ctypes.byref(network), *pointers):
+        raise MemoryError("the hypernetwork ran out of memory")

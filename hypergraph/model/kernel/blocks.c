@@ -1,21 +1,42 @@
-/* The blocks of a hyperlayer, forward and backward: what model/hyperlayer.py does with torch operators, in one pass and
- * with attention one neuron at a time in cache. Plain C without Python.h: loaded with ctypes, built if a compiler is there.
+/* The hypernetwork, forward and backward: what model/hypernetwork.py does with torch operators, in one pass, in which the
+ * hyperactivations of a member stay in cache. Plain C without Python.h: loaded with ctypes, built if a compiler is there.
  */
 
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
+#define X86
+#include <immintrin.h>
+#endif
+#ifdef _OPENMP
+#include <omp.h>
+#define THREAD omp_get_thread_num()
+#define TEAM omp_get_num_threads()
+#else
+#define THREAD 0
+#define TEAM 1
+#endif
 
 #define INLINE static inline __attribute__((always_inline))
-/* hyperfeatures of each block, as in model/dimensions.py */
-#define ACTIVATION 20
-#define HEAD 5 /* of a key, a query, a value */
-#define LATENT 4
-#define NOISE 5
+#define ALIGNED __attribute__((aligned(64)))
+#ifndef __clang__
+#define SHUFFLE __builtin_shuffle
+#endif
 
-/* Where each block begins in the hyperfeatures that come in, and in those that go out. */
-enum { PROJECTIONS_IN = ACTIVATION, MEANS_IN = PROJECTIONS_IN + 6 * HEAD, SCALES_IN = MEANS_IN + LATENT, ROWS_IN = SCALES_IN + LATENT };
-enum { RESULTS_OUT = ACTIVATION, LATENTS_OUT = RESULTS_OUT + 2 * HEAD, NOISE_OUT = LATENTS_OUT + LATENT, ROWS_OUT = NOISE_OUT + NOISE };
+/* hyperfeatures of each block, as in model/dimensions.py */
+enum { ACTIVATION = 20, POSITIONS = 30, HEAD = 5, LATENT = 4, NOISE = 5, LEARNED = 5, DRAWS = 2 * NOISE + LATENT };
+enum { HYPERDEPTH = 4, ENDS = 2, READ_OUT = 2 };
+/* where each block begins in what a linear map gives, and in what it reads */
+enum { PROJECTIONS = ACTIVATION, CHANNEL = PROJECTIONS + 3 * ENDS * HEAD, GIVES = CHANNEL + 2 * LATENT };
+enum { RESULTS = ACTIVATION, LATENTS = RESULTS + ENDS * HEAD, NOISES = LATENTS + LATENT, COMPUTED = NOISES + NOISE };
+enum { GRADED = NOISES }; /* of what is read, noise has no gradient, and it comes last */
+enum { CONSTANT = COMPUTED + LEARNED, POSITION = CONSTANT, WIDTH = POSITION + POSITIONS };
+/* weights on one side that are worked on together; hyperfeatures that are read, in whole vectors, with a constant 1 */
+enum { TILE = 32, READS = 48, POSITIONS_PADDED = 32 };
+/* where the parts of the hyperweights begin */
+enum { LAYER = GIVES * (WIDTH + 1), FIRST_LAYER = GIVES, READ_OUT_AT = FIRST_LAYER + (HYPERDEPTH - 1) * LAYER };
+enum { SHARED = READ_OUT_AT + READ_OUT * (WIDTH + 1) };
 
 #define SCALE_RANGE ((REAL)5)                      /* of log sigma, as in model/channel.py */
 #define SCORE_SCALE ((REAL)0.44721359549995793928) /* 1 / sqrt(HEAD) */
@@ -25,41 +46,54 @@ static const double INVERSE_FACTORIALS[] = {
     1.0 / 3628800, 1.0 / 39916800, 1.0 / 479001600, 1.0 / 6227020800.0,
 };
 
-/* What one thread works on: some of the neurons and some of the weights, on every side of every member. */
-struct work_slice {
-    int64_t members, sides, weights;
-    const int64_t *slots, *starts;     /* as in ComputationGraph */
-    int64_t first_neuron, end_neuron;  /* of the graph: the first, and the first after the last */
-    int64_t first_weight, end_weight;  /* likewise */
-    int64_t draws_stride;              /* elements between the draws of two members */
+/* The network that is generated, as in ComputationGraph, and how. */
+struct network {
+    int64_t weights, groups, neurons, biases;
+    const int64_t *slots, *starts;                /* slots of `groups` neurons, in the order of attention */
+    const int64_t *target, *incoming, *biased;
+    const double *log_odds;
+    int64_t members, sides, threads, recompute;
+    int64_t hyperweights_stride, draws_stride;    /* elements between two members */
 };
 
 /* The most slots of one neuron. */
-static int64_t longest(const int64_t *start, const int64_t *last)
+static int64_t longest(const struct network *net)
 {
     int64_t found = 0;
-    for (; start < last; start++)
-        if (start[1] - start[0] > found) found = start[1] - start[0];
+    for (int64_t n = 0; n < net->groups; n++)
+        if (net->starts[n + 1] - net->starts[n] > found) found = net->starts[n + 1] - net->starts[n];
     return found;
 }
 
+static int64_t tiles_of(const struct network *net) { return (net->weights + TILE - 1) / TILE; }
+
 /* binding.py refuses a library whose version and size are not its own: it was built from other sources. */
-int blocks_abi_version(void) { return 1; }
-int blocks_struct_size(void) { return sizeof(struct work_slice); }
+int blocks_abi_version(void) { return 2; }
+int blocks_struct_size(void) { return sizeof(struct network); }
 
 #define FLAVOUR(name, type) name##_##type
 #include "types.inc"
 #undef FLAVOUR
 
-/* The same again for machines with AVX2. */
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
+/* The same again for machines with AVX2, and for those with AVX-512. */
+#ifdef X86
 #pragma GCC push_options
 #pragma GCC target("avx2,fma")
 #define FLAVOUR(name, type) name##_##type##_avx2
 #include "types.inc"
 #undef FLAVOUR
+#pragma GCC target("avx512f,avx512dq,avx512bw,avx512vl")
+#define FLAVOUR(name, type) name##_##type##_avx512
+#include "types.inc"
+#undef FLAVOUR
 #pragma GCC pop_options
 int blocks_have_avx2(void) { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
+int blocks_have_avx512(void)
+{
+    return blocks_have_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+           __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
+}
 #else
 int blocks_have_avx2(void) { return 0; }
+int blocks_have_avx512(void) { return 0; }
 #endif
