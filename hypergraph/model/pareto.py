@@ -86,11 +86,14 @@ class ParetoHyperhypernetwork(nn.Module):
         heads = {name: state[name][:, :, columns] for name in ("weight3", "bias3")}
         return ParetoHyperhypernetwork(**{**state, **heads})
 
-    def forward(self, beta: Tensor, count: int | None = None) -> Tensor:
-        """beta [member] -> the first `count` hyperweights, or all: [member, hyperweight]."""
+    def features(self, beta: Tensor) -> Tensor:
+        """What the last matrix is multiplied by: beta [member] -> [member, 1, 10]."""
         low, high = LOG10_BETA_RANGE
         scaled = ((2 * beta.log10() - low - high) / (high - low)).to(self.weight1.dtype)
         hidden = F.silu(torch.baddbmm(self.bias1, scaled[:, None, None], self.weight1))
-        hidden = F.silu(torch.baddbmm(self.bias2, hidden, self.weight2))
-        a, b = torch.baddbmm(self.bias3, hidden, self.weight3).squeeze(1).chunk(2, 1)
+        return F.silu(torch.baddbmm(self.bias2, hidden, self.weight2))
+
+    def forward(self, beta: Tensor, count: int | None = None) -> Tensor:
+        """beta [member] -> the first `count` hyperweights, or all: [member, hyperweight]."""
+        a, b = torch.baddbmm(self.bias3, self.features(beta), self.weight3).squeeze(1).chunk(2, 1)
         return (a * torch.sigmoid(b))[:, :count]

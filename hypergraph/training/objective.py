@@ -1,4 +1,4 @@
-"""The training objective (B.2.2), gradient clipping, and the test for divergence."""
+"""The training objective (B.2.2), and the test for divergence."""
 
 import torch
 from torch import Tensor
@@ -10,16 +10,6 @@ FLOOR = 1e-12
 def objective(loss: Tensor, kl: Tensor, beta: Tensor) -> Tensor:
     """log(L + beta * KL), each [member], with the KL in nats; finite even for L = KL = 0."""
     return torch.log(loss + beta * kl + FLOOR)
-
-
-def clip_per_member(gradients: list[Tensor], max_norm: float) -> Tensor:
-    """Clip each member's gradient, over all tensors [member, ...], to `max_norm`. Returns the old norms, [member]."""
-    norms = torch.stack([torch.linalg.vector_norm(gradient.flatten(1), dim=1) for gradient in gradients])
-    norm: Tensor = torch.linalg.vector_norm(norms, dim=0)
-    scale = (max_norm / (norm + 1e-6)).clamp(max=1)
-    for gradient in gradients:
-        gradient.mul_(scale.view(-1, *[1] * (gradient.dim() - 1)))
-    return norm
 
 
 MAX_NATS_PER_WEIGHT = 1e6

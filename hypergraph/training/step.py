@@ -15,13 +15,10 @@ from hypergraph.spec import MLPSpec
 from hypergraph.training.adam import Adam
 from hypergraph.training.checkpoint import read_checkpoint, write_checkpoint
 from hypergraph.training.failures import Failure
-from hypergraph.training.objective import clip_per_member, diverged, objective
+from hypergraph.training.objective import diverged, objective
 from hypergraph.training.recipe import Recipe
 from hypergraph.training.recovery import Recovery
 from hypergraph.training.schedule import decayed_learning_rate, draw_beta, draw_wiring
-
-ADAM_BETAS = (0.9, 0.99)
-CLIP = 1.0
 
 
 class Trainer:
@@ -59,13 +56,8 @@ class Trainer:
         rngs = [stream(seed, member, "initial") for member in members]
         wirings = [draw_wiring(recipe, seed, member) for member in members]
         self.generator = Generator.initial(specs, rngs, wirings, encoder=len(specs) == 1).to(device)
-        names, parameters = zip(*self.generator.pareto.named_parameters(), strict=True)
-        self.optimizer = Adam(parameters, ADAM_BETAS)
-        self.state: dict[str, Tensor] = {}
-        for name, parameter, mean, square in zip(
-            names, parameters, self.optimizer.means, self.optimizer.squares, strict=True
-        ):
-            self.state |= {name: parameter.data, f"mean.{name}": mean, f"square.{name}": square}
+        self.optimizer = Adam(self.generator.pareto)
+        self.state = self.optimizer.state
         self.rngs = [torch.Generator(device) for _ in members]
         self.steps_done = 0
         self._recovery = Recovery(self.state, self.members)
@@ -90,7 +82,9 @@ class Trainer:
         (networks,), kl = self.generator(beta, draws, [spec], self.generator.has_encoder)
         loss, kl = self.task.loss(networks(inputs), targets), kl.squeeze(1)
         objectives = objective(loss, kl, beta)
-        norms = self._descend(objectives)
+        objectives.sum().backward()
+        rate = decayed_learning_rate(self.steps_done, self.recipe.steps, self.recipe.learning_rate)
+        norms = self.optimizer.step(beta, rate)
         self.steps_done += 1
         loss, kl = loss.detach(), kl.detach()
         self._recovery.recover(self.steps_done, diverged(objectives, norms, kl, spec.weight_count), loss, kl)
@@ -101,14 +95,6 @@ class Trainer:
             return self.specs[0]
         rng = stream(self.seed, "network", self.steps_done)
         return self.specs[int(torch.randint(len(self.specs), (), generator=rng))]
-
-    def _descend(self, objectives: Tensor) -> Tensor:
-        """Update the parameters. Returns the norms of the gradients, [member]."""
-        objectives.sum().backward()
-        norms = clip_per_member([p.grad for p in self.generator.parameters() if p.grad is not None], CLIP)
-        # this clears the gradients too, so that the next forward pass does not hold them in memory
-        self.optimizer.step(decayed_learning_rate(self.steps_done, self.recipe.steps, self.recipe.learning_rate))
-        return norms
 
     def keep(self, path: Path) -> None:
         """Save, and make this the good state. Raises FileError."""
@@ -124,7 +110,5 @@ class Trainer:
         saved = read_checkpoint(path, self.state)
         for name, tensor in self.state.items():
             tensor.copy_(saved.state[name])
-        for steps in self.optimizer.steps:
-            steps.fill_(saved.step)
-        self.steps_done = saved.step
+        self.steps_done = self.optimizer.steps = saved.step
         self._recovery.resume(saved)

@@ -20,7 +20,7 @@ from hypergraph.model.encodings import positional_encodings
 from hypergraph.model.generator import Generator
 from hypergraph.rng import restart, stream
 from hypergraph.spec import MLPSpec
-from hypergraph.training.objective import clip_per_member, objective
+from hypergraph.training.objective import objective
 from hypergraph.training.recipe import Recipe
 from hypergraph.training.schedule import decayed_learning_rate, draw_beta
 
@@ -117,6 +117,16 @@ class Eager(nn.Module):
         counts = [a * b for a, b in pairwise(self.spec.sizes)]
         parts = zip(values.split(counts, 1), pairwise(self.spec.sizes), strict=True)
         return [part.view(-1, target, source) for part, (source, target) in parts]
+
+
+def clip_per_member(gradients: list[Tensor], max_norm: float) -> Tensor:
+    """Clip each member's gradient, over all tensors [member, ...], to `max_norm`. Returns the old norms, [member]."""
+    norms = torch.stack([torch.linalg.vector_norm(gradient.flatten(1), dim=1) for gradient in gradients])
+    norm: Tensor = torch.linalg.vector_norm(norms, dim=0)
+    scale = (max_norm / (norm + 1e-6)).clamp(max=1)
+    for gradient in gradients:
+        gradient.mul_(scale.view(-1, *[1] * (gradient.dim() - 1)))
+    return norm
 
 
 class EagerTrainer:

@@ -1,4 +1,4 @@
-"""The compiled hypernetwork does what the one of torch operators does, in every flavour, layout and number of threads."""
+"""The compiled hypernetwork equals the one of torch operators, in every flavour, layout and number of threads."""
 
 from __future__ import annotations
 

@@ -3,21 +3,13 @@
 import torch
 
 from hypergraph.rng import stream
-from hypergraph.training.objective import clip_per_member, objective
+from hypergraph.training.objective import objective
 from hypergraph.training.schedule import decayed_learning_rate, draw_beta, window_top
 
 
 def test_objective_is_the_log_of_loss_and_price() -> None:
     value = objective(torch.tensor([0.5]), torch.tensor([100.0]), torch.tensor([1e-2]))
     torch.testing.assert_close(value, torch.tensor([1.5]).log())
-
-
-def test_gradients_are_clipped_for_each_member_alone() -> None:
-    gradients = [torch.tensor([[3.0, 0.0], [0.1, 0.0]]), torch.tensor([[[4.0]], [[0.2]]])]
-    norms = clip_per_member(gradients, 1.0)
-    torch.testing.assert_close(norms, torch.tensor([5.0, 0.05**0.5]))
-    torch.testing.assert_close(gradients[0], torch.tensor([[0.6, 0.0], [0.1, 0.0]]), rtol=1e-5, atol=0)
-    torch.testing.assert_close(gradients[1], torch.tensor([[[0.8]], [[0.2]]]), rtol=1e-5, atol=0)
 
 
 def test_the_window_of_prices_opens_and_holds_every_draw() -> None:

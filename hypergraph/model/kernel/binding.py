@@ -18,6 +18,8 @@ from hypergraph.graph import ComputationGraph
 
 PAIRS_PER_THREAD = 500_000
 """Pairs of slots of one member that are worth one more thread."""
+NUMBERS_PER_THREAD = 2_000_000
+"""Parameters of a member from which on Adam uses all threads."""
 ABI_VERSION = 2
 """As in blocks.c; it grows whenever arguments or structs change."""
 MAX_WEIGHTS = 2**30
@@ -88,6 +90,22 @@ def compiled_hypernetwork(
     inputs = hyperweights, draws, encodings, graph, encoder, recompute
     result: tuple[Tensor, Tensor, Tensor] = _Hypernetwork.apply(*inputs)  # type: ignore[no-untyped-call]
     return result
+
+
+def adam_available(tensor: Tensor) -> bool:
+    """Whether the compiled Adam takes such gradients."""
+    return _library is not None and tensor.device.type == "cpu" and tensor.dtype in _TYPES
+
+
+def compiled_adam(
+    left: Tensor, right: Tensor, parameter: Tensor, mean: Tensor, square: Tensor, *constants: float
+) -> None:
+    """The same as `torch_adam` in hypergraph/training/adam.py; parameter and moments are contiguous."""
+    threads = torch.get_num_threads() if parameter.numel() > NUMBERS_PER_THREAD * len(parameter) else 1
+    buffers = left.contiguous(), right.contiguous(), parameter, mean, square
+    sizes = [ctypes.c_int64(size) for size in (*parameter.shape, threads)]
+    pointers = [ctypes.c_void_p(tensor.data_ptr()) for tensor in buffers]
+    _function("adam", parameter.dtype)(*sizes, (ctypes.c_double * len(constants))(*constants), *pointers)
 
 
 class _Hypernetwork(torch.autograd.Function):
