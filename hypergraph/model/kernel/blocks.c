@@ -34,6 +34,8 @@ enum { GRADED = NOISES }; /* of what is read, noise has no gradient, and it come
 enum { CONSTANT = COMPUTED + LEARNED, POSITION = CONSTANT, WIDTH = POSITION + POSITIONS };
 /* weights on one side that are worked on together; hyperfeatures that are read, in whole vectors, with a constant 1 */
 enum { TILE = 32, READS = 48, POSITIONS_PADDED = 32 };
+/* the second hyperlayer reads activations that are the same for all weights: a constant, and so much of the rest */
+enum { SECOND_READS = 32, READ_ROWS = ACTIVATION + SECOND_READS };
 /* where the parts of the hyperweights begin */
 enum { LAYER = GIVES * (WIDTH + 1), FIRST_LAYER = GIVES, READ_OUT_AT = FIRST_LAYER + (HYPERDEPTH - 1) * LAYER };
 enum { SHARED = READ_OUT_AT + READ_OUT * (WIDTH + 1) };
