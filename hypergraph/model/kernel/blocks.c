@@ -33,7 +33,7 @@ enum { RESULTS = ACTIVATION, LATENTS = RESULTS + ENDS * HEAD, NOISES = LATENTS +
 enum { GRADED = NOISES }; /* of what is read, noise has no gradient, and it comes last */
 enum { CONSTANT = COMPUTED + LEARNED, POSITION = CONSTANT, WIDTH = POSITION + POSITIONS };
 /* weights on one side that are worked on together; hyperfeatures that are read, in whole vectors, with a constant 1 */
-enum { TILE = 32, READS = 48, POSITIONS_PADDED = 32 };
+enum { TILE = 32, RUN = 16, READS = 48, POSITIONS_PADDED = 32 };
 /* the second hyperlayer reads activations that are the same for all weights: a constant, and so much of the rest */
 enum { SECOND_READS = 32, READ_ROWS = ACTIVATION + SECOND_READS };
 /* where the parts of the hyperweights begin */
