@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -17,13 +17,16 @@ EPSILON = 1e-8
 CLIP = 1.0
 
 
-class Rates(NamedTuple):
-    """The numbers of one step."""
+class Moved(NamedTuple):
+    """A parameter, its moments, each [member, row, column], and its gradient [member, 1, column].
 
-    rate: float
-    """The learning rate, over the correction of the means."""
-    root: float
-    """What square roots of the squares are divided by: the root of their correction."""
+    Where there are several rows, the gradient of a row is its feature times that.
+    """
+
+    gradient: Tensor
+    values: Tensor
+    means: Tensor
+    squares: Tensor
 
 
 class Adam:
@@ -53,48 +56,58 @@ class Adam:
         Returns the norms of the gradients before clipping, [member].
         """
         self.steps += 1
-        features = self.pareto.features(beta).mT
+        features = self.pareto.features(beta).squeeze(1)
         grads = {name: p.grad for name, p in self.pareto.named_parameters() if p.grad is not None}
-        norms = _norms(grads, features)
-        scale = (CLIP / (norms + 1e-6)).clamp(max=1).view(-1, 1, 1)
+        parts = [self._part(name, grad.flatten(1).contiguous(), 1) for name, grad in grads.items()]
+        parts.append(self._part("weight3", grads["bias3"].flatten(1).contiguous(), features.shape[1]))
         first, second = (1 - beta**self.steps for beta in BETAS)
-        rates = Rates(learning_rate / first, math.sqrt(second))
-        for name, grad in grads.items():
-            self._update(name, scale, grad.flatten(1).unsqueeze(1), rates)
-        self._update("weight3", scale * features, grads["bias3"], rates)
+        update = compiled_adam if adam_available(features) else torch_adam
+        norms = update(features, parts, learning_rate / first, math.sqrt(second), *BETAS, EPSILON, CLIP)
         for parameter in self.pareto.parameters():
             parameter.grad = None
         return norms
 
-    def _update(self, name: str, left: Tensor, right: Tensor, rates: Rates) -> None:
-        """Update a parameter whose gradient is left [member, row, 1] * right [member, 1, column]."""
-        shape = len(right), left.shape[1], right.shape[2]
-        parameter, mean, square = (self.state[prefix + name].view(shape) for prefix in ("", "mean.", "square."))
-        update = compiled_adam if adam_available(right) else torch_adam
-        update(left, right, parameter, mean, square, *rates, *BETAS, EPSILON)
-
-
-def _norms(grads: Mapping[str, Tensor], features: Tensor) -> Tensor:
-    """Of each member's gradient over all parameters; that by weight3 is features * the gradient by bias3."""
-    norms = {name: torch.linalg.vector_norm(grad.flatten(1), dim=1) for name, grad in grads.items()}
-    norms["weight3"] = norms["bias3"] * torch.linalg.vector_norm(features.flatten(1), dim=1)
-    whole: Tensor = torch.linalg.vector_norm(torch.stack(list(norms.values())), dim=0)
-    return whole
+    def _part(self, name: str, grad: Tensor, rows: int) -> Moved:
+        shape = len(grad), rows, grad.shape[1]
+        return Moved(grad.unsqueeze(1), *(self.state[kind + name].view(shape) for kind in ("", "mean.", "square.")))
 
 
 def torch_adam(
-    left: Tensor,
-    right: Tensor,
-    parameter: Tensor,
-    mean: Tensor,
-    square: Tensor,
+    features: Tensor,
+    parts: Sequence[Moved],
     rate: float,
     root: float,
     beta1: float,
     beta2: float,
     epsilon: float,
-) -> None:
-    """One step of Adam, in place, on the gradient left * right."""
-    mean.mul_(beta1).addcmul_(left, right, value=1 - beta1)
-    square.mul_(beta2).addcmul_(left.square(), right.square(), value=1 - beta2)
-    parameter.addcdiv_(mean, square.sqrt().div_(root).add_(epsilon), value=-rate)
+    max_norm: float,
+) -> Tensor:
+    """One step of Adam with torch operators, in place.
+
+    Args:
+        features: [member, row].
+        parts: the parameters.
+        rate: the learning rate, over the correction of the means.
+        root: the root of the correction of the squares.
+        beta1, beta2, epsilon: Adam's.
+        max_norm: to which each member's gradient is clipped.
+
+    Returns:
+        The norms of the gradients before clipping, [member].
+    """
+    lefts = [features.unsqueeze(2) if part.values.shape[1] > 1 else features.new_ones(1, 1, 1) for part in parts]
+    each = [_norm(left) * _norm(part.gradient) for left, part in zip(lefts, parts, strict=True)]
+    norms: Tensor = torch.linalg.vector_norm(torch.stack(each), dim=0)
+    scale = (max_norm / (norms + 1e-6)).clamp(max=1).view(-1, 1, 1)
+    for left, (gradient, values, means, squares) in zip(lefts, parts, strict=True):
+        factor = scale * left
+        means.mul_(beta1).addcmul_(factor, gradient, value=1 - beta1)
+        squares.mul_(beta2).addcmul_(factor.square(), gradient.square(), value=1 - beta2)
+        values.addcdiv_(means, squares.sqrt().div_(root).add_(epsilon), value=-rate)
+    return norms
+
+
+def _norm(tensor: Tensor) -> Tensor:
+    """Of each member: [member, ...] -> [member]."""
+    norm: Tensor = torch.linalg.vector_norm(tensor.flatten(1), dim=1)
+    return norm

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import logging
 import shutil
 import subprocess
@@ -25,7 +24,7 @@ from hypergraph.spec import MLPSpec
 GRAPH = ComputationGraph.of(MLPSpec((2, 3, 1)))
 SOURCE = Path(binding.__file__).parent / "blocks.c"
 SOUND = "int blocks_abi_version(void) { return %d; } int blocks_struct_size(void) { return %d; }"
-FITTING = binding.ABI_VERSION, ctypes.sizeof(binding.Network)
+FITTING = binding.ABI_VERSION, binding.STRUCT_SIZE
 COMPILER = shutil.which("gcc")
 
 needs_compiler = pytest.mark.skipif(COMPILER is None, reason="there is no gcc")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,27 @@ class Network(ctypes.Structure):
     ]
 
 
+class AdamStep(ctypes.Structure):
+    """`struct adam` of blocks.c: the numbers of one step."""
+
+    _fields_ = [
+        *((name, ctypes.c_int64) for name in ("members", "features", "threads")),
+        *((name, ctypes.c_double) for name in ("rate", "root", "beta1", "beta2", "epsilon", "max_norm")),
+    ]
+
+
+class Parameter(ctypes.Structure):
+    """`struct parameter` of blocks.c."""
+
+    _fields_ = [
+        *((name, ctypes.c_int64) for name in ("rows", "columns")),
+        *((name, ctypes.c_void_p) for name in ("gradient", "values", "means", "squares")),
+    ]
+
+
+STRUCT_SIZE = sum(map(ctypes.sizeof, (Network, AdamStep, Parameter)))
+
+
 def load(folder: Path) -> ctypes.CDLL | None:
     """Load the first library in `folder` that works; the one with threads comes before the serial one.
 
@@ -61,7 +83,7 @@ def _fits(library: ctypes.CDLL) -> bool:
         found = library.blocks_abi_version(), library.blocks_struct_size()
     except AttributeError:
         return False
-    return found == (ABI_VERSION, ctypes.sizeof(Network))
+    return found == (ABI_VERSION, STRUCT_SIZE)
 
 
 def _flavour(library: ctypes.CDLL | None) -> str:
@@ -93,19 +115,27 @@ def compiled_hypernetwork(
 
 
 def adam_available(tensor: Tensor) -> bool:
-    """Whether the compiled Adam takes such gradients."""
+    """Whether the compiled Adam takes parameters such as this."""
     return _library is not None and tensor.device.type == "cpu" and tensor.dtype in _TYPES
 
 
-def compiled_adam(
-    left: Tensor, right: Tensor, parameter: Tensor, mean: Tensor, square: Tensor, *constants: float
-) -> None:
-    """The same as `torch_adam` in hypergraph/training/adam.py; parameter and moments are contiguous."""
-    threads = torch.get_num_threads() if parameter.numel() > NUMBERS_PER_THREAD * len(parameter) else 1
-    buffers = left.contiguous(), right.contiguous(), parameter, mean, square
-    sizes = [ctypes.c_int64(size) for size in (*parameter.shape, threads)]
-    pointers = [ctypes.c_void_p(tensor.data_ptr()) for tensor in buffers]
-    _function("adam", parameter.dtype)(*sizes, (ctypes.c_double * len(constants))(*constants), *pointers)
+def compiled_adam(features: Tensor, parameters: Sequence[Sequence[Tensor]], *numbers: float) -> Tensor:
+    """The same as `torch_adam` in hypergraph/training/adam.py; everything is contiguous."""
+    members, width = len(features), features.shape[1]
+    largest = max(values.numel() for _, values, _, _ in parameters)
+    threads = torch.get_num_threads() if largest > NUMBERS_PER_THREAD * members else 1
+    table = (Parameter * len(parameters))(
+        *(
+            Parameter(values.numel() // gradient.numel(), gradient.numel() // members, *(t.data_ptr() for t in tensors))
+            for tensors in parameters
+            for gradient, values, _, _ in [tensors]
+        )
+    )
+    norms = features.new_empty(members)
+    step = AdamStep(members, width, threads, *numbers)
+    pointers = [ctypes.c_void_p(tensor.data_ptr()) for tensor in (features, norms)]
+    _function("adam", features.dtype)(ctypes.byref(step), table, ctypes.c_int64(len(table)), *pointers)
+    return norms
 
 
 class _Hypernetwork(torch.autograd.Function):

@@ -58,6 +58,19 @@ struct network {
     int64_t hyperweights_stride, draws_stride;    /* elements between two members */
 };
 
+/* A step of Adam, and one of its parameters, [member, rows, columns]; gradient is [member, columns]. Only the matrix whose
+ * gradient is a product with the features has several rows. */
+struct adam {
+    int64_t members, features, threads;
+    double rate, root, beta1, beta2, epsilon, max_norm;
+};
+
+struct parameter {
+    int64_t rows, columns;
+    const void *gradient;
+    void *values, *means, *squares;
+};
+
 /* The most slots of one neuron. */
 static int64_t longest(const struct network *net)
 {
@@ -71,7 +84,7 @@ static int64_t tiles_of(const struct network *net) { return (net->weights + TILE
 
 /* binding.py refuses a library whose version and size are not its own: it was built from other sources. */
 int blocks_abi_version(void) { return 2; }
-int blocks_struct_size(void) { return sizeof(struct network); }
+int blocks_struct_size(void) { return sizeof(struct network) + sizeof(struct adam) + sizeof(struct parameter); }
 
 #define FLAVOUR(name, type) name##_##type
 #include "types.inc"
