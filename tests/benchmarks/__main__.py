@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -85,6 +86,14 @@ def training(members: int) -> Row:
     if processes == 1:
         del ways["eager/core"]
     return measure(ways, layers, "training", members)
+
+
+def one_core(members: int) -> Row:
+    """Training steps at (16, 48, 1) on one core; JAX where it is installed."""
+    kinds = ["compiled", "eager", *["jax"] * (find_spec("jax") is not None)]
+    return measure(
+        {kind: Entry(kind, "training", "16,48,1", members) for kind in kinds}, "16,48,1", "training", members
+    )
 
 
 def generation(layers: str) -> Row:
@@ -171,6 +180,9 @@ def _costs(row: Row) -> tuple[float, float, float]:
 def show(console: Console, report: Row) -> None:
     """Print everything that was measured."""
     show_ways(console, report["training"], "Training steps: how many times as long as in `hypergraph run`")
+    show_ways(console, report["one core"], "Training steps on one core: how many times as long as compiled")
+    if find_spec("jax") is None:
+        console.print("JAX is not installed (pip install -e '.[jax]'), and was not measured")
     show_ways(console, report["generation"], "Generation without the encoder: how many times as long as compiled")
     for row in report["generation"]:
         seconds, peak = row["seconds_per_member"]["compiled"], row["peak_bytes"]["compiled"] / 1e9
@@ -188,6 +200,7 @@ def main() -> None:
         console.print("the compiled hypernetwork is missing: 'compiled' and 'run' use torch operators")
     measured: dict[str, Callable[[], object]] = {
         "training": lambda: [training(members) for members in (1, 8, 33)],
+        "one core": lambda: [one_core(members) for members in (1, 4, 33)],
         "generation": lambda: [generation(layers) for layers in ("784,512,10", "256,256,256,256,10")],
         "scaling": lambda: [scaling(layers) for layers in DECADES],
         "shares": lambda: {

@@ -7,6 +7,7 @@ seconds of one time, and the most memory that the process has held so far, in by
 from __future__ import annotations
 
 import json
+import os
 import resource
 import sys
 import time
@@ -74,6 +75,10 @@ def training_step(kind: str, spec: MLPSpec, members: int) -> Callable[[], object
     """One training step; the oracle's is of one member."""
     if kind == "oracle":
         return OracleTrainer(spec).step
+    if kind == "jax":
+        from benchmarks import peer
+
+        return peer.training_step(spec, Generator.initial([spec], [stream(0, member) for member in range(members)]))
     if kind == "eager":
         return EagerTrainer(Mean(), spec, RECIPE, 0, range(members)).step
     trainer = Trainer(Mean(), [spec], RECIPE, 0, range(members), torch.device("cpu"))
@@ -118,6 +123,8 @@ WORK = {
 def main(kind: str, work: str, layers: str, members: str, threads: str) -> None:
     """Get ready, then answer every line of standard input."""
     torch.set_num_threads(int(threads))
+    if kind == "jax":  # it has no other bound
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: int(threads)])
     if kind == "operators":
         setattr(hypernetwork, "available", lambda *_: False)  # noqa: B010 - a name that it does not export
     run = WORK[work](kind, MLPSpec(tuple(map(int, layers.split(",")))), int(members))
