@@ -12,10 +12,10 @@ from hypergraph.interfaces import Task
 from hypergraph.model.generator import Generator
 from hypergraph.rng import restart, stream
 from hypergraph.spec import MLPSpec
-from hypergraph.training.adam import Adam
 from hypergraph.training.checkpoint import read_checkpoint, write_checkpoint
 from hypergraph.training.failures import Failure
 from hypergraph.training.objective import diverged, objective
+from hypergraph.training.optimizer import ParetoAdam
 from hypergraph.training.recipe import Recipe
 from hypergraph.training.recovery import Recovery
 from hypergraph.training.schedule import decayed_learning_rate, draw_beta, draw_wiring
@@ -56,7 +56,7 @@ class Trainer:
         rngs = [stream(seed, member, "initial") for member in members]
         wirings = [draw_wiring(recipe, seed, member) for member in members]
         self.generator = Generator.initial(specs, rngs, wirings, encoder=len(specs) == 1).to(device)
-        self.optimizer = Adam(self.generator.pareto)
+        self.optimizer = ParetoAdam(self.generator.pareto)
         self.state = self.optimizer.state
         self.rngs = [torch.Generator(device) for _ in members]
         self.steps_done = 0

@@ -18,7 +18,7 @@ from hypergraph.model.encodings import positional_encodings
 from hypergraph.model.generator import Generator
 from hypergraph.model.hypernetwork import LINEAR_SHAPES, SHARED_HYPERWEIGHTS
 from hypergraph.spec import MLPSpec
-from hypergraph.training.adam import BETAS, CLIP, EPSILON
+from hypergraph.training.optimizer import BETAS, CLIP, EPSILON
 
 Array = Any
 SPLITS = [

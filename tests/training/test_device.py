@@ -14,7 +14,7 @@ from torch.utils._pytree import tree_leaves
 from hypergraph.model.generator import Generator
 from hypergraph.rng import stream
 from hypergraph.spec import MLPSpec
-from hypergraph.training.adam import Adam
+from hypergraph.training.optimizer import ParetoAdam
 from hypergraph.training.recipe import Recipe
 from hypergraph.training.recovery import Recovery
 from hypergraph.training.step import Trainer
@@ -64,7 +64,7 @@ def test_a_step_stays_on_its_device(asked: list[torch.Tensor]) -> None:
     """On meta there are no numbers: reading one on the host, or mixing with the host's, fails."""
     trainer = Trainer(L1Norm(), [SPEC], Recipe(steps=10), 0, [0, 1], torch.device("cpu"))
     trainer.generator.to("meta")
-    trainer.optimizer = Adam(trainer.generator.pareto)
+    trainer.optimizer = ParetoAdam(trainer.generator.pareto)
     with DrawOn():
         trainer.step()  # the first one builds the graph on the host and moves it
         with Elsewhere() as elsewhere:

@@ -120,7 +120,7 @@ def adam_available(tensor: Tensor) -> bool:
 
 
 def compiled_adam(features: Tensor, parameters: Sequence[Sequence[Tensor]], *numbers: float) -> Tensor:
-    """The same as `torch_adam` in hypergraph/training/adam.py; everything is contiguous."""
+    """The same as `torch_adam` in hypergraph/training/optimizer.py; everything is contiguous."""
     members, width = len(features), features.shape[1]
     largest = max(values.numel() for _, values, _, _ in parameters)
     threads = torch.get_num_threads() if largest > NUMBERS_PER_THREAD * members else 1
