@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from torch import nn
 
@@ -15,7 +16,6 @@ from hypergraph.extensions.registry import TASKS, classifier_for, working_visual
 from hypergraph.foreign import load_any_network
 from hypergraph.interfaces import Classifier, Visualizer
 from hypergraph.model.generator import Generator
-from hypergraph.programs.explain import Explanation
 from hypergraph.runs.config import Seed
 from hypergraph.runs.directory import RunDirectory
 from hypergraph.runs.pretrained import generator_file
@@ -25,6 +25,9 @@ from hypergraph.storage.schema import as_path, as_record
 from hypergraph.torch_state import usual_torch
 from hypergraph.training.memory import GENERATION, check_memory
 from hypergraph.weights import MLPWeights
+
+if TYPE_CHECKING:
+    from hypergraph.programs.explain import Explanation
 
 
 def generate(
