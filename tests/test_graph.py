@@ -10,7 +10,6 @@ from hypothesis import given
 from listing import Weight, list_weights
 from strategies import specs
 
-import hypergraph.graph as graph_module
 from hypergraph.errors import SpecError
 from hypergraph.graph import ComputationGraph, computation_graph, structure
 from hypergraph.graph.structure import TorchGraphs
@@ -124,9 +123,7 @@ def test_to_keeps_everything() -> None:
 @given(first=specs(4), second=specs(4))
 def test_dgl_in_place_of_plain_torch_gives_the_same_tensors(first: MLPSpec, second: MLPSpec) -> None:
     expected = ComputationGraph.of(first, second)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(graph_module, "TorchGraphs", structure.load_dgl())
-        found = ComputationGraph.of(first, second)
+    found = ComputationGraph.of(first, second, library=structure.load_dgl())
     for field in dataclasses.fields(ComputationGraph):
         ours, theirs = getattr(found, field.name), getattr(expected, field.name)
         if isinstance(theirs, torch.Tensor):

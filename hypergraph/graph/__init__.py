@@ -1,7 +1,7 @@
-"""MLPSpec -> computation graph -> index tensors for the hypernetwork.
+"""MLPSpec -> DGL computation graph -> index tensors for the hypernetwork.
 
-Neurons are nodes and weights are edges (Appendix A, the GNN interpretation). `computation_graph` is the DGL graph; the
-index tensors come from the same nodes and edges in plain torch, because importing DGL takes most of a second.
+Neurons are nodes and weights are edges (Appendix A, the GNN interpretation). Training holds the structure in DGL. What
+only generates networks takes the same tensors from plain torch, because importing DGL takes most of a second.
 """
 
 from __future__ import annotations
@@ -105,9 +105,12 @@ class ComputationGraph:
         return sum(neurons * degree**2 for neurons, degree in self.buckets)
 
     @classmethod
-    def of(cls, *specs: MLPSpec) -> ComputationGraph:
-        """The computation graph of one or several networks. Raises SpecError where they have no weights."""
-        graph = TorchGraphs.batch([_build(spec, TorchGraphs) for spec in specs])
+    def of(cls, *specs: MLPSpec, library: Any = TorchGraphs) -> ComputationGraph:
+        """The computation graph of one or several networks, made by DGL or by TorchGraphs: the tensors are the same.
+
+        Raises SpecError where the networks have no weights.
+        """
+        graph = library.batch([_build(spec, library) for spec in specs])
         if graph.num_edges() == 0:
             raise SpecError("the masks leave no weight to generate")
         source, target = graph.edges()

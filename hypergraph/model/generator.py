@@ -7,13 +7,14 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from hypergraph.errors import EncoderError, FileError, SpecError, UsageError
 from hypergraph.graph import ComputationGraph
+from hypergraph.graph.structure import TorchGraphs, load_dgl
 from hypergraph.model.dimensions import DRAWS, HYPERDEPTH
 from hypergraph.model.encodings import positional_encodings
 from hypergraph.model.hypernetwork import SHARED_HYPERWEIGHTS, Generated, hypernetwork, hyperweight_count
@@ -56,6 +57,7 @@ class Generator(nn.Module):
         self.specs = tuple(specs)
         self.pareto = pareto
         self.recompute = False
+        self._library: Any = TorchGraphs
         self._plans: dict[tuple[tuple[MLPSpec, ...], torch.device, torch.dtype], tuple[ComputationGraph, Tensor]] = {}
 
     @classmethod
@@ -72,12 +74,15 @@ class Generator(nn.Module):
         `wirings` holds one value per member; by default all are 1. See `initial_hyperweights`. Without an encoder
         there are no learned variables.
         """
-        graph = ComputationGraph.of(*specs)
+        library = load_dgl()
+        graph = ComputationGraph.of(*specs, library=library)
         count = hyperweight_count(graph.weights) if encoder else SHARED_HYPERWEIGHTS
         parts = zip(rngs, wirings or [1.0] * len(rngs), strict=True)
         starts = [initial_hyperweights(graph, rng, wiring) for rng, wiring in parts]
         values, scales = (torch.stack([part[:count] for part in each]) for each in zip(*starts, strict=True))
-        return cls(specs, ParetoHyperhypernetwork.initial(values, scales, rngs))
+        generator = cls(specs, ParetoHyperhypernetwork.initial(values, scales, rngs))
+        generator._library = library
+        return generator
 
     @property
     def members(self) -> int:
@@ -151,7 +156,7 @@ class Generator(nn.Module):
         key = specs, like.device, like.dtype
         if key not in self._plans:
             with usual_torch():  # a plan outlives the caller's settings
-                graph = ComputationGraph.of(*specs)
+                graph = ComputationGraph.of(*specs, library=self._library)
                 self._plans[key] = graph.to(like.device), positional_encodings(graph).to(like)
         return self._plans[key]
 
