@@ -32,7 +32,7 @@ from hypergraph.programs.search import Found, search
 from hypergraph.programs.symmetric import find_symmetric
 from hypergraph.rng import stream
 from hypergraph.spec import MLPSpec
-from hypergraph.torch_state import usual_torch
+from hypergraph.torch_state import torch_threads, usual_torch
 from hypergraph.weights import MLPWeights
 
 FIT_INPUTS, JUDGE_INPUTS, FRESH_INPUTS = 512, 2048, 4096
@@ -204,6 +204,7 @@ def task_of(metadata: Mapping[str, str], task: Task | str | None = None) -> Task
 
 
 @usual_torch()
+@torch_threads(1)  # the matrices are so small that a second thread costs more time than it saves
 def explain(network: MLPWeights | nn.Module | Path | str, task: Task | str | None = None) -> Explanation:
     """The short program of a network, a module, or the network in a file, if there is one.
 
