@@ -6,6 +6,11 @@ and random draws are laid out, and the choices that the paper leaves open (the w
 the range of log sigma).
 """
 
+from hypergraph.graph.structure import load_dgl
+
+load_dgl()  # beside a torch of today, DGL 2 can only be imported so; the modules below import it afterwards
+# ruff: noqa: E402
+
 from oracle.encodings import positional_encodings
 from oracle.hypernetwork import Generated, hypernetwork
 from oracle.mlp import run_mlp
