@@ -93,6 +93,7 @@ def found() -> FamilyClassifier:
     return FamilyClassifier.find("l1norm", L1Norm(), planted(norm_kinds(rng), 0.02, rng))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("noise", [0.02, 0.05])
 @pytest.mark.parametrize(("task", "kinds"), KINDS)
 def test_planted_algorithms_are_families(
@@ -124,6 +125,7 @@ ONE: dict[str, tuple[Task, Maker]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("noise", [0.02, 0.05])
 @pytest.mark.parametrize("kind", ONE)
 def test_one_algorithm_is_one_family(kind: str, noise: float) -> None:

@@ -33,6 +33,7 @@ from hypergraph.weights import MLPWeights
 from hypergraph_l1norm.closed_forms import convexity, double_sided, pudding
 from hypergraph_multiplication.closed_forms import four_neurons
 
+pytestmark = pytest.mark.slow
 SMALL = MLPSpec((8, 24, 1))
 
 
