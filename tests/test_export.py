@@ -12,6 +12,7 @@ from hypergraph.errors import FileError, UsageError
 from hypergraph.spec import MLPSpec
 from hypergraph.weights import MLPWeights
 
+pytestmark = pytest.mark.slow
 SPECS = [
     MLPSpec((4, 8, 1)),
     MLPSpec((3, 5, 4, 2), "relu", bias=False),

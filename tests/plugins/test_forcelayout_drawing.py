@@ -20,6 +20,7 @@ from hypergraph.spec import MLPSpec
 from hypergraph_forcelayout import drawing as module
 from hypergraph_forcelayout.drawing import Panel, picture
 
+pytestmark = pytest.mark.slow
 SPEC = MLPSpec((2, 2, 1))
 POSITIONS = torch.tensor([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0], [2.0, 0.5]], dtype=torch.float64)
 
