@@ -6,11 +6,13 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FormatStrFormatter, LogLocator, NullFormatter
 
+from hypergraph.analysis.boundaries import Boundary, fit_boundaries
 from hypergraph.analysis.finished import FinishedRun
 from hypergraph.errors import MissingDataError
 from hypergraph.figures.output import (
@@ -50,7 +52,8 @@ def order_space(run: FinishedRun) -> FigureOutput:
                 axes.plot(x, y, color=colours[kinds[member]], linewidth=0.8, alpha=0.6)
                 dots = [run.classifier.colours[row["algorithm"]] for row in line]
                 axes.scatter(x, y, s=7, c=dots, linewidths=0, zorder=2)
-            _frame(axes, plane, rows, run.classifier.boundaries)
+            _frame(axes, plane, rows)
+            _bound(axes, plane, rows, run.classifier.boundaries)
         counts = Counter(kinds.values())
         handles = [Line2D([], [], color=colours[kind], label=f"{kind} ({counts[kind]})") for kind in colours]
         seen = {label: run.classifier.colours[label] for label in dict.fromkeys(row["algorithm"] for row in rows)}
@@ -62,12 +65,9 @@ def order_space(run: FinishedRun) -> FigureOutput:
     return plotted(rows, (width, 4.4 * -(-len(planes) // 3)), plot)
 
 
-def _frame(axes: Axes, plane: tuple[str, str], rows: Sequence[FigureRow], boundaries: Mapping[str, float]) -> None:
-    """Set labels, scales and boundaries; an axis of positive values over decades is logarithmic."""
-    for name, axis, set_scale, line in (
-        (plane[0], axes.xaxis, axes.set_xscale, axes.axvline),
-        (plane[1], axes.yaxis, axes.set_yscale, axes.axhline),
-    ):
+def _frame(axes: Axes, plane: tuple[str, str], rows: Sequence[FigureRow]) -> None:
+    """Set labels and scales; an axis of positive values over decades is logarithmic."""
+    for name, axis, set_scale in zip(plane, (axes.xaxis, axes.yaxis), (axes.set_xscale, axes.set_yscale), strict=True):
         values = [row[name] for row in rows]
         if min(values) > 0 and max(values) > SPREAD * min(values):
             set_scale("log")
@@ -75,5 +75,18 @@ def _frame(axes: Axes, plane: tuple[str, str], rows: Sequence[FigureRow], bounda
             axis.set_major_formatter(FormatStrFormatter("%g"))
             axis.set_minor_formatter(NullFormatter())
         axis.set_label_text(name.replace("_", " "))
-        if name in boundaries:
-            line(boundaries[name], color="black", linestyle=":", linewidth=1)
+
+
+def _bound(axes: Axes, plane: tuple[str, str], rows: Sequence[FigureRow], boundaries: Mapping[str, float]) -> None:
+    """Draw where labels change: at the classifier's own values, or else where a rule fits the labels best."""
+    style: dict[str, Any] = {"colors": "black", "linestyles": ":", "linewidth": 1}
+    ends = axes.get_ylim(), axes.get_xlim()
+    lines = [Boundary(axis, boundaries[name], *ends[axis]) for axis, name in enumerate(plane) if name in boundaries]
+    if not lines:
+        points = np.array([[row[name] for name in plane] for row in rows])
+        lines, wrong = fit_boundaries(points, [row["algorithm"] for row in rows])
+        axes.set_title(f"fitted boundaries: {wrong} of {len(rows)} on a wrong side", fontsize=8)
+    for axis, at, low, high in lines:
+        draw = (axes.vlines, axes.hlines)[axis]
+        draw(at, max(low, ends[axis][0]), min(high, ends[axis][1]), **style)
+    axes.set(xlim=ends[1], ylim=ends[0])
