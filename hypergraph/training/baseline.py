@@ -8,7 +8,7 @@ from hypergraph.interfaces import Task
 from hypergraph.rng import restart, stream
 from hypergraph.spec import MLPSpec
 from hypergraph.training.adam import Adam
-from hypergraph.training.schedule import decayed_learning_rate
+from hypergraph.training.schedule import cosine
 from hypergraph.weights import MLPWeights, kept_weights
 
 
@@ -27,7 +27,7 @@ def train_directly(
         for tensor, mask in zip(tensors, keep, strict=True):
             if tensor.grad is not None:
                 tensor.grad.mul_(mask)
-        optimizer.step(decayed_learning_rate(step, steps, rate))
+        optimizer.step(rate * cosine(step / steps))
     return network.map(torch.Tensor.detach)
 
 

@@ -12,13 +12,20 @@ from hypergraph.training.recipe import Recipe
 LOWEST, HIGHEST = LOG10_BETA_RANGE
 FIRST_WINDOW = 1.0
 """Decades of beta that are drawn from at the first step."""
+RISING, FALLING = 0.03, 0.5
+"""The shares of the steps at which the learning rate has risen to its highest, and from which on it falls. It takes
+members with a random assignment long to leave convexity, and only at a high rate."""
 
 
 def draw_wiring(recipe: Recipe, seed: int, member: int) -> float:
-    """The wiring of this member at the start: that of the recipe, or drawn uniformly between 0 and 1."""
-    if recipe.wiring is not None:
-        return recipe.wiring
-    return float(torch.rand((), generator=stream(seed, member, "wiring")))
+    """The wiring of this member at the start: the recipe's, or drawn uniformly between 0 and 1."""
+    match recipe.wiring:
+        case None:
+            return float(torch.rand((), generator=stream(seed, member, "wiring")))
+        case tuple():
+            return recipe.wiring[member % len(recipe.wiring)]
+        case _:
+            return recipe.wiring
 
 
 def window_top(step: int, warmup_steps: int) -> float:
@@ -36,6 +43,13 @@ def draw_beta(rng: torch.Generator, step: int, warmup_steps: int) -> Tensor:
     return 10 ** (LOWEST + share * (window_top(step, warmup_steps) - LOWEST))
 
 
-def decayed_learning_rate(step: int, steps: int, highest: float) -> float:
-    """A cosine from `highest` at step 0 to zero at `steps`."""
-    return highest * (1 + math.cos(math.pi * step / steps)) / 2
+def learning_rate(step: int, steps: int, highest: float) -> float:
+    """Rises in a line, stays at `highest`, and falls as a cosine to zero at `steps`."""
+    share = step / steps
+    risen = min(1.0, (step + 1) / (RISING * steps))
+    return highest * risen * cosine(max(0.0, (share - FALLING) / (1 - FALLING)))
+
+
+def cosine(share: float) -> float:
+    """From 1 at `share` 0 to 0 at 1."""
+    return (1 + math.cos(math.pi * share)) / 2

@@ -18,7 +18,7 @@ from hypergraph.training.objective import diverged, objective
 from hypergraph.training.optimizer import ParetoAdam
 from hypergraph.training.recipe import Recipe
 from hypergraph.training.recovery import Recovery
-from hypergraph.training.schedule import decayed_learning_rate, draw_beta, draw_wiring
+from hypergraph.training.schedule import draw_beta, draw_wiring, learning_rate
 
 
 class Trainer:
@@ -83,7 +83,7 @@ class Trainer:
         loss, kl = self.task.loss(networks(inputs), targets), kl.squeeze(1)
         objectives = objective(loss, kl, beta)
         objectives.sum().backward()
-        rate = decayed_learning_rate(self.steps_done, self.recipe.steps, self.recipe.learning_rate)
+        rate = learning_rate(self.steps_done, self.recipe.steps, self.recipe.learning_rate)
         norms = self.optimizer.step(beta, rate)
         self.steps_done += 1
         loss, kl = loss.detach(), kl.detach()

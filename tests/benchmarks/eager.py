@@ -22,7 +22,7 @@ from hypergraph.rng import restart, stream
 from hypergraph.spec import MLPSpec
 from hypergraph.training.objective import objective
 from hypergraph.training.recipe import Recipe
-from hypergraph.training.schedule import decayed_learning_rate, draw_beta
+from hypergraph.training.schedule import draw_beta, learning_rate
 
 HYPERDEPTH, ACTIVATION, HEAD, LATENT, NOISE, LEARNED, POSITIONS = 4, 20, 5, 4, 5, 5, 30
 FED = [ACTIVATION, 2 * HEAD, 2 * HEAD, 2 * HEAD, LATENT, LATENT]
@@ -152,7 +152,7 @@ class EagerTrainer:
         self.optimizer.zero_grad()
         objective(loss, kl, beta).sum().backward()
         clip_per_member([p.grad for p in self.model.parameters() if p.grad is not None], 1.0)
-        self.optimizer.param_groups[0]["lr"] = decayed_learning_rate(
+        self.optimizer.param_groups[0]["lr"] = learning_rate(
             self.steps_done, self.recipe.steps, self.recipe.learning_rate
         )
         self.optimizer.step()

@@ -30,7 +30,7 @@ RECIPES: list[tuple[str, Any]] = [
     *[("batch", value) for value in (0, 2**20 + 1, 1.0)],
     *[("learning_rate", value) for value in (0.0, -1e-3, 2.0, 10**400, float("nan"), float("inf"), "fast", None)],
     *[("beta_warmup_steps", value) for value in (-1, 10**12, 0.5)],
-    *[("wiring", value) for value in (7.0, -0.1, 2, float("nan"), "much", True)],
+    *[("wiring", value) for value in (7.0, -0.1, 2, float("nan"), "much", True, [])],
 ]
 OTHERS: list[tuple[str, Any]] = [
     *[("device", value) for value in ("rm -rf", "cuda:", "cuda:1234", "CPU", "meta", "cpu\n", 0, None)],

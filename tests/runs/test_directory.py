@@ -47,7 +47,7 @@ def test_a_run_is_not_written_over(tmp_path: Path) -> None:
         ("specs", [{"sizes": [4]}], r"specs\[0\].sizes is \[4\]: expected list of length >= 2$"),
         ("specs", [], r"specs is \[\]: expected list of length >= 1$"),
         ("recipe", {**RECIPE, "wiring": 2.0}, r"recipe\.wiring is 2.0: expected float <= 1"),
-        ("recipe", {**RECIPE, "wiring": "much"}, r"recipe\.wiring is 'much': expected float \| null$"),
+        ("recipe", {**RECIPE, "wiring": "much"}, r"recipe\.wiring is 'much': expected float \| list \| null$"),
         ("recipe", {**RECIPE, "depth": 2}, r"recipe\.depth is unknown: expected one of steps, batch, "),
         ("chunk_count", 6, "chunk_count is 6: expected int <= 5"),
         ("format_version", 99, "format_version is 99: expected 4$"),

@@ -4,7 +4,7 @@ import torch
 
 from hypergraph.rng import stream
 from hypergraph.training.objective import objective
-from hypergraph.training.schedule import decayed_learning_rate, draw_beta, window_top
+from hypergraph.training.schedule import draw_beta, learning_rate, window_top
 
 
 def test_objective_is_the_log_of_loss_and_price() -> None:
@@ -20,8 +20,10 @@ def test_the_window_of_prices_opens_and_holds_every_draw() -> None:
         assert window_top(step, 100) - 1 < prices.max() <= window_top(step, 100)
 
 
-def test_the_learning_rate_falls_from_its_highest_to_nothing() -> None:
-    rates = [decayed_learning_rate(step, 10, 2e-3) for step in range(11)]
-    assert rates[0] == 2e-3
+def test_the_learning_rate_rises_stays_for_half_the_steps_and_falls_to_nothing() -> None:
+    rates = [learning_rate(step, 100, 2e-3) for step in range(101)]
+    assert 0 < rates[0] < rates[1] < rates[2] == 2e-3
+    assert rates[2:51] == [2e-3] * 49
+    assert rates[50:] == sorted(set(rates[50:]), reverse=True)
     assert abs(rates[-1]) < 1e-12
-    assert rates == sorted(rates, reverse=True)
+    assert learning_rate(0, 1, 2e-3) == 2e-3

@@ -177,6 +177,8 @@ def test_a_wiring_is_that_of_the_recipe_or_the_members_own(seed: int, wiring: fl
     assert len(set(drawn)) == 30
     assert min(drawn) < 0.3 < 0.7 < max(drawn)
     assert [draw_wiring(told, seed, member) for member in range(3)] == [wiring] * 3
+    in_turn = replace(RECIPE, wiring=(wiring, 1.0, 0.0))
+    assert [draw_wiring(in_turn, seed, member) for member in range(5)] == [wiring, 1.0, 0.0, wiring, 1.0]
 
 
 @pytest.mark.parametrize("wiring", [0.0, 0.4, None])
