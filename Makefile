@@ -3,10 +3,11 @@ PYTHON ?= $(firstword $(shell for p in python3.11 python3.12 python3.13 python3.
 BIN := .venv/bin
 TORCH := 2.13.0
 RUNS := runs/results/paper runs/results/sizes
+WIDTHS := $(addprefix runs/widths/,17 20 24 28 32 36 40 48 64)
 
 TASKS := $(addprefix runs/tasks/,maximum maximum-deep maximum-shallow multiplication parity parity-deep parity-shallow)
 
-.PHONY: run test quick coverage lint sanitize bench vendor types soak docs results tasks discovery clean site dist wheels oldest $(RUNS) $(TASKS)
+.PHONY: run test quick coverage lint sanitize bench vendor types soak docs results tasks discovery clean site dist wheels oldest $(RUNS) $(WIDTHS) $(TASKS)
 
 run: .venv/installed
 	$(BIN)/hypergraph run l1norm
@@ -66,8 +67,10 @@ docs: .venv/installed
 	$(BIN)/python docs/default_runs.py $(SEEDS:%=runs/docs/seed%)
 
 # the runs that docs/results.md reports: an hour on two cores; an interrupted one goes on
-results: $(RUNS)
-	$(BIN)/python docs/results.py $^
+results: $(RUNS) $(WIDTHS)
+	$(BIN)/python docs/results.py $(RUNS)
+	$(BIN)/python docs/widths.py $(WIDTHS)
+$(WIDTHS): OPTIONS = --layers 16,$(@F),1 --wiring 1 --steps 8000
 runs/results/paper: OPTIONS := --preset paper
 runs/results/sizes: OPTIONS := --preset paper --members 2 --steps 60000 --layers 6-20:2,x3,1 --layers 24-48:8,x3,1
 
@@ -81,11 +84,11 @@ discovery: docs tasks
 	for run in $(FOUND); do $(BIN)/hypergraph discover $$run || exit 1; done
 	$(BIN)/python docs/discovery.py $(FOUND)
 	$(BIN)/python docs/programs.py $(SEEDS:%=runs/docs/seed%)
-$(RUNS): TASK := l1norm
+$(RUNS) $(WIDTHS): TASK := l1norm
 $(TASKS): TASK = $(firstword $(subst -, ,$(@F)))
 %-deep: OPTIONS := --layers 4,16,8,1
 %-shallow: OPTIONS := --layers 4,16,1
-$(RUNS) $(TASKS): .venv/installed
+$(RUNS) $(WIDTHS) $(TASKS): .venv/installed
 	grep -qs '"analysis_seconds": [0-9]' $@/result.json || $(BIN)/hypergraph run $(TASK) --out $@ \
 		$$(test -e $@/config.json && echo --resume || echo $(OPTIONS))
 

@@ -15,9 +15,9 @@ from typing import NamedTuple
 import torch
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter, ScalarFormatter
-from results import DOCS, fill, lines
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.linear_model import RidgeCV
+from tables import DOCS, fill, lines
 from torch import Tensor
 
 import hypergraph as hg

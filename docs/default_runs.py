@@ -1,49 +1,102 @@
-"""Prints the table of docs/default-run.md from finished runs: python docs/default_runs.py RUN..."""
+"""Writes the tables of docs/default-run.md from finished runs: python docs/default_runs.py RUN..."""
 
 from __future__ import annotations
 
-import json
 import sys
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-SOLVED = ("double-sided", "pudding")
-HEADER = """\
-| seed | member | algorithms, and at how many of the 31 prices | best network: algorithm, beta, loss, KL | \
-loss at beta 1 | training |
-|---|---|---|---|---|---|"""
+from scipy.stats import binomtest
+from tables import DOCS, fill, lines, load
+
+Row = dict[str, Any]
+GOOD = {"convexity": 0.45, "pudding": 0.1, "double-sided": 0.01}
+"""The loss below which a network is a good example of its algorithm."""
+NO_INFORMATION = 1.0
+"""A member whose KL is below this at every price has a random assignment, in nats."""
+MEMBERS = (
+    "| seed | member | start | algorithms, at how many of the 31 prices | network of lowest loss: algorithm, beta, "
+    "loss, KL | loss at beta 1 | training |"
+)
 
 
-def load(run: Path) -> dict[str, Any]:
-    """What a run found, and how long its slowest worker trained."""
-    result: dict[str, Any] = json.loads((run / "result.json").read_text())
-    lines = [path.read_text().splitlines() for path in run.glob("training/*/metrics.jsonl")]
-    times = [[json.loads(line)["time"] for line in chunk] for chunk in lines]
-    result["training_seconds"] = max(stop - start for start, *_, stop in times)
-    return result
+def wired(result: Row, member: int) -> bool:
+    """Whether a member's encoder was wired at the start."""
+    wirings = result["recipe"]["wiring"]
+    return bool(wirings[member % len(wirings)])
 
 
-def rows(result: dict[str, Any]) -> list[str]:
-    """One line of the table per member."""
-    return [row(result, member) for member in range(result["members"])]
+def of_member(result: Row, member: int) -> list[Row]:
+    """The networks of a member."""
+    return [network for network in result["networks"] if network["member"] == member]
 
 
-def row(result: dict[str, Any], member: int) -> str:
-    """The line of one member."""
-    networks = [network for network in result["networks"] if network["member"] == member]
-    counts = Counter(network["algorithm"] for network in networks)
-    found = ", ".join(f"{label} {count}" for label, count in counts.most_common())
-    solved = min((n for n in networks if n["algorithm"] in SOLVED), key=lambda n: n["loss"], default=None)
-    best = "none"
-    if solved:
-        best = f"{solved['algorithm']}, {solved['beta']:.0e}, **{solved['loss']:.4f}**, {solved['kl']:.0f} nats"
-    dear = max(networks, key=lambda network: network["beta"])
-    once = f"{result['training_seconds']:.0f} s" if member == 0 else ""
-    return f"| {result['seed']} | {member} | {found} | {best} | {dear['loss']:.2f} | {once} |"
+def lowest(networks: Sequence[Row], label: str) -> float:
+    """The lowest loss of the networks with a label."""
+    return min((network["loss"] for network in networks if network["algorithm"] == label), default=float("inf"))
+
+
+def seeds(results: Sequence[Row]) -> Iterator[tuple[object, ...]]:
+    """Of each seed, the best example of each algorithm, and members by their assignments."""
+    for result in results:
+        best = {label: lowest(result["networks"], label) for label in GOOD}
+        cells = [f"**{loss:.4f}**" if loss < GOOD[label] else f"{loss:.4f}" for label, loss in best.items()]
+        members = [of_member(result, member) for member in range(result["members"])]
+        informed = [max(network["kl"] for network in each) >= NO_INFORMATION for each in members]
+        random = [lowest(each, "pudding") < GOOD["pudding"] for each in members]
+        memorised = sum(informed)
+        yield result["seed"], *cells, memorised, sum(r and not i for r, i in zip(random, informed, strict=True))
+
+
+def shares(results: Sequence[Row]) -> Iterator[tuple[object, ...]]:
+    """How many members of each start came to a good example, with intervals."""
+    for start, label in ((True, "double-sided"), (False, "pudding")):
+        members = [
+            of_member(result, member)
+            for result in results
+            for member in range(result["members"])
+            if wired(result, member) is start
+        ]
+        good = sum(lowest(each, label) < GOOD[label] for each in members)
+        low, high = binomtest(good, len(members)).proportion_ci(method="wilson")
+        name = "wired" if start else "not wired"
+        yield name, f"{label} below {GOOD[label]}", f"{good} of {len(members)}", f"{low:.0%} to {high:.0%}"
+
+
+def members(results: Sequence[Row]) -> Iterator[tuple[object, ...]]:
+    """What every member came to."""
+    for result in results:
+        for member in range(result["members"]):
+            networks = of_member(result, member)
+            counts = Counter(network["algorithm"] for network in networks)
+            best, dear = min(networks, key=lambda n: n["loss"]), max(networks, key=lambda n: n["beta"])
+            yield (
+                result["seed"],
+                member,
+                "wired" if wired(result, member) else "not wired",
+                ", ".join(f"{label} {count}" for label, count in counts.most_common()),
+                f"{best['algorithm']}, {best['beta']:.0e}, **{best['loss']:.4f}**, {best['kl']:.0f} nats",
+                f"{dear['loss']:.2f}",
+                f"{result['training_seconds']:.0f} s" if member == 0 else "",
+            )
+
+
+def main(runs: Sequence[Path]) -> None:
+    """Write every table."""
+    results = [load(run) for run in runs]
+    page = DOCS / "default-run.md"
+    examples = " | ".join(f"{label}: lowest loss" for label in GOOD)
+    text = page.read_text()
+    for name, table in {
+        "seeds": lines(f"| seed | {examples} | members that memorise | with a random pudding |", seeds(results)),
+        "shares": lines("| start | came to | members | 95 % interval |", shares(results)),
+        "members": lines(MEMBERS, members(results)),
+    }.items():
+        text = fill(text, name, table)
+    page.write_text(text)
 
 
 if __name__ == "__main__":
-    print(HEADER)
-    for path in map(Path, sys.argv[1:]):
-        print("\n".join(rows(load(path))))
+    main([Path(argument) for argument in sys.argv[1:]])

@@ -7,9 +7,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from default_runs import load
-from results import DOCS, fill, lines
 from ship_generator import command
+from tables import DOCS, fill, lines, load
 
 from hypergraph.experiment.discover import Discovery, discover
 from hypergraph.extensions.registry import TASKS

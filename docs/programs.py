@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
-from default_runs import load
-from results import DOCS, fill, lines
 from scipy.stats import binomtest
+from tables import DOCS, fill, lines, load
 from torch import Tensor
 
 import hypergraph as hg

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import shutil
 import sys
 from collections.abc import Iterable, Iterator
@@ -10,11 +9,10 @@ from pathlib import Path
 from statistics import mean, median
 from typing import Any
 
-from default_runs import load
 from ship_generator import command
+from tables import DOCS, fill, lines, load, table
 
 Row = dict[str, Any]
-DOCS = Path(__file__).parent
 PAPER_PICTURES = (
     "algorithms",
     "baseline",
@@ -39,20 +37,6 @@ GOOD = 0.1
 """A loss up to which a network of an unseen size is counted as good."""
 INPUTS = (8, 12, 16, 24, 32, 64)
 """Of figure 5, those that the text tells."""
-
-
-def table(run: Path, figure: str) -> list[dict[str, str]]:
-    """The numbers of a figure."""
-    with (run / "figures" / f"{figure}.csv").open() as file:
-        return list(csv.DictReader(file))
-
-
-def lines(header: str, rows: Iterable[Iterable[object]]) -> Iterator[str]:
-    """A table in Markdown."""
-    yield header
-    yield "|---" * header.count("|", 1) + "|"
-    for row in rows:
-        yield "| " + " | ".join(map(str, row)) + " |"
 
 
 def of_outcome(result: Row, named: dict[int, str], outcome: str) -> list[Row]:
@@ -178,13 +162,6 @@ def runs(paths: Iterable[Path]) -> Iterator[tuple[object, ...]]:
         result = load(path)
         times = f"{result['training_seconds'] / 60:.0f} min", f"{result['analysis_seconds']:.0f} s"
         yield path.name, f"`{command(result)}`", result["members"], f"{result['recipe']['steps']:,}", *times
-
-
-def fill(page: str, name: str, rows: Iterator[str]) -> str:
-    """The page with the table of that name in its place."""
-    start, end = f"<!-- {name} -->", "<!-- end -->"
-    before, _, rest = page.partition(start)
-    return before + "\n".join([start, "", *rows, "", end]) + rest.partition(end)[2]
 
 
 def main(paper: Path, sizes: Path) -> None:

@@ -9,9 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from default_runs import load
-from results import DOCS, fill, lines, table
 from ship_generator import command
+from tables import DOCS, fill, lines, load, table
 
 HEADER = (
     "| member | algorithms, and at how many of 31 prices | lowest loss: beta, KL | loss at beta 1 | "

@@ -85,7 +85,7 @@ def _bound(axes: Axes, plane: tuple[str, str], rows: Sequence[FigureRow], bounda
     if not lines:
         points = np.array([[row[name] for name in plane] for row in rows])
         lines, wrong = fit_boundaries(points, [row["algorithm"] for row in rows])
-        axes.set_title(f"fitted boundaries: {wrong} of {len(rows)} on a wrong side", fontsize=8)
+        axes.set_title(f"fitted boundaries: {wrong} of {len(rows)} on the wrong side", fontsize=8)
     for axis, at, low, high in lines:
         draw = (axes.vlines, axes.hlines)[axis]
         draw(at, max(low, ends[axis][0]), min(high, ends[axis][1]), **style)
