@@ -42,7 +42,7 @@ class Preset:
 
 
 PRESETS = {
-    "quick": Preset(4, Recipe(steps=15_000, wiring=(1.0, 0.0))),
+    "quick": Preset(4, Recipe(steps=25_000, wiring=(1.0, 0.0))),
     "paper": Preset(33, Recipe(steps=30_000, wiring=None)),
 }
 """`quick` takes less than ten minutes on two cores, and wires every other member; `paper` has as many members as the
