@@ -24,11 +24,11 @@ NOTHING, MIXED = "nothing", "mixed"
 
 
 class SuperpositionClassifier(Classifier):
-    """Named by the shape of those features that share dimensions; mixed where there are several shapes.
+    """Named by the shape of those features that are opposed to others; mixed where there are several shapes.
 
-    Dedicated: no feature shares a dimension. Nothing: no feature comes back. Unknown: a feature that is represented has
-    cosines with others that no shape has. Biases do not count, so a label says nothing about the loss.
-    tests/tasks/test_superposition.py tests the labels under noise.
+    Dedicated: no feature is opposed to another. Nothing: no feature comes back. Unknown: a feature is in no shape.
+    Biases do not count, so a label says nothing about the loss. tests/tasks/test_superposition.py tests the labels
+    under noise.
     """
 
     @property
@@ -77,7 +77,7 @@ class SuperpositionClassifier(Classifier):
 
     @property
     def planes(self) -> Sequence[tuple[str, str]]:
-        return (("features", "dimensionality"),)
+        return (("features", "dimensionality"), ("features", "interference"))
 
 
 def _label(features: float, *shared: float) -> str:

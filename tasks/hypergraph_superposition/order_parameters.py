@@ -1,9 +1,8 @@
 """Order parameters of arrangements of features, over any leading axes of networks of linear layers.
 
-Reading and writing weights are not tied: both may be turned against each other, and any feature read k times as large
-and written as much smaller. What matters is the product M of all layers, [feature, feature], and in it what no such
-change touches: the cosine of two features, c_ij² = M_ij·M_ji / (M_ii·M_jj), with the sign of M_ij. Where weights are
-tied, it is the cosine of the angle between the features' directions.
+All follow from the product M of the layers, [feature, feature]: where outputs are positive, output i is Σ_j M_ij x_j +
+bias. Turning hidden dimensions into each other does not change it. N_ij = M_ij / M_ii is what output i gives of
+feature j, relative to its own.
 """
 
 from __future__ import annotations
@@ -16,16 +15,11 @@ from hypergraph.weights import MLPWeights
 
 REPRESENTED = 0.5
 """A feature is represented if at least this share of it comes back."""
-SHAPES = {
-    "dedicated": (),
-    "antipodal": (-1.0,),
-    "triangle": (-0.5, -0.5),
-    "tetrahedron": (-1 / 3, -1 / 3, -1 / 3),
-    "pentagon": (-0.809, -0.809, 0.309, 0.309),
-}
-"""The arrangements, and the cosines of a feature with the others in it."""
-ALIKE = 0.35
-"""The largest distance of a feature's cosines to those of a shape. Tetrahedron and triangle are 0.41 apart."""
+OPPOSED = -0.25
+"""Up to this N_ij, feature j silences output i. The corners of a tetrahedron have -0.33, those of a pentagon -0.81."""
+MISTAKEN = 0.5
+"""From this N_ij on, feature j is mistaken for i. The neighbours in a pentagon have 0.31."""
+SHAPES = ("dedicated", "antipodal", "triangle", "tetrahedron", "pentagon")
 
 
 def round_trip(weights: MLPWeights) -> Tensor:
@@ -41,46 +35,56 @@ def represented(product: Tensor) -> Tensor:
     return product.diagonal(0, -2, -1) >= REPRESENTED
 
 
-def cosines(product: Tensor) -> Tensor:
-    """Those of represented features with other represented ones, 0 elsewhere: [..., feature, feature]"""
-    own = torch.where(represented(product), product.diagonal(0, -2, -1), 0)
-    both = own.unsqueeze(-1) * own.unsqueeze(-2)
-    squares = (product * product.mT).clamp(min=0) * (both > 0) / positive(both)
-    return squares.sqrt().copysign(product) * (1 - torch.eye(product.shape[-1]).to(product))
-
-
-def foreign(product: Tensor) -> Tensor:
-    """How much of features that are not represented each other one gives: Σ_j M_ij² / M_ii². -> [..., feature]"""
-    found = represented(product)
-    own = torch.where(found, product.diagonal(0, -2, -1), 1)
-    return (product.square() * ~found.unsqueeze(-2)).sum(-1) * found / own.square()
-
-
 def shares(product: Tensor) -> dict[str, Tensor]:
-    """For every shape, the share of the represented features that are in one, [...] each."""
-    found, rows = represented(product), cosines(product).sort(-1).values
-    size = product.shape[-1]
-    shapes = {name: shape for name, shape in SHAPES.items() if len(shape) < size}
-    ideals = [rows.new_tensor(sorted([*shape, *[0.0] * (size - len(shape))])) for shape in shapes.values()]
-    nearest, which = torch.stack([(rows - ideal).square().sum(-1) for ideal in ideals]).min(0)
-    alike = found & (nearest + foreign(product) <= ALIKE**2)
+    """For every shape, the share of the represented features that are in one, [...] each.
+
+    Two features are opposed where at least one silences the other. A shape is who is opposed to whom: none, one other,
+    all of three, all of four, or five in a ring, as the corners of a pentagon that are two apart. A feature is in none
+    that others are mistaken for, or that one silences which is not represented.
+    """
+    found, relative = represented(product), _relative(product)
+    silenced = (relative <= OPPOSED) & found.unsqueeze(-1) & found.unsqueeze(-2)
+    opposed = (silenced | silenced.mT).to(product)
+    degree = opposed.sum(-1)
+    three, five = (torch.linalg.matrix_power(opposed, n).diagonal(0, -2, -1) for n in (3, 5))
+    alike = (opposed @ degree.unsqueeze(-1)).squeeze(-1) == degree.square()
+    disturbing = torch.where(found.unsqueeze(-2), relative, relative.abs())
+    clear = found & alike & (disturbing.amax(-1) < MISTAKEN)
+    walks = {  # the opposed, and how many walks lead over three and over five of them and back
+        "dedicated": (degree == 0),
+        "antipodal": (degree == 1),
+        "triangle": (degree == 2) & (three == 2),
+        "tetrahedron": (degree == 3) & (three == 6),
+        "pentagon": (degree == 2) & (three == 0) & (five == 2),
+    }
     count = positive(found.sum(-1).to(product))
-    counts = {name: (alike & (which == number)).sum(-1) for number, name in enumerate(shapes)}
-    return {name: counts.get(name, torch.zeros_like(count)) / count for name in SHAPES}
+    return {name: (clear & walks[name]).sum(-1) / count for name in SHAPES}
+
+
+def interference(product: Tensor) -> Tensor:
+    """What comes back of other features that the relu does not remove: Σ_j max(N_ij, 0)², on average. -> [...]
+
+    0 for all shapes but the pentagon, which has 0.19.
+    """
+    found = represented(product)
+    each = _relative(product).clamp(min=0).square().sum(-1) * found
+    return each.sum(-1) / positive(found.sum(-1).to(product))
 
 
 def dimensionality(product: Tensor) -> Tensor:
     """Dimensions a represented feature, 0 where there is none. -> [...]
 
-    Elhage et al. (2022) define it as D_i = |W_i|² / Σ_j (Ŵ_i·W_j)². This is the mean of the same from cosines: 1 in a
-    dimension of its own, 1/2 in an antipodal pair, 2/3 in a triangle, 3/4 in a tetrahedron, 2/5 in a pentagon.
+    Elhage et al. (2022) define it as D_i = |W_i|² / Σ_j (Ŵ_i·W_j)², where the weights are tied and M = WᵀW. This is the
+    mean of 1 / Σ_j c_ij² over represented features, with the squared cosines c_ij² = N_ij N_ji: 1 in a dimension of its
+    own, 1/2 in an antipodal pair, 2/3 in a triangle, 3/4 in a tetrahedron, 2/5 in a pentagon.
     """
-    found = represented(product)
-    each = found / (1 + cosines(product).square().sum(-1) + foreign(product))
-    return each.sum(-1) / positive(found.sum(-1).to(product))
+    found, relative = represented(product), _relative(product)
+    squares = (relative * relative.mT).clamp(min=0).sum(-1)
+    return (found / (1 + squares)).sum(-1) / positive(found.sum(-1).to(product))
 
 
-def interference(product: Tensor) -> Tensor:
-    """How much of other features a represented one gives, on average: Σ_j c_ij². -> [...]"""
-    others = cosines(product).square().sum(-1) + foreign(product)
-    return others.sum(-1) / positive(represented(product).sum(-1).to(product))
+def _relative(product: Tensor) -> Tensor:
+    """N_ij for outputs of represented features, 0 on the diagonal and for other outputs: [..., feature, feature]"""
+    found, own = represented(product), product.diagonal(0, -2, -1)
+    rows = product * found.unsqueeze(-1) / torch.where(found, own, 1).unsqueeze(-1)
+    return rows - torch.diag_embed(rows.diagonal(0, -2, -1))
