@@ -6,7 +6,11 @@ RUNS := runs/results/paper runs/results/sizes
 
 TASKS := $(addprefix runs/tasks/,maximum maximum-deep maximum-shallow multiplication parity parity-deep parity-shallow)
 
-.PHONY: run test quick coverage lint sanitize bench vendor types soak docs results tasks discovery clean site dist wheels oldest $(RUNS) $(TASKS)
+WIDTHS := 3 6 9 12 18 24 30
+CANON := $(addprefix runs/canon/,modular modular-unseen superposition $(WIDTHS:%=modular-width%))
+
+.PHONY: run test quick coverage lint sanitize bench vendor types soak docs results tasks canon discovery clean site dist \
+	wheels oldest $(RUNS) $(TASKS) $(CANON)
 
 run: .venv/installed
 	$(BIN)/hypergraph run l1norm
@@ -74,6 +78,10 @@ runs/results/sizes: OPTIONS := --preset paper --members 2 --steps 60000 --layers
 # the runs that docs/tasks.md reports: ten minutes on two cores
 tasks: $(TASKS)
 	$(BIN)/python docs/tasks.py $^
+# the runs that docs/canon.md reports: about an hour on one core
+canon: $(CANON)
+	$(BIN)/python docs/phase_change.py runs/canon/phase-change.json
+	$(BIN)/python docs/canon.py runs/canon
 # the families and programs that docs/discovery.md reports, of those runs and of docs/default-run.md
 FOUND := $(SEEDS:%=runs/docs/seed%) $(addprefix runs/tasks/,maximum multiplication parity) \
 	$(patsubst %/result.json,%,$(wildcard runs/results/paper/result.json))
@@ -82,10 +90,12 @@ discovery: docs tasks
 	$(BIN)/python docs/discovery.py $(FOUND)
 	$(BIN)/python docs/programs.py $(SEEDS:%=runs/docs/seed%)
 $(RUNS): TASK := l1norm
-$(TASKS): TASK = $(firstword $(subst -, ,$(@F)))
+$(TASKS) $(CANON): TASK = $(firstword $(subst -, ,$(@F)))
 %-deep: OPTIONS := --layers 4,16,8,1
 %-shallow: OPTIONS := --layers 4,16,1
-$(RUNS) $(TASKS): .venv/installed
+%-unseen: OPTIONS := --set unseen=0.2
+runs/canon/modular-width%: OPTIONS = --set p=11 --set hidden=$(@F:modular-width%=%)
+$(RUNS) $(TASKS) $(CANON): .venv/installed
 	grep -qs '"analysis_seconds": [0-9]' $@/result.json || $(BIN)/hypergraph run $(TASK) --out $@ \
 		$$(test -e $@/config.json && echo --resume || echo $(OPTIONS))
 

@@ -63,7 +63,7 @@ class Modular(Task):
 
     @cached_property
     def pairs(self) -> tuple[Tensor, Tensor]:
-        """The pairs that training sees, and those that losses are measured on, [pair, 2] each: all if none is unseen."""
+        """The pairs [pair, 2] that training sees, and those that losses are measured on: all if none is unseen."""
         p = self.options.p
         numbers = torch.arange(p)
         order = torch.randperm(p * p, generator=torch.Generator().manual_seed(0))

@@ -58,7 +58,7 @@ class Superposition(Task):
     def solved_loss(self) -> float:
         importance, _ = self.importance(torch.empty(())).sort(descending=True)
         missing = float(importance[self.options.dimensions :].sum() / importance.sum())
-        return max(MARGIN * missing * self.constant_loss, LOWEST_SOLVED)
+        return max(round(MARGIN * missing * self.constant_loss, 3), LOWEST_SOLVED)
 
     @property
     def constant_loss(self) -> float:

@@ -101,6 +101,17 @@ def test_logits_of_a_clock_depend_on_the_sum_alone_and_those_of_a_pizza_on_the_d
     assert float(pizzas.gather(1, sums[:, None]).std()) > 0.1
 
 
+@pytest.mark.parametrize("weight", [0.0, 0.25, 0.5, 1.0])
+def test_clock_and_pizza_are_the_ends_of_one_scale(weight: float) -> None:
+    """Every second neuron of a clock is in a pizza turned by half a circle: with less of it, all pairs stay right."""
+    spec = SPECS[1]
+    network = clock(spec, rng(3))
+    network.weights[1][:, 1::2] *= weight
+    found = parameters(network)
+    assert found["accuracy"] == 1
+    assert found["coherence"] == pytest.approx((1 - weight) / (1 + weight), abs=1e-4)
+
+
 @pytest.mark.slow
 @each_spec
 def test_noisy_shuffled_closed_forms_are_told_apart(spec: MLPSpec) -> None:
