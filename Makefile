@@ -6,7 +6,7 @@ RUNS := runs/results/paper runs/results/sizes
 
 TASKS := $(addprefix runs/tasks/,maximum maximum-deep maximum-shallow multiplication parity parity-deep parity-shallow)
 
-WIDTHS := 3 6 9 12 18 24 30
+WIDTHS := 3 6 12 18 30
 CANON := $(addprefix runs/canon/,modular modular-unseen superposition $(WIDTHS:%=modular-width%))
 
 .PHONY: run test quick coverage lint sanitize bench vendor types soak docs results tasks canon discovery clean site dist \
@@ -93,7 +93,7 @@ $(RUNS): TASK := l1norm
 $(TASKS) $(CANON): TASK = $(firstword $(subst -, ,$(@F)))
 %-deep: OPTIONS := --layers 4,16,8,1
 %-shallow: OPTIONS := --layers 4,16,1
-%-unseen: OPTIONS := --set unseen=0.2
+%-unseen: OPTIONS := --set p=11 --set hidden=30 --set unseen=0.2
 runs/canon/modular-width%: OPTIONS = --set p=11 --set hidden=$(@F:modular-width%=%)
 $(RUNS) $(TASKS) $(CANON): .venv/installed
 	grep -qs '"analysis_seconds": [0-9]' $@/result.json || $(BIN)/hypergraph run $(TASK) --out $@ \

@@ -114,15 +114,14 @@ def unseen(run: Path) -> Iterator[str]:
 
 
 def phase_change(cells: dict[str, Any]) -> Iterator[tuple[object, ...]]:
-    """How many of the networks of each density, over all importances, are what."""
-    for made in ("hypernetwork", "Adam"):
-        for density in DENSITIES:
-            here = [cells[f"{density} {importance}"][made] for importance in IMPORTANCES]
-            best = Counter(min(networks, key=lambda network: network["loss"])["label"] for networks in here)
-            every = Counter(network["label"] for networks in here for network in networks)
-            low, high = wilson(every["antipodal"], len(here) * MEMBERS)
-            told = (", ".join(f"{label} {count}" for label, count in found.most_common()) for found in (best, every))
-            yield made, density, *told, f"{low:.0%} to {high:.0%}"
+    """What the networks of each density are, over all importances."""
+    for density in DENSITIES:
+        here = [cells[f"{density} {importance}"] for importance in IMPORTANCES]
+        best = Counter(min(networks, key=lambda network: network["loss"])["label"] for networks in here)
+        every = Counter(network["label"] for networks in here for network in networks)
+        low, high = wilson(every["antipodal"], len(here) * MEMBERS)
+        told = (", ".join(f"{label} {count}" for label, count in found.most_common()) for found in (best, every))
+        yield density, *told, f"{low:.0%} to {high:.0%}"
 
 
 def main(folder: Path) -> None:
@@ -145,7 +144,7 @@ def main(folder: Path) -> None:
         "unseen": unseen(folder / "modular-unseen"),
         "superposition": section(folder / "superposition"),
         "phase-change": lines(
-            f"| trained by | density | the best of {MEMBERS} in 7 cells | all | antipodal, 95 % interval |",
+            f"| density | the best of {MEMBERS} at each importance | all | antipodal, 95 % interval |",
             phase_change(cells),
         ),
     }

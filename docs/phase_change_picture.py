@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import torch
 from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
 from matplotlib.patches import Patch
-from phase_change import DENSITIES, IMPORTANCES
+from phase_change import DENSITIES, IMPORTANCES, MEMBERS
 from torch import Tensor
 
 from hypergraph.weights import MLPWeights
@@ -22,12 +23,14 @@ from hypergraph_superposition.task import Superposition
 
 FIRST, SECOND, BOTH, OTHER = "the first alone", "the second alone", "both, opposed", "something else"
 COLOURS = {FIRST: "#9dbcf0", SECOND: "#2f6bd8", BOTH: "#d6303f", OTHER: "#c9c9ce"}
-LENGTHS = torch.linspace(0, 1.2, 25, dtype=torch.float64)
+LENGTHS = torch.linspace(0, 1.2, 17, dtype=torch.float64)
 """The lengths of features that are tried, where weights are tied."""
-BIASES = torch.linspace(-0.5, 0.5, 21, dtype=torch.float64)
-VALUES = (torch.arange(16, dtype=torch.float64) + 0.5) / 16
+BIASES = torch.linspace(-0.5, 0.5, 11, dtype=torch.float64)
+VALUES = (torch.arange(12, dtype=torch.float64) + 0.5) / 12
 """Values of a feature that stand for all between 0 and 1."""
 FINE = 41
+UNTIED = 4 / 7
+"""The density below which two features pay at any importance, where weights are not tied."""
 
 
 def draw_phase_change(run: Path, cells: dict[str, Any], path: Path) -> None:
@@ -48,8 +51,8 @@ def draw_phase_change(run: Path, cells: dict[str, Any], path: Path) -> None:
 
 def _product(axes: Axes, network: MLPWeights, title: str) -> None:
     """What each output gives of each feature, relative to its own, features in the order of the ring."""
-    product = round_trip(network)
-    relative = product / product.diagonal().unsqueeze(-1)
+    trip = round_trip(network)
+    relative = trip / trip.diagonal().unsqueeze(-1)
     ring = _ring(relative)
     shown = relative[ring][:, ring]
     axes.imshow(shown.clamp(-1, 1), cmap="RdBu", vmin=-1, vmax=1)
@@ -75,7 +78,9 @@ def _tied(axes: Axes) -> None:
     """What loses least where the second layer is the transpose of the first, as in the literature."""
     densities, importances = np.logspace(0, -2, FINE), np.logspace(-1, 1, FINE)
     grid = np.array([[_best(loss, importance) for loss in map(_own_loss, densities)] for importance in importances])
-    _map(axes, densities, importances, grid, "lowest loss, tied weights")
+    colours = ListedColormap(list(COLOURS.values()))
+    axes.pcolormesh(densities, importances, grid, cmap=colours, vmin=-0.5, vmax=3.5, shading="nearest")
+    _frame(axes, "lowest loss, tied weights")
 
 
 def _own_loss(density: float) -> Tensor:
@@ -101,15 +106,15 @@ def _best(loss: Tensor, importance: float) -> int:
 
 def _generated(axes: Axes, cells: dict[str, Any]) -> None:
     """What the best network of each cell does, and how many do the same."""
-    grid = np.zeros((len(IMPORTANCES), len(DENSITIES)), int)
-    for row, importance in enumerate(IMPORTANCES):
-        for column, density in enumerate(DENSITIES):
-            networks = cells[f"{density} {importance}"]["hypernetwork"]
-            kinds = [_kind(network) for network in networks]
-            best = kinds[min(range(len(networks)), key=lambda member: networks[member]["loss"])]
-            grid[row, column] = best
-            axes.text(column, row, str(kinds.count(best)), ha="center", va="center", fontsize="small")
-    _map(axes, DENSITIES, IMPORTANCES, grid, "best of eight generated networks", even=True)
+    colours = list(COLOURS.values())
+    for density, importance in product(DENSITIES, IMPORTANCES):
+        networks = cells[f"{density} {importance}"]
+        kinds = [_kind(network) for network in networks]
+        best = kinds[min(range(len(networks)), key=lambda member: networks[member]["loss"])]
+        axes.scatter(density, importance, s=350, marker="s", color=colours[best])
+        axes.text(density, importance, str(kinds.count(best)), ha="center", va="center", fontsize="small")
+    axes.axvline(UNTIED, color="black", ls=":", lw=1)
+    _frame(axes, f"best of {MEMBERS} generated networks")
 
 
 def _kind(network: dict[str, Any]) -> int:
@@ -121,10 +126,6 @@ def _kind(network: dict[str, Any]) -> int:
     return 3
 
 
-def _map(axes: Axes, densities: Any, importances: Any, grid: Any, title: str, *, even: bool = False) -> None:
-    colours = ListedColormap(list(COLOURS.values()))
-    axes.imshow(grid, cmap=colours, vmin=-0.5, vmax=3.5, origin="lower", aspect="auto")
-    for axis, values in ((axes.xaxis, densities), (axes.yaxis, importances)):
-        chosen = range(len(values)) if even else range(0, len(values), (len(values) - 1) // 4)
-        axis.set_ticks(list(chosen), [f"{values[place]:.2g}" for place in chosen])
-    axes.set(xlabel="density of features", ylabel="importance of the second feature", title=title)
+def _frame(axes: Axes, title: str) -> None:
+    axes.set(xscale="log", yscale="log", xlim=(1.3, 0.01), ylim=(0.07, 14), title=title)
+    axes.set(xlabel="density of features", ylabel="importance of the second feature")
