@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import torch
 import torch.nn.functional as F
@@ -31,20 +30,16 @@ class Modular(Task):
         Attributes:
             p: the modulus, an odd number.
             hidden: hidden neurons of the default network; a clock of all frequencies has 3 (p - 1).
-            unseen: the share of the pairs that training never sees, on which every loss is then measured.
         """
 
         p: int = 23
         hidden: int = 66
-        unseen: float = 0.0
 
         def __post_init__(self) -> None:
             if self.p < 3 or self.p % 2 == 0:
                 raise ValueError(f"p is {self.p}: expected an odd number >= 3")
             if self.hidden < 1:
                 raise ValueError(f"hidden is {self.hidden}: expected a number >= 1")
-            if not 0 <= self.unseen <= 0.9:
-                raise ValueError(f"unseen is {self.unseen}: expected a share from 0 to 0.9")
 
     @property
     def default_spec(self) -> MLPSpec:
@@ -61,26 +56,9 @@ class Modular(Task):
             right = ",".join(map(str, (2 * p, *spec.sizes[1:-1], p)))
             raise SpecError(f"{spec} does not add two numbers modulo {p}: try {right}, or set p")
 
-    @cached_property
-    def pairs(self) -> tuple[Tensor, Tensor]:
-        """The pairs [pair, 2] that training sees, and those that losses are measured on: all if none is unseen."""
-        p = self.options.p
-        numbers = torch.arange(p)
-        order = torch.randperm(p * p, generator=torch.Generator().manual_seed(0))
-        shuffled = torch.cartesian_prod(numbers, numbers)[order]
-        unseen = round(self.options.unseen * p * p)
-        return shuffled[unseen:], shuffled[:unseen] if unseen else shuffled
-
     def sample(self, spec: MLPSpec, batch: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
-        return self._draw(self.pairs[0], batch, rng)
-
-    def sample_held_out(self, spec: MLPSpec, batch: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
-        return self._draw(self.pairs[1], batch, rng)
-
-    def _draw(self, pairs: Tensor, batch: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
-        p = self.options.p
-        drawn = torch.randint(len(pairs), (batch,), generator=rng, device=rng.device)
-        numbers = pairs.to(rng.device)[drawn]
+        p = spec.sizes[-1]
+        numbers = torch.randint(p, (batch, 2), generator=rng, device=rng.device)
         wrong = DOUBT / (p - 1)
         targets = wrong + (1 - DOUBT - wrong) * F.one_hot(numbers.sum(1) % p, p)
         return F.one_hot(numbers, p).flatten(1).float(), targets.float()
