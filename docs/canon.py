@@ -11,24 +11,35 @@ from typing import Any
 
 import torch
 from default_runs import load
-from phase_change import DENSITIES, IMPORTANCES, MEMBERS
+from phase_change import MEMBERS
 from phase_change_picture import draw_phase_change
 from results import DOCS, fill, lines, span
-from ship_generator import command
 from waves_picture import draw_waves
 
 from hypergraph.figures.phases import wilson
 from hypergraph.interfaces import Task
+from hypergraph.training.baseline import train_directly
 from hypergraph.weights import MLPWeights
 from hypergraph_modular.classifier import ModularClassifier
 from hypergraph_modular.closed_forms import clock, pizza, random_phases
 from hypergraph_modular.task import Modular
+from hypergraph_superposition.classifier import SuperpositionClassifier
+from hypergraph_superposition.closed_forms import antipodal, dedicated, polygon
+from hypergraph_superposition.task import Superposition
 from tasks import section
 
 Row = dict[str, Any]
 ZHONG = "purity", "agreement", "coherence", "accuracy", "distance_irrelevance", "gradient_symmetry"
 RIGHT = 0.99
 CHEAP = 1e-8
+PRICES = "| beta | algorithms of the members | KL (nats) | accuracy | purity | coherence |"
+WIDTHS = "| hidden | at beta 1e-8 | clocks (95 %) | loss | accuracy | purity | coherence | 0.99 right up to |"
+ARRANGEMENTS = "| network | label | loss | features | dimensionality | interference |"
+PHASES = (
+    "| density | importance of the second | labels | antipodal, 95 % interval | lowest loss | the first alone | "
+    "the first silences the second |"
+)
+ADAM_STEPS = 3_000
 
 
 def numbers(parameters: dict[str, Any]) -> Iterator[str]:
@@ -38,9 +49,10 @@ def numbers(parameters: dict[str, Any]) -> Iterator[str]:
 
 def forms(run: Path) -> Iterator[tuple[object, ...]]:
     """Closed forms beside the best network of a run and the one that Adam trains."""
-    task, classifier = Modular(), ModularClassifier()
+    result, classifier = load(run), ModularClassifier()
+    task = Modular(Modular.Options(**result["options"]))
     adam, _ = MLPWeights.load(run / "analysis/baseline/adam.safetensors")
-    best = min(load(run)["networks"], key=lambda row: row["loss"])
+    best = min(result["networks"], key=lambda row: row["loss"])
     generated, _ = MLPWeights.load(run / best["file"])
     made = {
         form.__name__: form(task.default_spec, torch.Generator().manual_seed(0))
@@ -93,67 +105,68 @@ def closest(result: Row, beta: float) -> float:
     return min((row["beta"] for row in result["networks"]), key=lambda other: abs(other / beta - 1))
 
 
-def unseen(run: Path) -> Iterator[str]:
-    """At how many prices the members of a run add pairs that training never saw."""
-    result = load(run)
-    rows = result["networks"]
-    yield f"`{command(result)}`:"
-    yield ""
-    told = []
-    for member in range(result["members"]):
-        own = [row for row in rows if row["member"] == member]
-        best = max(own, key=lambda row: row["order_parameters"]["accuracy"])
-        right = sum(row["order_parameters"]["accuracy"] >= RIGHT for row in own)
-        accuracy = best["order_parameters"]["accuracy"]
-        lowest = min(row["loss"] for row in own)
-        told.append((member, labels(own), right, f"{accuracy:.3f} at {best['beta']:.0e}", f"{lowest:.3f}"))
-    header = (
-        "| member | algorithms | prices at accuracy 0.99 | best accuracy, of all pairs | lowest loss, of unseen pairs |"
-    )
-    yield from lines(header, told)
+def arrangements(run: Path) -> Iterator[tuple[object, ...]]:
+    """Closed forms beside the best network of a run and those that Adam trains from several seeds."""
+    task, rng = Superposition(), torch.Generator().manual_seed(0)
+    best = min(load(run)["networks"], key=lambda row: row["loss"])
+    adam = [train_directly(task, task.default_spec, seed=seed, steps=ADAM_STEPS) for seed in range(MEMBERS)]
+    networks = {
+        "closed form": [dedicated(task, rng), antipodal(task, rng), polygon(task, 5, rng)],
+        f"generated, beta {best['beta']:.0e}": [MLPWeights.load(run / best["file"])[0]],
+        "Adam alone": sorted(adam, key=lambda network: loss(task, network)),
+    }
+    classifier = SuperpositionClassifier()
+    for name, made in networks.items():
+        for network in made:
+            parameters = classifier.order_parameters(network)
+            (label,) = classifier.classify(parameters)
+            told = (f"{float(parameters[key]):.2f}" for key in ("dimensionality", "interference"))
+            yield name, label, f"{loss(task, network):.3f}", int(parameters["features"]), *told
 
 
 def phase_change(cells: dict[str, Any]) -> Iterator[tuple[object, ...]]:
-    """What the networks of each density are, over all importances."""
-    for density in DENSITIES:
-        here = [cells[f"{density} {importance}"] for importance in IMPORTANCES]
-        best = Counter(min(networks, key=lambda network: network["loss"])["label"] for networks in here)
-        every = Counter(network["label"] for networks in here for network in networks)
-        low, high = wilson(every["antipodal"], len(here) * MEMBERS)
-        told = (", ".join(f"{label} {count}" for label, count in found.most_common()) for found in (best, every))
-        yield density, *told, f"{low:.0%} to {high:.0%}"
+    """What the networks of each cell are, and what the first feature loses alone, and where it silences the second."""
+    for key, networks in cells.items():
+        density, importance = map(float, key.split())
+        labels = Counter(network["label"] for network in networks)
+        low, high = wilson(labels["antipodal"], len(networks))
+        told = ", ".join(f"{label} {count}" for label, count in labels.most_common())
+        best = min(network["loss"] for network in networks)
+        share = importance / (1 + importance)
+        alone, silencing = share * (1 - 0.75 * density), share * density
+        yield density, importance, told, f"{low:.0%} to {high:.0%}", f"{best:.3f}", f"{alone:.3f}", f"{silencing:.3f}"
 
 
 def main(folder: Path) -> None:
-    """Write every table and both pictures of docs/canon.md."""
-    page = DOCS / "canon.md"
-    narrow = sorted(folder.glob("modular-width*"), key=lambda run: int(run.name.removeprefix("modular-width")))
-    cells = json.loads((folder / "phase-change.json").read_text())
-    parameters = " | ".join(ZHONG).replace("_", " ")
-    tables = {
-        "modular": section(folder / "modular"),
-        "prices": lines(
-            "| beta | algorithms of the members | KL (nats) | accuracy | purity | coherence |",
-            by_price(folder / "modular"),
-        ),
-        "forms": lines(f"| network | label | loss | {parameters} |", forms(folder / "modular")),
-        "widths": lines(
-            "| hidden | at beta 1e-8 | clocks (95 %) | loss | accuracy | purity | coherence | 0.99 right up to |",
-            widths(narrow),
-        ),
-        "unseen": unseen(folder / "modular-unseen"),
-        "superposition": section(folder / "superposition"),
-        "phase-change": lines(
-            f"| density | the best of {MEMBERS} at each importance | all | antipodal, 95 % interval |",
-            phase_change(cells),
-        ),
-    }
+    """Write the tables and pictures of docs/canon.md; those of runs that are not finished stay as they are."""
+    page, parameters = DOCS / "canon.md", " | ".join(ZHONG).replace("_", " ")
+    adding, pentagons, cells = folder / "modular", folder / "superposition", folder / "phase-change.json"
     text = page.read_text()
-    for name, rows in tables.items():
-        text = fill(text, name, rows)
+    if finished(adding):
+        text = fill(text, "modular", section(adding))
+        text = fill(text, "prices", lines(PRICES, by_price(adding)))
+        text = fill(text, "forms", lines(f"| network | label | loss | {parameters} |", forms(adding)))
+        rows = load(adding)["networks"]
+        network, _ = MLPWeights.load(adding / min(rows, key=lambda row: row["loss"])["file"])
+        draw_waves(network, rows, DOCS / "pictures" / "modular.png")
+    if runs := sorted(filter(finished, folder.glob("modular-width*")), key=width):
+        text = fill(text, "widths", lines(WIDTHS, widths(runs)))
+    if finished(pentagons):
+        text = fill(text, "superposition", section(pentagons))
+        text = fill(text, "arrangements", lines(ARRANGEMENTS, arrangements(pentagons)))
+    if cells.is_file():
+        found = json.loads(cells.read_text())
+        text = fill(text, "phase-change", lines(PHASES, phase_change(found)))
+        draw_phase_change(pentagons, found, DOCS / "pictures" / "superposition.png")
     page.write_text(text)
-    draw_waves(folder / "modular", narrow, DOCS / "pictures" / "modular.png")
-    draw_phase_change(folder / "superposition", cells, DOCS / "pictures" / "superposition.png")
+
+
+def width(run: Path) -> int:
+    return int(run.name.removeprefix("modular-width"))
+
+
+def finished(run: Path) -> bool:
+    return (run / "result.json").is_file()
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Trains the toy model of superposition over density and importance: python docs/phase_change.py FILE.json.
 
-Two features in one dimension, MEMBERS hypernetworks a cell. What is written is every network's label and loss; cells that
-the file has are not trained again.
+Two features in one dimension, MEMBERS hypernetworks a cell. What is written is every network's label and loss; cells
+that the file has are not trained again.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from hypergraph_superposition.classifier import SuperpositionClassifier
 from hypergraph_superposition.order_parameters import represented, round_trip
 from hypergraph_superposition.task import Superposition
 
-DENSITIES = (1.0, 0.65, 0.42, 0.2, 0.08, 0.03)
-IMPORTANCES = (0.1, 0.3, 1.0, 3.0, 10.0)
-MEMBERS = 8
-RECIPE = Recipe(steps=3_000)
+DENSITIES = (1.0, 0.65, 0.42, 0.1, 0.01)
+IMPORTANCES = (0.1, 0.3, 1.0)
+MEMBERS = 4
+RECIPE = Recipe(steps=4_000)
 KEEP = 500
 """Steps between the states that a member goes back to if it diverges."""
 BETA = 1e-8
@@ -58,7 +58,7 @@ def main(path: Path) -> None:
     """Train what the file lacks, and write it after every cell."""
     cells = json.loads(path.read_text()) if path.exists() else {}
     path.parent.mkdir(parents=True, exist_ok=True)
-    for density, importance in product(DENSITIES, IMPORTANCES):
+    for importance, density in product(IMPORTANCES, DENSITIES):
         key = f"{density} {importance}"
         if key in cells:
             continue

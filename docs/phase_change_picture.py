@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ import torch
 from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
 from matplotlib.patches import Patch
-from phase_change import DENSITIES, IMPORTANCES, MEMBERS
+from phase_change import MEMBERS
 from torch import Tensor
 
 from hypergraph.weights import MLPWeights
@@ -28,7 +27,7 @@ LENGTHS = torch.linspace(0, 1.2, 17, dtype=torch.float64)
 BIASES = torch.linspace(-0.5, 0.5, 11, dtype=torch.float64)
 VALUES = (torch.arange(12, dtype=torch.float64) + 0.5) / 12
 """Values of a feature that stand for all between 0 and 1."""
-FINE = 41
+FINE = 31
 UNTIED = 4 / 7
 """The density below which two features pay at any importance, where weights are not tied."""
 
@@ -107,8 +106,8 @@ def _best(loss: Tensor, importance: float) -> int:
 def _generated(axes: Axes, cells: dict[str, Any]) -> None:
     """What the best network of each cell does, and how many do the same."""
     colours = list(COLOURS.values())
-    for density, importance in product(DENSITIES, IMPORTANCES):
-        networks = cells[f"{density} {importance}"]
+    for key, networks in cells.items():
+        density, importance = map(float, key.split())
         kinds = [_kind(network) for network in networks]
         best = kinds[min(range(len(networks)), key=lambda member: networks[member]["loss"])]
         axes.scatter(density, importance, s=350, marker="s", color=colours[best])
@@ -127,5 +126,5 @@ def _kind(network: dict[str, Any]) -> int:
 
 
 def _frame(axes: Axes, title: str) -> None:
-    axes.set(xscale="log", yscale="log", xlim=(1.3, 0.01), ylim=(0.07, 14), title=title)
+    axes.set(xscale="log", yscale="log", xlim=(1.4, 0.007), ylim=(0.07, 14), title=title)
     axes.set(xlabel="density of features", ylabel="importance of the second feature")
