@@ -7,7 +7,10 @@ WIDTHS := $(addprefix runs/widths/,17 20 24 28 32 36 40 48 64)
 
 TASKS := $(addprefix runs/tasks/,maximum maximum-deep maximum-shallow multiplication parity parity-deep parity-shallow)
 
-.PHONY: run test quick coverage lint sanitize bench vendor types soak docs results tasks discovery clean site dist wheels oldest $(RUNS) $(WIDTHS) $(TASKS)
+CANON := $(addprefix runs/canon/,modular superposition $(addprefix modular-width,6 12 18 30))
+
+.PHONY: run test quick coverage lint sanitize bench vendor types soak docs results tasks canon discovery clean site dist \
+	wheels oldest $(RUNS) $(WIDTHS) $(TASKS) $(CANON)
 
 run: .venv/installed
 	$(BIN)/hypergraph run l1norm
@@ -77,6 +80,10 @@ runs/results/sizes: OPTIONS := --preset paper --members 2 --steps 60000 --layers
 # the runs that docs/tasks.md reports: ten minutes on two cores
 tasks: $(TASKS)
 	$(BIN)/python docs/tasks.py $^
+# the runs that docs/canon.md reports: under an hour on one core
+canon: $(CANON)
+	$(BIN)/python docs/phase_change.py runs/canon/phase-change.json
+	$(BIN)/python docs/canon.py runs/canon
 # the families and programs that docs/discovery.md reports, of those runs and of docs/default-run.md
 FOUND := $(SEEDS:%=runs/docs/seed%) $(addprefix runs/tasks/,maximum multiplication parity) \
 	$(patsubst %/result.json,%,$(wildcard runs/results/paper/result.json))
@@ -85,10 +92,12 @@ discovery: docs tasks
 	$(BIN)/python docs/discovery.py $(FOUND)
 	$(BIN)/python docs/programs.py $(SEEDS:%=runs/docs/seed%)
 $(RUNS) $(WIDTHS): TASK := l1norm
-$(TASKS): TASK = $(firstword $(subst -, ,$(@F)))
+$(TASKS) $(CANON): TASK = $(firstword $(subst -, ,$(@F)))
 %-deep: OPTIONS := --layers 4,16,8,1
 %-shallow: OPTIONS := --layers 4,16,1
-$(RUNS) $(WIDTHS) $(TASKS): .venv/installed
+$(CANON): OPTIONS := --wiring 1 --steps 10000
+runs/canon/modular-width%: OPTIONS = --wiring 1 --steps 10000 --set p=11 --set hidden=$(@F:modular-width%=%)
+$(RUNS) $(WIDTHS) $(TASKS) $(CANON): .venv/installed
 	grep -qs '"analysis_seconds": [0-9]' $@/result.json || $(BIN)/hypergraph run $(TASK) --out $@ \
 		$$(test -e $@/config.json && echo --resume || echo $(OPTIONS))
 

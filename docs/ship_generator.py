@@ -60,8 +60,9 @@ def command(result: dict[str, Any]) -> str:
     options = [f"--preset {preset} --members {result['members']} --steps {recipe['steps']} --seed {result['seed']}"]
     if recipe["wiring"] != PRESETS[preset].recipe.wiring:
         options.append(f"--wiring {recipe['wiring']}")
-    own = specs == [TASKS.load(result["task"]).default_spec]
-    layers = [] if own else [f"--layers {spec}" for spec in specs]
+    task, usual = TASKS.load(result["task"], result["options"]), TASKS.load(result["task"]).options
+    options += [f"--set {name}={value}" for name, value in result["options"].items() if value != getattr(usual, name)]
+    layers = [] if specs == [task.default_spec] else [f"--layers {spec}" for spec in specs]
     return " ".join([f"hypergraph run {result['task']}", *options, *layers])
 
 
