@@ -5,17 +5,18 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 from unittest import mock
 
+from processes import NET_S
 from ray.cluster_utils import Cluster
 
 STORE = 80_000_000
 """Bytes of a node's object store, nearly the least that Ray takes."""
-QUICK = {"health_check_initial_delay_ms": 0, "health_check_period_ms": 500, "health_check_failure_threshold": 4}
-"""Lets the head notice a dead node in two seconds rather than in twenty."""
-QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "OMP_NUM_THREADS": "1"}
+HEALTH = {"health_check_initial_delay_ms": 0, "health_check_period_ms": 500, "health_check_failure_threshold": 20}
+"""Lets the head notice a dead node in ten seconds rather than in twenty; a busy machine needs as long to answer."""
+QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_raylet_start_wait_time_s": str(NET_S)}
 
 
 class LocalCluster:
@@ -26,26 +27,26 @@ class LocalCluster:
         nodes: those that were not killed.
     """
 
-    def __init__(self, nodes: int, cpus: int, environment: Mapping[str, str]) -> None:
-        self._cpus, self._environment = cpus, {**os.environ, **QUIET, **environment}
+    def __init__(self, nodes: int, cpus: int) -> None:
         self._hosts = (f"127.0.0.{number}" for number in itertools.count(2))
-        self._cluster = Cluster(
-            initialize_head=True,
-            head_node_args={"num_cpus": 0, "include_dashboard": False, "_system_config": QUICK, **self._usual()},
-        )
+        self._cluster = Cluster()
+        self._start(num_cpus=0, include_dashboard=False, _system_config=HEALTH)
         self.address = str(self._cluster.address)
+        self._cpus = cpus
         self.nodes: list[Any] = []
         for _ in range(nodes):
             self.add()
 
-    def _usual(self) -> dict[str, Any]:
-        """What all nodes have."""
-        return {"node_ip_address": next(self._hosts), "object_store_memory": STORE, "env_vars": self._environment}
+    def _start(self, **resources: Any) -> Any:
+        with mock.patch.dict(os.environ, QUIET):
+            host = next(self._hosts)
+            node = self._cluster.add_node(wait=False, node_ip_address=host, object_store_memory=STORE, **resources)
+        self._cluster._wait_for_node(node, NET_S)
+        return node
 
-    def add(self, **resources: Any) -> Any:
+    def add(self) -> None:
         """Add a node."""
-        self.nodes.append(self._cluster.add_node(**{"num_cpus": self._cpus, **resources}, **self._usual()))
-        return self.nodes[-1]
+        self.nodes.append(self._start(num_cpus=self._cpus))
 
     def kill(self, node: Any) -> None:
         """Kill all processes of a node at once."""
@@ -58,10 +59,9 @@ class LocalCluster:
 
 
 @contextlib.contextmanager
-def cluster(nodes: int, cpus: int = 1, environment: Mapping[str, str] = {}) -> Iterator[LocalCluster]:
+def cluster(nodes: int, cpus: int = 1) -> Iterator[LocalCluster]:
     """A cluster that is ended at the end."""
-    with mock.patch.dict(os.environ, QUIET):
-        made = LocalCluster(nodes, cpus, environment)
+    made = LocalCluster(nodes, cpus)
     try:
         yield made
     finally:

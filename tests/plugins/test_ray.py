@@ -15,6 +15,7 @@ from msgspec.structs import replace
 pytest.importorskip("ray", reason="Ray is not installed")
 
 from clusters import LocalCluster, cluster
+from processes import Command
 
 from hypergraph.engines.base import Resources, TrainingError
 from hypergraph.errors import HypergraphError, UsageError
@@ -178,6 +179,14 @@ def test_nodes_with_other_versions_are_refused(
 def test_an_address_that_cannot_be_reached_is_an_error(address: str, message: str) -> None:
     with pytest.raises(HypergraphError, match=message):
         RayEngine(RayOptions(address)).resources("cpu")
+
+
+def test_without_its_cluster_nothing_is_trained(command: Command, tmp_path: Path) -> None:
+    words = ["--engine", "ray", "--address", "127.0.0.1:1", "--out", tmp_path / "run"]
+    status, stdout, stderr = command("run", "l1norm", *words)
+    assert (status, stdout) == (1, ""), stderr
+    assert "no cluster answers at 127.0.0.1:1" in stderr
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_cluster_chooses_among_its_gpus() -> None:

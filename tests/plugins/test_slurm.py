@@ -63,7 +63,7 @@ def interrupted(folder: Path, environment: dict[str, str]) -> int:
     finally:
         end_steps(environment["RUN"])
         job.kill()
-    assert "--resume" in (folder / "told").read_text()
+    assert f"--resume --out {environment['RUN']} --engine ray --address 127.0.0.12" in (folder / "told").read_text()
     return saved(folder) - before
 
 
