@@ -16,7 +16,11 @@ STORE = 80_000_000
 """Bytes of a node's object store, nearly the least that Ray takes."""
 HEALTH = {"health_check_initial_delay_ms": 0, "health_check_period_ms": 500, "health_check_failure_threshold": 20}
 """Lets the head notice a dead node in ten seconds rather than in twenty; a busy machine needs as long to answer."""
-QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_raylet_start_wait_time_s": str(NET_S)}
+QUIET = {"RAY_USAGE_STATS_ENABLED": "0"}
+
+
+TRIES = 3
+"""How often a node is started: Ray gives its own processes 15 seconds, too few where the machine is busy just then."""
 
 
 class LocalCluster:
@@ -38,6 +42,12 @@ class LocalCluster:
             self.add()
 
     def _start(self, **resources: Any) -> Any:
+        for _ in range(TRIES - 1):
+            with contextlib.suppress(Exception):  # Ray raises no other
+                return self._start_once(**resources)
+        return self._start_once(**resources)
+
+    def _start_once(self, **resources: Any) -> Any:
         with mock.patch.dict(os.environ, QUIET):
             host = next(self._hosts)
             node = self._cluster.add_node(wait=False, node_ip_address=host, object_store_memory=STORE, **resources)

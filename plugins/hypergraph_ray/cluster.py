@@ -12,7 +12,7 @@ from typing import Any
 import ray
 
 from hypergraph.errors import HypergraphError
-from hypergraph.extensions.registry import reason
+from hypergraph.extensions.registry import ALLOWED, reason
 from hypergraph.runs.config import RunConfig
 from hypergraph_ray.messages import Cluster, Node
 
@@ -99,4 +99,4 @@ def demand(config: RunConfig, memory: int, cluster: Cluster) -> dict[str, float]
 
 def plugins_setting() -> dict[str, str]:
     """The variables of this process that decide which plugins there are."""
-    return {name: value for name, value in os.environ.items() if name == "HYPERGRAPH_PLUGINS"}
+    return {name: value for name, value in os.environ.items() if name == ALLOWED}

@@ -21,8 +21,8 @@ from hypergraph.training.memory import RECOMPUTED, needed_memory
 from hypergraph_ray.files import members_of
 from hypergraph_ray.messages import ChunkFailed, Cluster, Job, Message
 
-JOIN_S = 60
-"""Seconds in which a cluster must let the driver join."""
+JOIN_S = 300
+"""Seconds in which a cluster must let the driver join, which is told at once where nobody answers."""
 
 
 class ClusterError(TrainingError):

@@ -23,7 +23,7 @@ from hypergraph.spec import MLPSpec
 from hypergraph.training.recipe import Recipe
 from hypergraph_ray.engine import RayEngine, RayOptions
 
-NODES, MEMBERS, MEMBERS_A_CHUNK, STEPS = 4, 64, 4, 300
+NODES, MEMBERS, MEMBERS_A_CHUNK, STEPS = 4, 64, 4, 600
 SPEC = MLPSpec((4, 6, 1))
 
 
