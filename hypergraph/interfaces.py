@@ -29,7 +29,7 @@ UNKNOWN = "unknown"
 
 @dataclass(frozen=True)
 class NoOptions:
-    """The options of a task without options."""
+    """The options of a plugin without options."""
 
 
 class Task(ABC):

@@ -350,6 +350,7 @@ def test_numbers_of_numpy_and_torch_are_numbers(planned: Callable[..., RunConfig
         ({"preset": 3}, "preset is 3"),
         ({"options": 3}, "options is 3"),
         ({"engine": 3}, "engine is 3"),
+        ({"address": "here:1"}, "engine local has no address"),
         ({"out": 5}, "out is 5: expected a path"),
     ],
     ids=str,

@@ -25,7 +25,7 @@ def test_a_killed_run_ends_as_the_one_that_was_never_interrupted(kind: str, whol
     folder = next(folder for folder in folders if killed(folder, whole, kind, rng))
     assert damage(folder) == []
     resumed(folder)
-    assert differences(whole, folder) == []
+    assert differences(whole.folder, folder) == []
 
 
 CALLS = ("mkstemp", "write", "fsync", "chmod", "replace", "fsync")

@@ -50,6 +50,9 @@ def run(
     engine: Annotated[
         str, typer.Option(autocompletion=ENGINES.names, help="Where the members are trained: an engine plugin.")
     ] = "local",
+    address: Annotated[
+        str | None, typer.Option(metavar="HOST:PORT", help="The cluster of an engine that has one.")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="The run's folder; runs/TASK/TIME if not given.")] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Continue the run in --out, or else the last one of TASK.")
@@ -71,14 +74,15 @@ def run(
     """
     from hypergraph.cli import start
     from hypergraph.cli.work import work
+    from hypergraph.experiment.plan import load_engine
 
-    engine_plugin = ENGINES.load(engine)
+    trainer = load_engine(engine, address)
     if source:
-        directory = start.repeated(context, task, source, out)
+        directory = start.repeated(context, trainer, task, source, out)
     elif resume:
-        directory = start.resumed(context, task, out)
+        directory = start.resumed(context, trainer, task, out)
     elif pretrained:
         directory = start.shipped(context, task, seed, out)
     else:
-        directory = start.new(context, engine_plugin, out)
-    work(directory, engine_plugin, json, source)
+        directory = start.new(context, trainer, out)
+    work(directory, trainer, json, source, start.where(context))

@@ -21,7 +21,7 @@ FIXED_WHEN_RESUMED = ("members", "steps", "layers", "preset", "wiring", "pretrai
 """Options that a resumed run takes from its start."""
 FIXED_WHEN_REPEATED = (*(name for name in FIXED_WHEN_RESUMED if name != "device"), "resume")
 """Options that a repeated run takes from its source, and --resume; it may use another device."""
-FIXED_WHEN_SHIPPED = ("members", "steps", "layers", "preset", "wiring", "options", "device", "engine")
+FIXED_WHEN_SHIPPED = ("members", "steps", "layers", "preset", "wiring", "options", "device", "engine", "address")
 """Options of a training, which shipped generators do not need."""
 
 
@@ -41,16 +41,17 @@ def shipped(context: typer.Context, task: str | None, seed: int, out: Path | Non
     return start(plan_shipped(_required(task), seed), out)
 
 
-def repeated(context: typer.Context, task: str | None, source: Path, out: Path | None) -> RunDirectory:
+def repeated(context: typer.Context, engine: Engine, task: str | None, source: Path, out: Path | None) -> RunDirectory:
     """A new run that repeats another. Raises HypergraphError."""
     _refuse(context, FIXED_WHEN_REPEATED, "a repeated run has its", "or --from")
-    config, changes = plan_repeat(source, context.params["device"] if _was_given(context, "device") else None)
+    device = context.params["device"] if _was_given(context, "device") else None
+    config, changes = plan_repeat(source, engine, device)
     _check_task(task or config.task, config.task, source)
     _warn_of_changes(source, changes)
     return start(config, out)
 
 
-def resumed(context: typer.Context, task: str | None, out: Path | None) -> RunDirectory:
+def resumed(context: typer.Context, engine: Engine, task: str | None, out: Path | None) -> RunDirectory:
     """The run to resume: the one in `out`, or the last one of the task. Raises HypergraphError."""
     _refuse(context, FIXED_WHEN_RESUMED, "a resumed run keeps its", "or start a new run")
     name = _required(task)
@@ -62,8 +63,14 @@ def resumed(context: typer.Context, task: str | None, out: Path | None) -> RunDi
     _check_task(name, directory.config.task, path)
     notify(f"Going on with {path}")
     if not directory.generator.exists():
-        _warn_of_changes(path, changes_here(directory.config))
+        _warn_of_changes(path, changes_here(directory.config, engine))
     return directory
+
+
+def where(context: typer.Context) -> list[str]:
+    """The words that name the engine and its address again, as far as they were given on the command line."""
+    names = [name for name in ("engine", "address") if _was_given(context, name)]
+    return [word for name in names for word in (f"--{name}", context.params[name])]
 
 
 def _warn_of_changes(path: Path, changes: list[str]) -> None:

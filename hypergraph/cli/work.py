@@ -15,8 +15,10 @@ from hypergraph.runs.directory import RunDirectory
 from hypergraph.storage.untrusted import read_json
 
 
-def work(run: RunDirectory, engine: Engine, json: bool, source: Path | None) -> None:
+def work(run: RunDirectory, engine: Engine, json: bool, source: Path | None, where: list[str]) -> None:
     """Complete a run and print its result; compare it with the run `source` if it repeats one.
+
+    `where` are the words of a command that say on which engine it goes on.
 
     Raises HypergraphError, KeyboardInterrupt, and prints the command that resumes the run.
     """
@@ -25,7 +27,7 @@ def work(run: RunDirectory, engine: Engine, json: bool, source: Path | None) -> 
             finished = run_experiment(run, engine, display)
     except (KeyboardInterrupt, TrainingError, FileError):
         if run.path.exists():
-            command = shlex.join(["hypergraph", "run", run.config.task, "--resume", "--out", str(run.path)])
+            command = shlex.join(["hypergraph", "run", run.config.task, "--resume", "--out", str(run.path), *where])
             notify(f"Stopped. What was saved is kept; go on with: {command}")
         raise
     if json:

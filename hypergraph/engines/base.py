@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from msgspec.structs import replace
 
 from hypergraph.errors import HypergraphError
-from hypergraph.interfaces import API
+from hypergraph.interfaces import API, NoOptions
 from hypergraph.runs.config import RunConfig
 from hypergraph.runs.directory import Chunk, RunDirectory
 from hypergraph.runs.events import Observer
@@ -45,9 +45,19 @@ class Resources:
 
 
 class Engine(ABC):
-    """Trains the chunks of a run. A subclass is called without arguments."""
+    """Trains the chunks of a run. A subclass is called without arguments, or with the options that the user sets.
+
+    Attributes:
+        Options: a frozen dataclass with the options that a user sets, as of a task. The field `address`, a text, is
+            where the engine finds its machines.
+        options: an instance of `Options`.
+    """
 
     api: ClassVar[int] = API
+    Options: ClassVar[type] = NoOptions
+
+    def __init__(self, options: Any = None) -> None:
+        self.options = self.Options() if options is None else options
 
     @abstractmethod
     def resources(self, device: str) -> Resources:
@@ -62,7 +72,7 @@ class Engine(ABC):
         finish their step and save, and raises the error. `hypergraph.engines.chunk.train_chunk` trains a chunk.
 
         Raises:
-            TrainingError: where a chunk fails; the others save and stop.
+            TrainingError: where a chunk fails; the others save and stop, or are trained to their end before.
         """
 
 

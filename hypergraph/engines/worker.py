@@ -1,4 +1,4 @@
-"""A worker process of the local engine, for one chunk: python -m hypergraph.engines.worker RUN FIRST LAST.
+"""A worker process for one chunk: python -m hypergraph.engines.worker RUN FIRST LAST.
 
 The worker writes each event to standard output as a line of JSON. At SIGTERM, or when its standard input ends, it
 finishes its step, saves and stops: so it does not outlive the process that started it. A line PAUSE on its standard
@@ -14,29 +14,19 @@ import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import TextIO, TypeAlias
+from typing import TextIO
 
 import msgspec
 import torch
 
 from hypergraph.engines.chunk import train_chunk
+from hypergraph.engines.process import STOPPED, Failed
 from hypergraph.errors import HypergraphError
 from hypergraph.extensions.attribution import attribute_error
 from hypergraph.runs.directory import Chunk, RunDirectory
-from hypergraph.runs.events import Event, TrainingEvent
+from hypergraph.runs.events import Event
 
-STOPPED = 3
-"""Exit status of a worker that saved and stopped before the end."""
 PAUSE, CONTINUE = "pause\n", "continue\n"
-
-
-class Failed(msgspec.Struct, frozen=True, tag=True):
-    """The worker ends for this reason."""
-
-    reason: str
-
-
-Message: TypeAlias = TrainingEvent | Failed
 
 
 def train(path: str, first: str, last: str, reports: TextIO) -> bool:
@@ -68,7 +58,7 @@ def _obey_input(unpaused: threading.Event, end: Callable[[], None]) -> None:
     end()
 
 
-def _send(message: Message | Event, reports: TextIO) -> None:
+def _send(message: Event | Failed, reports: TextIO) -> None:
     with contextlib.suppress(BrokenPipeError):  # the parent is gone: standard input ends too, and stops us
         print(msgspec.json.encode(message).decode(), file=reports, flush=True)
 

@@ -13,15 +13,14 @@ from torch import nn
 from hypergraph.analysis.finished import FinishedRun
 from hypergraph.engines.base import Engine
 from hypergraph.experiment.display import Display
-from hypergraph.experiment.plan import Request, plan, start
+from hypergraph.experiment.plan import Request, load_engine, plan, start
 from hypergraph.experiment.run import run_experiment
 from hypergraph.experiment.streams import messages
-from hypergraph.extensions.registry import ENGINES
 from hypergraph.foreign import load_any_network
 from hypergraph.runs.directory import RunDirectory
 from hypergraph.runs.events import Observer
 from hypergraph.spec import Layers, read_layers
-from hypergraph.storage.schema import as_path, as_record
+from hypergraph.storage.schema import as_path
 from hypergraph.torch_state import usual_torch
 from hypergraph.weights import MLPWeights
 
@@ -39,6 +38,7 @@ def train(
     seed: int = 0,
     device: str | torch.device = "auto",
     engine: str = "local",
+    address: str | None = None,
     out: Path | str | None = None,
     observe: Observer | None = None,
 ) -> FinishedRun:
@@ -56,6 +56,7 @@ def train(
         seed: determines every random number.
         device: auto, cpu, cuda or cuda:N.
         engine: the name of an engine plugin.
+        address: the cluster of an engine that has one.
         out: the new run's folder; runs/TASK/TIME if None. `resume` continues an interrupted run.
         observe: receives the events; if None, a display shows them.
 
@@ -65,15 +66,17 @@ def train(
     """
     networks = tuple(read_layers(layers))
     request = Request(task, members, steps, networks, preset, wiring, options or {}, seed, str(device))
-    trainer = ENGINES.load(as_record(engine, str, "engine"))
+    trainer = load_engine(engine, address)
     folder = None if out is None else as_path(out, "out")
     return _work(start(plan(request, trainer), folder).path, trainer, observe)
 
 
 @usual_torch()
-def resume(run: Path | str, *, engine: str = "local", observe: Observer | None = None) -> FinishedRun:
+def resume(
+    run: Path | str, *, engine: str = "local", address: str | None = None, observe: Observer | None = None
+) -> FinishedRun:
     """Continue an interrupted run, to the same bits. Arguments and errors as of `train`."""
-    return _work(run, ENGINES.load(as_record(engine, str, "engine")), observe)
+    return _work(run, load_engine(engine, address), observe)
 
 
 def _work(run: Path | str, engine: Engine, observe: Observer | None) -> FinishedRun:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from msgspec.structs import replace
@@ -12,14 +12,14 @@ from msgspec.structs import replace
 from hypergraph.engines.base import Engine, plan_chunks
 from hypergraph.errors import UsageError
 from hypergraph.extensions.options import complete_options
-from hypergraph.extensions.registry import TASKS
+from hypergraph.extensions.registry import ENGINES, TASKS
 from hypergraph.runs.config import DEVICE, RunConfig
 from hypergraph.runs.directory import RunDirectory, new_folder, read_config
 from hypergraph.runs.pretrained import shipped_ensemble
 from hypergraph.runs.provenance import changed_versions, current_versions
 from hypergraph.spec import MLPSpec
-from hypergraph.storage.schema import Record
-from hypergraph.training.memory import RECOMPUTED, check_memory, free_memory
+from hypergraph.storage.schema import Record, as_record
+from hypergraph.training.memory import RECOMPUTED, check_memory
 from hypergraph.training.recipe import PRESETS, Recipe
 
 RUNS = Path("runs")
@@ -44,6 +44,17 @@ class Request(Record, frozen=True):
     options: Mapping[str, Any] = {}
     seed: int = 0
     device: str = "auto"
+
+
+def load_engine(name: str, address: str | None = None) -> Engine:
+    """The engine plugin `name`, whose machines are at `address`. Raises UsageError, PluginError."""
+    plugin = ENGINES.find(as_record(name, str, "engine"))
+    engine: Engine = ENGINES.make(plugin)
+    if address is None:
+        return engine
+    if not hasattr(engine.options, "address"):
+        raise UsageError(f"engine {name} has no address: leave it out, or choose another engine")
+    return cast(Engine, ENGINES.make(plugin, {"address": address}))
 
 
 def plan(request: Request, engine: Engine) -> RunConfig:
@@ -81,11 +92,12 @@ def plan_shipped(task: str, seed: int) -> RunConfig:
     return RunConfig(task, (spec,), members, seed, "cpu", None, versions=current_versions(task, "cpu"))
 
 
-def plan_repeat(source: Path, device: str | None = None) -> tuple[RunConfig, list[str]]:
+def plan_repeat(source: Path, engine: Engine, device: str | None = None) -> tuple[RunConfig, list[str]]:
     """The configuration that repeats a run, and the versions and hardware that differ from those recorded.
 
     Args:
         source: the run's folder or its result.json.
+        engine: trains its chunks.
         device: the run's own if None.
 
     Raises:
@@ -95,17 +107,18 @@ def plan_repeat(source: Path, device: str | None = None) -> tuple[RunConfig, lis
     """
     recorded = read_config(source / "config.json" if source.is_dir() else source)
     config = replace(recorded, device=resolve_device(device or recorded.device))
-    return replace(config, versions=current_versions(config.task, config.device)), changes_here(config)
+    return replace(config, versions=current_versions(config.task, config.device)), changes_here(config, engine)
 
 
-def changes_here(config: RunConfig) -> list[str]:
+def changes_here(config: RunConfig, engine: Engine) -> list[str]:
     """The versions and hardware here that differ from those recorded, on which the numbers of a run depend.
 
-    Raises UsageError where its largest chunk does not fit in memory or the task refuses its options, PluginError.
+    Raises UsageError where its largest chunk does not fit into the memory of `engine`, or the task refuses its
+    options; PluginError.
     """
     TASKS.load(config.task, config.options)  # now, because a file that an option names may have changed
     device = resolve_device(config.device)
-    check_memory(config.largest, max(map(len, config.member_ranges)), RECOMPUTED, free_memory(device))
+    check_memory(config.largest, max(map(len, config.member_ranges)), RECOMPUTED, engine.resources(device).memory)
     return changed_versions(config.versions, current_versions(config.task, device))
 
 

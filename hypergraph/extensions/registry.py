@@ -128,7 +128,7 @@ class Registry(Generic[P]):
         return self._import(self.find(name))
 
     def load(self, name: str, options: Mapping[str, Any] | None = None) -> P:
-        """Make an instance of a plugin's class, with some of a task's options set.
+        """Make an instance of a plugin's class, with some of its options set.
 
         Raises what `load_class` raises, and UsageError for wrong options.
         """

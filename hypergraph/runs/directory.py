@@ -44,6 +44,7 @@ class Chunk:
         self.trained = self.folder / "trained.safetensors"
         self.provenance = self.folder / "provenance.json"
         self.checkpoints = self.folder / "checkpoints"
+        self.log = self.folder / "log.txt"
 
     def checkpoint(self, step: int) -> Path:
         """The file of the generator at `step`."""

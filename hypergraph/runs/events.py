@@ -73,8 +73,8 @@ class Noticed(Struct, frozen=True, tag=True):
     text: str
 
 
-TrainingEvent: TypeAlias = Trained | Watched | Diverged | Stopping
-Event: TypeAlias = TrainingEvent | Progressed | Drawn | NotDrawn | Noticed
+TrainingEvent: TypeAlias = Trained | Watched | Diverged | Stopping | Noticed
+Event: TypeAlias = TrainingEvent | Progressed | Drawn | NotDrawn
 Observer: TypeAlias = Callable[[Event], None]
 
 

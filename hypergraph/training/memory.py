@@ -23,12 +23,12 @@ def free_memory(device: str = "cpu") -> int:
 
 def needs_recompute(spec: MLPSpec, members: int, device: str = "cpu") -> bool:
     """Whether a training step fits in the free memory of `device` only if gradients recompute the hyperlayers."""
-    return _needed(spec, members, TRAINING) > free_memory(device)
+    return needed_memory(spec, members, TRAINING) > free_memory(device)
 
 
 def fitting_members(spec: MLPSpec, per_weight: int, free: int) -> int:
     """The number of members that fit in `free` bytes at once, at least one; `per_weight` as in check_memory."""
-    return max(1, free // _needed(spec, 1, per_weight))
+    return max(1, free // needed_memory(spec, 1, per_weight))
 
 
 def check_memory(spec: MLPSpec, members: int, per_weight: int, free: int | None = None) -> None:
@@ -36,7 +36,7 @@ def check_memory(spec: MLPSpec, members: int, per_weight: int, free: int | None 
 
     `per_weight` is TRAINING, RECOMPUTED or GENERATION.
     """
-    free, needed = free_memory() if free is None else free, _needed(spec, members, per_weight)
+    free, needed = free_memory() if free is None else free, needed_memory(spec, members, per_weight)
     if needed > free:
         max_weights = max(0, free // members - MEMBER) // per_weight
         raise UsageError(
@@ -45,5 +45,6 @@ def check_memory(spec: MLPSpec, members: int, per_weight: int, free: int | None 
         )
 
 
-def _needed(spec: MLPSpec, members: int, per_weight: int) -> int:
+def needed_memory(spec: MLPSpec, members: int, per_weight: int) -> int:
+    """The bytes that `members` networks need at once; `per_weight` as in check_memory."""
     return members * (MEMBER + spec.weight_count * per_weight)

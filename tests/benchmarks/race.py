@@ -12,7 +12,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
-from hypergraph.engines.local import KEEP_MEMORY
+from hypergraph.engines.process import KEEP_MEMORY
 
 CORES = len(os.sched_getaffinity(0))
 PYTHONPATH = {"PYTHONPATH": str(Path(__file__).parent.parent)}

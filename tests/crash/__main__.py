@@ -21,7 +21,7 @@ def trial(folder: Path, whole: Reference, number: int) -> tuple[str, list[str]]:
     wrong = damage(run)
     try:
         resumed(run)
-        wrong += differences(whole, run)
+        wrong += differences(whole.folder, run)
     except AssertionError as error:
         wrong.append(str(error))
     print(f"kill {number}: {kind}: {', '.join(wrong) or 'the same end'}", flush=True)

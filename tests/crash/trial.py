@@ -106,14 +106,14 @@ def _whole(path: Path) -> bool:
     return True
 
 
-def differences(whole: Reference, folder: Path) -> list[str]:
+def differences(whole: Path, folder: Path) -> list[str]:
     """The files that are not the same, byte for byte, clocks and logs aside."""
-    expected, found = _contents(whole.folder), _contents(folder)
+    expected, found = _contents(whole), _contents(folder)
     return sorted(name for name in {*expected, *found} if expected.get(name) != found.get(name))
 
 
 def _contents(folder: Path) -> dict[str, object]:
-    paths = [path for path in folder.rglob("*") if path.is_file() and path.name not in ("lock", "log.txt")]
+    paths = [path for path in folder.rglob("*") if path.is_file() and path.name not in ("lock", "log.txt", "ray.txt")]
     return {str(path.relative_to(folder)): _content(path) for path in paths}
 
 

@@ -13,7 +13,7 @@ from processes import NET_S, idles
 
 from hypergraph.engines.base import Resources, TrainingError
 from hypergraph.engines.local import LocalEngine
-from hypergraph.engines.worker import STOPPED
+from hypergraph.engines.process import STOPPED
 from hypergraph.extensions.attribution import attribute_error
 from hypergraph.extensions.registry import ENGINES, TASKS
 from hypergraph.runs.config import RunConfig

@@ -24,6 +24,7 @@ from pyarrow import parquet
 from strategies import rng
 
 from hypergraph.analysis.measure import measure_loss
+from hypergraph.engines.local import LocalEngine
 from hypergraph.errors import FileError, HypergraphError, SpecError, UsageError
 from hypergraph.experiment.plan import Request, plan, plan_repeat
 from hypergraph.extensions.options import complete_options
@@ -271,7 +272,7 @@ def test_a_run_finds_its_file_from_another_folder_and_refuses_a_changed_one(
     assert complete_options(Table.Options, config.options) == config.options
     write(tmp_path, frame().assign(size=0.5))
     with pytest.raises(UsageError, match=r"data\.csv has changed since the run was started: its SHA-256 is"):
-        plan_repeat(tmp_path / "run")
+        plan_repeat(tmp_path / "run", LocalEngine())
     status, _, err = command("run", "table", "--resume", "--out", tmp_path / "run")
     assert (status, err.count("has changed since the run was started")) == (2, 1), err
 

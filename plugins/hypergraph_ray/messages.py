@@ -1,0 +1,75 @@
+"""What the processes of the engine tell each other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from msgspec import Struct
+
+from hypergraph.engines.process import Failed
+from hypergraph.runs.events import Members, TrainingEvent
+
+
+class Job(Struct, frozen=True):
+    """What the driver has to do.
+
+    Attributes:
+        address: of the cluster's head; empty for the cluster that Ray finds by itself.
+        device: of the training.
+        run: the run's folder; empty where the driver only looks at the cluster.
+        memory: bytes that the largest chunk needs on the device.
+        versions: the versions here, which every node must have.
+    """
+
+    address: str
+    device: str
+    run: str = ""
+    memory: int = 0
+    versions: Mapping[str, str] = {}
+
+
+class Node(Struct, frozen=True):
+    """A living node of a cluster, with its CPUs, GPUs and bytes of memory for all that runs there."""
+
+    id: str
+    name: str
+    cpus: float
+    gpus: float
+    memory: int
+
+
+class Cluster(Struct, frozen=True, tag=True):
+    """The living nodes, and the free bytes of one of their GPUs where the training is on GPUs."""
+
+    nodes: tuple[Node, ...]
+    gpu_memory: int = 0
+
+
+class ChunkFailed(Struct, frozen=True, tag=True):
+    """A chunk failed again and again; the others go on."""
+
+    members: Members
+    reason: str
+
+
+Message: TypeAlias = TrainingEvent | Cluster | ChunkFailed | Failed
+"""What the driver tells the engine. The first is the cluster that it joined, or why it could not."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a trainer tells the driver since its last report.
+
+    Attributes:
+        events: lines of JSON.
+        files: the content of the files that changed, by their path in the chunk's folder.
+        ended: whether the worker has ended.
+        failure: why it ended early.
+    """
+
+    events: list[bytes]
+    files: dict[str, bytes]
+    ended: bool
+    failure: str | None
