@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -35,14 +36,21 @@ def of_member(result: Row, member: int) -> list[Row]:
 
 def lowest(networks: Sequence[Row], label: str) -> float:
     """The lowest loss of the networks with a label."""
-    return min((network["loss"] for network in networks if network["algorithm"] == label), default=float("inf"))
+    return min((network["loss"] for network in networks if network["algorithm"] == label), default=math.inf)
+
+
+def example(label: str, loss: float) -> str:
+    """The lowest loss of an algorithm, bold where it is a good example."""
+    if loss == math.inf:
+        return "none"
+    return f"**{loss:.4f}**" if loss < GOOD[label] else f"{loss:.4f}"
 
 
 def seeds(results: Sequence[Row]) -> Iterator[tuple[object, ...]]:
     """Of each seed, the best example of each algorithm, and members by their assignments."""
     for result in results:
         best = {label: lowest(result["networks"], label) for label in GOOD}
-        cells = [f"**{loss:.4f}**" if loss < GOOD[label] else f"{loss:.4f}" for label, loss in best.items()]
+        cells = [example(label, loss) for label, loss in best.items()]
         members = [of_member(result, member) for member in range(result["members"])]
         informed = [max(network["kl"] for network in each) >= NO_INFORMATION for each in members]
         random = [lowest(each, "pudding") < GOOD["pudding"] for each in members]
