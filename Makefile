@@ -76,7 +76,7 @@ results: $(RUNS) $(WIDTHS)
 	$(BIN)/python docs/widths.py $(WIDTHS)
 $(WIDTHS): OPTIONS = --layers 16,$(@F),1 --wiring 1 --steps 8000
 runs/results/paper: OPTIONS := --preset paper
-runs/results/sizes: OPTIONS := --preset paper --members 2 --steps 60000 --layers 6-20:2,x3,1 --layers 24-48:8,x3,1
+runs/results/sizes: OPTIONS := --preset paper --members 3 --steps 45000 --layers 6-20:2,x3,1 --layers 24-48:8,x3,1
 
 # the runs that docs/tasks.md reports: ten minutes on two cores
 tasks: $(TASKS)
