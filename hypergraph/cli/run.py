@@ -33,7 +33,7 @@ def run(
             min=0,
             max=1,
             help="How far the encoder is wired to the weights at the start: 1 makes memorised assignments, 0 random "
-            "ones. In the quick preset every other member has 1 and 0; in the paper preset each draws its own.",
+            "ones. In the quick preset members have 1 and 0 in turn; in the paper preset each draws its own.",
         ),
     ] = None,
     pretrained: Annotated[
