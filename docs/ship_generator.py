@@ -56,10 +56,11 @@ def ship(run: RunDirectory, member: int, target: Path) -> None:
 def command(result: dict[str, Any]) -> str:
     """What to type for this run; ranges of networks are written out."""
     recipe, specs = result["recipe"], [MLPSpec.from_fields(spec) for spec in result["specs"]]
-    (preset,) = [name for name, preset in PRESETS.items() if preset.recipe.learning_rate == recipe["learning_rate"]]
+    wiring = tuple(recipe["wiring"]) if isinstance(recipe["wiring"], list) else recipe["wiring"]
+    preset = next((name for name, preset in PRESETS.items() if preset.recipe.wiring == wiring), "quick")
     options = [f"--preset {preset} --members {result['members']} --steps {recipe['steps']} --seed {result['seed']}"]
-    if recipe["wiring"] != PRESETS[preset].recipe.wiring:
-        options.append(f"--wiring {recipe['wiring']}")
+    if wiring != PRESETS[preset].recipe.wiring:
+        options.append(f"--wiring {wiring}")
     task, usual = TASKS.load(result["task"], result["options"]), TASKS.load(result["task"]).options
     options += [f"--set {name}={value}" for name, value in result["options"].items() if value != getattr(usual, name)]
     layers = [] if specs == [task.default_spec] else [f"--layers {spec}" for spec in specs]
@@ -71,7 +72,7 @@ def _by_price(result: dict[str, Any], member: int) -> Iterable[str]:
     row = "| {beta:.1e} | {algorithm} | {loss:.4f} | {kl:.1f} | {decoder_loss:.3g} |\n"
     before = [None, *(network["algorithm"] for network in networks)]
     shown = [n for place, n in enumerate(networks) if place % EVERY == 0 or n["algorithm"] != before[place]]
-    return BY_PRICE, *(row.format(**network) for network in shown)
+    return BY_PRICE, *(row.format(**{**network, "kl": max(0.0, network["kl"])}) for network in shown)
 
 
 def _by_size(run: RunDirectory, member: int) -> Iterable[str]:
