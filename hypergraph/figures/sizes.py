@@ -55,7 +55,7 @@ def unseen(run: FinishedRun) -> FigureOutput:
         for level, colour in zip(run.task.contours, itertools.cycle(CONTOURS), strict=False):
             axes.axhline(level, color=colour, linewidth=1, zorder=0)
         axes.set(ylim=(0, None), xlabel="inputs (hidden neurons grow with them)", ylabel="loss, no encoder")
-        axes.legend(loc="lower right")
+        axes.legend(loc="upper right")
 
     return plotted(rows, (6, 3.2), plot)
 
