@@ -3,7 +3,7 @@ PYTHON ?= $(firstword $(shell for p in python3.11 python3.12 python3.13 python3.
 BIN := .venv/bin
 TORCH := 2.13.0
 RUNS := runs/results/paper runs/results/sizes
-WIDTHS := $(addprefix runs/widths/,17 20 24 28 32 36 40 48 64)
+WIDTHS := $(addprefix runs/widths/,17 20 24 32 36 40 48)
 
 TASKS := $(addprefix runs/tasks/,maximum maximum-deep maximum-shallow multiplication parity parity-deep parity-shallow)
 
