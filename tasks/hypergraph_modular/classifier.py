@@ -53,7 +53,11 @@ class ModularClassifier(Classifier):
 
     def order_parameters(self, weights: MLPWeights, sibling: MLPWeights | None = None) -> dict[str, Tensor]:
         p = weights.spec.sizes[-1]
-        Modular(Modular.Options(p)).check_spec(weights.spec)
+        try:
+            task = Modular(Modular.Options(p))
+        except ValueError as error:
+            raise SpecError(f"{weights.spec} adds no numbers: {error}") from None
+        task.check_spec(weights.spec)
         if len(weights.weights) != 2:
             raise SpecError(f"clocks and pizzas have one hidden layer, as 46,66,23 has, not {weights.spec}")
         waves, (inputs, sums) = Waves.of(weights), all_pairs(p, weights.weights[0])
