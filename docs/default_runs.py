@@ -9,8 +9,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from scipy.stats import binomtest
 from tables import DOCS, fill, lines, load
+
+from hypergraph.figures.phases import wilson
 
 Row = dict[str, Any]
 GOOD = {"convexity": 0.45, "pudding": 0.1, "double-sided": 0.01}
@@ -68,7 +69,7 @@ def shares(results: Sequence[Row]) -> Iterator[tuple[object, ...]]:
             if wired(result, member) is start
         ]
         good = sum(lowest(each, label) < GOOD[label] for each in members)
-        low, high = binomtest(good, len(members)).proportion_ci(method="wilson")
+        low, high = wilson(good, len(members))
         name = "wired" if start else "not wired"
         yield name, f"{label} below {GOOD[label]}", f"{good} of {len(members)}", f"{low:.0%} to {high:.0%}"
 

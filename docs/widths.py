@@ -11,8 +11,9 @@ from typing import Any
 
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
-from scipy.stats import binomtest
 from tables import DOCS, fill, lines, load
+
+from hypergraph.figures.phases import wilson
 
 Row = dict[str, Any]
 CHEAP = 1.1e-6
@@ -40,7 +41,7 @@ def by_width(results: Sequence[Row]) -> Iterator[tuple[object, ...]]:
         found = Counter(low_price(result).values())
         cells = []
         for label in LABELS[:3]:
-            low, high = binomtest(found[label], result["members"]).proportion_ci(method="wilson")
+            low, high = wilson(found[label], result["members"])
             cells.append(f"{found[label]} ({low:.0%} to {high:.0%})" if found[label] else "0")
         losses = [
             min(n["loss"] for n in result["networks"] if n["member"] == member) for member in range(result["members"])
