@@ -9,7 +9,7 @@ TASKS := $(addprefix runs/tasks/,maximum maximum-deep maximum-shallow multiplica
 
 CANON := $(addprefix runs/canon/,modular superposition $(addprefix modular-width,6 12 18 30))
 
-.PHONY: run test quick coverage lint sanitize bench vendor types soak docs results tasks canon discovery clean site dist \
+.PHONY: run test quick coverage lint sanitize bench gpu vendor types soak docs results tasks canon discovery clean site dist \
 	wheels oldest $(RUNS) $(WIDTHS) $(TASKS) $(CANON)
 
 run: .venv/installed
@@ -45,6 +45,10 @@ sanitize: .venv/installed
 
 bench: .venv/installed
 	PYTHONPATH=tests $(BIN)/python -m benchmarks build/benchmarks.json
+
+# checks and measurements of a GPU: ten minutes at most; a table in build/gpu.md
+gpu: .venv/installed
+	PYTHONPATH=tests $(BIN)/python -m gpu build
 
 # the libraries of the report's page, fetched and checked by their hashes
 vendor:

@@ -72,6 +72,7 @@ def test_buckets_divide_the_slots(spec: MLPSpec) -> None:
     graph, weights = ComputationGraph.of(spec), list_weights(spec)
     touched = [(w.target_layer, w.j) for w in weights] + [(w.source_layer, w.i) for w in weights]
     assert sorted(graph.slots.tolist()) == list(range(2 * len(weights)))
+    assert graph.slots[graph.places].tolist() == list(range(2 * len(weights)))
     assert len(graph.starts) == len(neurons_of(spec)) + 1
 
     seen: list[tuple[int, int]] = []

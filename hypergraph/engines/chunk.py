@@ -87,8 +87,8 @@ class _ChunkTraining:
         metrics, states = evenly_spread(self.steps, METRICS), evenly_spread(self.steps, STATES)
         checkpoints = checkpoint_steps(self.steps)
         self._begin()
-        while trainer.steps_done < self.steps and not stop.is_set():
-            self._step()
+        while trainer.steps_done < self.steps and not (stop.is_set() and trainer.checked):
+            self._step(trainer.steps_done + 1 in metrics | checkpoints | states)
             if trainer.steps_done in metrics:
                 self._watch()
             if trainer.steps_done in checkpoints:
@@ -116,9 +116,12 @@ class _ChunkTraining:
         here = Provenance(members=self.members, step=trainer.steps_done, versions=versions, threads=threads)
         chunk.add_provenance(here)
 
-    def _step(self) -> None:
+    def _step(self, read: bool) -> None:
+        """Do one step; where its state is read, recover members first."""
         before = len(self.trainer.failures)
         self.trainer.step()
+        if read:
+            self.trainer.recover()
         if failures := self.trainer.failures[before:]:
             self.chunk.write_failures(self.trainer.failures)
             for failure in failures:

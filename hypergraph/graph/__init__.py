@@ -75,6 +75,7 @@ class ComputationGraph:
             behind; infinite where a neuron has slots of one kind only, float64 [2, weights].
         biased: neurons after the input layer, in order, int64 [biases].
         slots: all slots, neuron by neuron, sorted by the neurons' degrees, int64 [2 * weights].
+        places: where each slot is in `slots`, int64 [2 * weights].
         starts: where each neuron's slots start in `slots`, and the end of the last, int64 [neurons + 1].
         buckets: pairs (neurons, degree) that split `slots` into dense batches, without neurons of degree 0.
     """
@@ -91,6 +92,7 @@ class ComputationGraph:
     log_odds: Tensor
     biased: Tensor
     slots: Tensor
+    places: Tensor
     starts: Tensor
     buckets: tuple[tuple[int, int], ...]
 
@@ -130,6 +132,7 @@ class ComputationGraph:
             log_odds=(graph.in_degrees() / graph.out_degrees().double()).log()[torch.stack([target, source])],
             biased=(graph.ndata["layer"] > 0).nonzero().squeeze(1),
             slots=slots,
+            places=torch.argsort(slots),
             starts=starts,
             buckets=buckets,
         )

@@ -40,7 +40,7 @@ def attention(projections: Tensor, graph: ComputationGraph) -> Tensor:
         dense = bucket.unflatten(3, (neurons, degree))  # [member, 3, side, neuron, slot of it, HEAD]
         chunks = dense.split(max(1, MAX_SCORES // (members * sides * degree**2)), 3)  # over the neurons
         results += [_attend(chunk) if len(chunks) == 1 else _attend_recomputed(chunk) for chunk in chunks]
-    slots = torch.cat(results, 2).index_select(2, torch.argsort(graph.slots))  # [member, side, slot, HEAD]
+    slots = torch.cat(results, 2).index_select(2, graph.places)  # [member, side, slot, HEAD]
     ends = slots.view(members, sides, ENDS, weights, HEAD).permute(0, 2, 4, 1, 3)  # [member, end, HEAD, side, weight]
     return ends.flatten(1, 2)
 

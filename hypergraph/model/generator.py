@@ -17,7 +17,7 @@ from hypergraph.graph import ComputationGraph
 from hypergraph.graph.structure import TorchGraphs, load_dgl
 from hypergraph.model.dimensions import DRAWS, HYPERDEPTH
 from hypergraph.model.encodings import positional_encodings
-from hypergraph.model.hypernetwork import SHARED_HYPERWEIGHTS, Generated, hypernetwork, hyperweight_count
+from hypergraph.model.hypernetwork import SHARED_HYPERWEIGHTS, Generated, hypernetwork, hyperweight_count, sum_groups
 from hypergraph.model.initial import initial_hyperweights
 from hypergraph.model.pareto import ParetoHyperhypernetwork
 from hypergraph.spec import Connection, MLPSpec, check_several
@@ -140,7 +140,7 @@ class Generator(nn.Module):
         with _full_precision(draws.device.type):
             hyperweights = self.pareto(beta, None if encoder else SHARED_HYPERWEIGHTS)
             generated = hypernetwork(hyperweights, draws, encodings, graph, encoder, self.recompute)
-        kl = generated.kl.new_zeros(len(beta), len(chosen)).index_add(1, graph.network, generated.kl)
+        kl = sum_groups(generated.kl, graph.network, len(chosen))
         return Networks(_assemble(generated, chosen), kl)
 
     def draw(self, rngs: Sequence[torch.Generator], specs: Sequence[MLPSpec] | None = None) -> Tensor:
@@ -232,11 +232,11 @@ def _dense(spec: MLPSpec, connection: Connection, weights: Tensor) -> Tensor:
     shape = spec.sizes[connection.target], spec.sizes[connection.source]
     if connection.rows is None:
         return weights.view(-1, *shape)
-    kept = _kept(spec, connection).to(weights.device)
+    kept = _kept(spec, connection, weights.device)
     return weights.new_zeros(len(weights), shape[0] * shape[1]).index_copy(1, kept, weights).view(-1, *shape)
 
 
 @lru_cache(maxsize=256)
 @usual_torch()
-def _kept(spec: MLPSpec, connection: Connection) -> Tensor:
-    return kept_weights(spec, connection).flatten().nonzero().squeeze(1)
+def _kept(spec: MLPSpec, connection: Connection, device: torch.device) -> Tensor:
+    return kept_weights(spec, connection).flatten().nonzero().squeeze(1).to(device)

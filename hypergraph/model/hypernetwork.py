@@ -119,5 +119,19 @@ def deal_learned(origins: Tensor) -> Tensor:
 
 def _mean_over_inputs(values: Tensor, graph: ComputationGraph) -> Tensor:
     """Average over the weights that enter each neuron: [member, weight] -> [member, biased neuron]."""
-    sums = values.new_zeros(values.shape[0], len(graph.incoming)).index_add(1, graph.target, values)
-    return (sums / graph.incoming)[:, graph.biased]
+    return (sum_groups(values, graph.target, len(graph.incoming)) / graph.incoming)[:, graph.biased]
+
+
+def sum_groups(values: Tensor, groups: Tensor, count: int) -> Tensor:
+    """Add up the values of each group: [member, n] and int64 [n] -> [member, count].
+
+    On a GPU, `index_add` adds in an order that differs from time to time, and so do the bits.
+    """
+    if values.device.type == "cpu":
+        return values.new_zeros(len(values), count).index_add(1, groups, values)
+    return sum_sorted(values, groups, count)
+
+
+def sum_sorted(values: Tensor, groups: Tensor, count: int) -> Tensor:
+    """`sum_groups` where torch sorts the groups first, and adds in that order."""
+    return values.new_zeros(count, len(values)).index_put((groups,), values.mT, accumulate=True).mT

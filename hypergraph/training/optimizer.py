@@ -38,11 +38,10 @@ class ParetoAdam:
 
     Attributes:
         state: parameters and their moments by name, each [member, ...].
-        steps: the number of steps done so far.
     """
 
     def __init__(self, pareto: ParetoHyperhypernetwork) -> None:
-        self.pareto, self.steps = pareto, 0
+        self.pareto = pareto
         pareto.weight3.requires_grad_(False)
         self.state: dict[str, Tensor] = {}
         for name, parameter in pareto.named_parameters():
@@ -50,19 +49,19 @@ class ParetoAdam:
             self.state |= {name: parameter.data, **moments}
 
     @torch.no_grad()
-    def step(self, beta: Tensor, learning_rate: float) -> Tensor:
-        """Update the parameters, and drop their gradients, which `beta` [member] gave.
+    def step(self, beta: Tensor, rate: float | Tensor, root: float | Tensor) -> Tensor:
+        """Update the parameters, and drop their gradients, which `beta` [member] gave; see `corrected`.
 
         Returns the norms of the gradients before clipping, [member].
         """
-        self.steps += 1
         features = self.pareto.features(beta).squeeze(1)
         grads = {name: p.grad for name, p in self.pareto.named_parameters() if p.grad is not None}
         parts = [self._part(name, grad.flatten(1).contiguous(), 1) for name, grad in grads.items()]
         parts.append(self._part("weight3", grads["bias3"].flatten(1).contiguous(), features.shape[1]))
-        first, second = (1 - beta**self.steps for beta in BETAS)
-        update = compiled_adam if adam_available(features) else torch_adam
-        norms = update(features, parts, learning_rate / first, math.sqrt(second), *BETAS, EPSILON, CLIP)
+        if adam_available(features):
+            norms = compiled_adam(features, parts, float(rate), float(root), *BETAS, EPSILON, CLIP)
+        else:
+            norms = torch_adam(features, parts, rate, root, *BETAS, EPSILON, CLIP)
         for parameter in self.pareto.parameters():
             parameter.grad = None
         return norms
@@ -72,11 +71,17 @@ class ParetoAdam:
         return Moved(grad.unsqueeze(1), *(self.state[kind + name].view(shape) for kind in ("", "mean.", "square.")))
 
 
+def corrected(learning_rate: float, step: int) -> tuple[float, float]:
+    """The learning rate over the correction of the means in this step, from 1, and the root of that of the squares."""
+    first, second = (1 - beta**step for beta in BETAS)
+    return learning_rate / first, math.sqrt(second)
+
+
 def torch_adam(
     features: Tensor,
     parts: Sequence[Moved],
-    rate: float,
-    root: float,
+    rate: float | Tensor,
+    root: float | Tensor,
     beta1: float,
     beta2: float,
     epsilon: float,
@@ -87,8 +92,7 @@ def torch_adam(
     Args:
         features: [member, row].
         parts: the parameters.
-        rate: the learning rate, over the correction of the means.
-        root: the root of the correction of the squares.
+        rate, root: as `corrected` gives them, or scalars on the device.
         beta1, beta2, epsilon: Adam's.
         max_norm: to which each member's gradient is clipped.
 
@@ -103,7 +107,7 @@ def torch_adam(
         factor = scale * left
         means.mul_(beta1).addcmul_(factor, gradient, value=1 - beta1)
         squares.mul_(beta2).addcmul_(factor.square(), gradient.square(), value=1 - beta2)
-        values.addcdiv_(means, squares.sqrt().div_(root).add_(epsilon), value=-rate)
+        values.addcdiv_(means * -rate, squares.sqrt().div_(root).add_(epsilon))
     return norms
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor
 
 from hypergraph.errors import HypergraphError
@@ -29,21 +30,34 @@ class Recovery:
         self.failures: list[Failure] = []
         self.good: Snapshot | None = None
         self._retired: dict[int, State] = {}
+        self._noted = next(iter(state.values())).new_zeros(3, len(self._members), dtype=torch.float64)
 
-    def recover(self, step: int, bad: Tensor, loss: Tensor, kl: Tensor) -> None:
-        """Restore members that diverged in this step (`bad`) or are retired; bad, loss and KL are [member].
+    def note(self, step: int | Tensor, bad: Tensor, loss: Tensor, kl: Tensor) -> None:
+        """Note members that diverged in this step (`bad`), on their device; bad, loss and KL are [member].
+
+        Of several failures of a member before the next `recover`, the first counts.
+        """
+        fresh = bad & (self._noted[0] == 0)
+        for noted, now in zip(self._noted, (step, loss.double(), kl.double()), strict=True):
+            noted.copy_(torch.where(fresh, now, noted))
+
+    def recover(self) -> None:
+        """Restore members that diverged since the last call or are retired: the one time that the host reads a step.
 
         Raises HypergraphError where a member diverges before a state was kept.
         """
-        for place in bad.nonzero().flatten().tolist():
-            if place not in self._retired:
-                self._rollback(place, step, float(loss[place]), float(kl[place]))
+        steps, losses, kls = self._noted.tolist()
+        for place, step in enumerate(steps):
+            if step and place not in self._retired:
+                self._rollback(place, int(step), losses[place], kls[place])
         for place, tensors in self._retired.items():
             self._put(place, tensors)
+        self._noted.zero_()
 
     def resume(self, saved: SavedTraining) -> None:
         """Continue a saved training; members that are retired in it keep the state that they have there."""
         self.failures, self.good = saved.failures, saved.good
+        self._noted.zero_()
         retired = [failure.member for failure in saved.failures if failure.retired]
         places = [self._members.index(member) for member in retired if member in self._members]
         self._retired = {place: _member(saved.state, place) for place in places}

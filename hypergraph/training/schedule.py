@@ -1,6 +1,7 @@
 """The schedules of a training: initial wiring, prices of information, learning rate."""
 
 import math
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -15,6 +16,19 @@ FIRST_WINDOW = 1.0
 RISING, FALLING = 0.03, 0.5
 """The shares of the steps at which the learning rate has risen to its highest, and from which on it falls. It takes
 members with a random assignment long to leave convexity, and only at a high rate."""
+
+
+class Numbers(NamedTuple):
+    """All that a step takes from its place in the training: plain numbers, or scalars on the device that repeats it."""
+
+    step: int | Tensor
+    """The number of the step, from 1"""
+    window_top: float | Tensor
+    """log10 of the highest price that is drawn"""
+    rate: float | Tensor
+    """The learning rate, over Adam's correction of the means"""
+    root: float | Tensor
+    """The root of Adam's correction of the squares"""
 
 
 def draw_wiring(recipe: Recipe, seed: int, member: int) -> float:
@@ -37,10 +51,10 @@ def window_top(step: int, warmup_steps: int) -> float:
     return LOWEST + FIRST_WINDOW + (HIGHEST - LOWEST - FIRST_WINDOW) * opened
 
 
-def draw_beta(rng: torch.Generator, step: int, warmup_steps: int) -> Tensor:
-    """Draw one price, log-uniform over the window of this step: []."""
+def draw_beta(rng: torch.Generator, top: float | Tensor) -> Tensor:
+    """Draw one price, log-uniform over the window below the power `top` of ten: []."""
     share = torch.rand((), generator=rng, device=rng.device, dtype=torch.float64)
-    return 10 ** (LOWEST + share * (window_top(step, warmup_steps) - LOWEST))
+    return 10 ** (LOWEST + share * (top - LOWEST))
 
 
 def learning_rate(step: int, steps: int, highest: float) -> float:

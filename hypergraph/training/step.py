@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
 from hypergraph.interfaces import Task
 from hypergraph.model.generator import Generator
 from hypergraph.rng import restart, stream
 from hypergraph.spec import MLPSpec
+from hypergraph.training.capture import CapturedStep, StepResult
 from hypergraph.training.checkpoint import read_checkpoint, write_checkpoint
 from hypergraph.training.failures import Failure
 from hypergraph.training.objective import diverged, objective
-from hypergraph.training.optimizer import ParetoAdam
+from hypergraph.training.optimizer import ParetoAdam, corrected
 from hypergraph.training.recipe import Recipe
 from hypergraph.training.recovery import Recovery
-from hypergraph.training.schedule import draw_beta, draw_wiring, learning_rate
+from hypergraph.training.schedule import Numbers, draw_beta, draw_wiring, learning_rate, window_top
+
+CHECK_EVERY = 32
+"""Steps on a GPU after which the host asks which members diverged, and waits; on the CPU it asks after every one."""
 
 
 class Trainer:
     """Adam on log(L + beta * KL), with one price and one generated network per member and step.
 
-    A member that diverges returns to the state that `keep` wrote last and continues from there with the others.
-    After MAX_FAILURES failures it is retired: it keeps that state.
+    A member that diverged returns, at the next check, to the state that `keep` wrote last, and continues from there
+    with the others. After MAX_FAILURES failures it is retired: it keeps that state.
 
     Args:
         task: what the networks should compute.
@@ -40,6 +43,7 @@ class Trainer:
         generator: the generator that is trained.
         state: parameters and Adam's moments by name, each [member, ...].
         steps_done: the number of steps done so far.
+        check_every: after how many steps members that diverged are recovered.
     """
 
     def __init__(
@@ -60,6 +64,8 @@ class Trainer:
         self.state = self.optimizer.state
         self.rngs = [torch.Generator(device) for _ in members]
         self.steps_done = 0
+        self.check_every = 1 if device.type == "cpu" else CHECK_EVERY
+        self._run: Callable[[MLPSpec, Numbers], StepResult] = self._update
         self._recovery = Recovery(self.state, self.members)
 
     @property
@@ -67,15 +73,31 @@ class Trainer:
         """All failures so far."""
         return self._recovery.failures
 
-    def step(self) -> tuple[Tensor, Tensor, Tensor]:
-        """Do one optimiser step. Returns beta, loss and KL in nats, each [member].
+    @property
+    def checked(self) -> bool:
+        """Whether this is one of the steps after which members that diverged are recovered."""
+        return self.steps_done % self.check_every == 0
+
+    def capture(self) -> None:
+        """Record the steps from now on as CUDA graphs, one per network; the device is a GPU."""
+        self._run = CapturedStep(self._update, self.rngs)
+
+    def step(self) -> StepResult:
+        """Do one optimiser step.
 
         Raises HypergraphError where a member diverges before a state was kept.
         """
         for rng, member in zip(self.rngs, self.members, strict=True):
             restart(rng, self.seed, member, self.steps_done)
-        beta = torch.stack([draw_beta(rng, self.steps_done, self.recipe.beta_warmup_steps) for rng in self.rngs])
-        spec = self._draw_spec()
+        result = self._run(self._draw_spec(), self._numbers())
+        self.steps_done += 1
+        if self.checked:
+            self.recover()
+        return result
+
+    def _update(self, spec: MLPSpec, numbers: Numbers) -> StepResult:
+        """All that a step does on the device: its shapes are those of `spec`, and the host reads nothing."""
+        beta = torch.stack([draw_beta(rng, numbers.window_top) for rng in self.rngs])
         samples = [self.task.sample(spec, self.recipe.batch, rng) for rng in self.rngs]
         inputs, targets = (torch.stack(part) for part in zip(*samples, strict=True))
         draws = self.generator.draw(self.rngs, [spec])
@@ -83,12 +105,19 @@ class Trainer:
         loss, kl = self.task.loss(networks(inputs), targets), kl.squeeze(1)
         objectives = objective(loss, kl, beta)
         objectives.sum().backward()
-        rate = learning_rate(self.steps_done, self.recipe.steps, self.recipe.learning_rate)
-        norms = self.optimizer.step(beta, rate)
-        self.steps_done += 1
+        norms = self.optimizer.step(beta, numbers.rate, numbers.root)
         loss, kl = loss.detach(), kl.detach()
-        self._recovery.recover(self.steps_done, diverged(objectives, norms, kl, spec.weight_count), loss, kl)
-        return beta, loss, kl
+        self._recovery.note(numbers.step, diverged(objectives, norms, kl, spec.weight_count), loss, kl)
+        return StepResult(beta, loss, kl)
+
+    def _numbers(self) -> Numbers:
+        step, recipe = self.steps_done, self.recipe
+        rate = learning_rate(step, recipe.steps, recipe.learning_rate)
+        return Numbers(step + 1, window_top(step, recipe.beta_warmup_steps), *corrected(rate, step + 1))
+
+    def recover(self) -> None:
+        """Take members that diverged back to the good state. Raises HypergraphError where none was kept."""
+        self._recovery.recover()
 
     def _draw_spec(self) -> MLPSpec:
         if len(self.specs) == 1:
@@ -97,11 +126,13 @@ class Trainer:
         return self.specs[int(torch.randint(len(self.specs), (), generator=rng))]
 
     def keep(self, path: Path) -> None:
-        """Save, and make this the good state. Raises FileError."""
+        """Recover, save, and make this the good state. Raises FileError."""
+        self.recover()
         self._recovery.good = write_checkpoint(path, self.state, self.steps_done, self.failures)
 
     def save(self, path: Path) -> None:
-        """Save this state, and the good state if it is another. Raises FileError."""
+        """Recover, and save this state, and the good state if it is another. Raises FileError."""
+        self.recover()
         good = self._recovery.good
         self._recovery.good = write_checkpoint(path, self.state, self.steps_done, self.failures, good)
 
@@ -110,5 +141,5 @@ class Trainer:
         saved = read_checkpoint(path, self.state)
         for name, tensor in self.state.items():
             tensor.copy_(saved.state[name])
-        self.steps_done = self.optimizer.steps = saved.step
+        self.steps_done = saved.step
         self._recovery.resume(saved)

@@ -19,6 +19,7 @@ from hypergraph.runs.events import ignore
 from hypergraph.spec import MLPSpec
 from hypergraph.storage.tensors import read_tensors
 from hypergraph.training.recipe import Recipe
+from hypergraph.training.step import Trainer
 
 CONFIG = RunConfig("l1norm", (MLPSpec((4, 6, 1)),), 2, 0, "cpu", Recipe(steps=6, batch=16))
 
@@ -79,6 +80,12 @@ def test_a_training_stopped_before_its_first_step_is_gone_on_with(run: RunDirect
     chunk = train(run, 0)
     assert read_tensors(chunk.state)[1]["step"] == "0"
     assert train(run).trained.exists()
+
+
+def test_a_training_is_stopped_only_where_it_is_checked(run: RunDirectory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Elsewhere, a member that diverged would be taken back at another step than in a training that is not stopped."""
+    monkeypatch.setattr(Trainer, "checked", property(lambda trainer: trainer.steps_done % 4 == 0))
+    assert read_tensors(train(run, 2).state)[1]["step"] == "4"
 
 
 def test_a_training_stopped_while_it_waits_for_its_chunk_leaves_nothing(run: RunDirectory) -> None:

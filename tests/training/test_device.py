@@ -1,26 +1,25 @@
-"""Training anywhere but on the CPU: a step moves nothing between host and device but whether a member diverged."""
+"""Training anywhere but on the CPU: a step moves nothing between host and device, and repeats the one before."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import pytest
 import torch
+from gpu.checks import CHECKS, MASKED, TASK_NAMES
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from hypergraph.model.generator import Generator
-from hypergraph.rng import stream
+from hypergraph.extensions.registry import TASKS
+from hypergraph.interfaces import Task
 from hypergraph.spec import MLPSpec
 from hypergraph.training.optimizer import ParetoAdam
 from hypergraph.training.recipe import Recipe
 from hypergraph.training.recovery import Recovery
 from hypergraph.training.step import Trainer
-from hypergraph_l1norm.task import L1Norm
 
-SPEC = MLPSpec((4, 6, 1))
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
 
 
@@ -52,46 +51,75 @@ class Elsewhere(TorchDispatchMode):
         return results
 
 
-@pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> list[torch.Tensor]:
-    """What the steps would have asked for at their ends: which members diverged."""
-    flags: list[torch.Tensor] = []
-    monkeypatch.setattr(Recovery, "recover", lambda self, step, bad, loss, kl: flags.append(bad))
-    return flags
-
-
-def test_a_step_stays_on_its_device(asked: list[torch.Tensor]) -> None:
-    """On meta there are no numbers: reading one on the host, or mixing with the host's, fails."""
-    trainer = Trainer(L1Norm(), [SPEC], Recipe(steps=10), 0, [0, 1], torch.device("cpu"))
+def meta_trainer(task: Task, specs: Sequence[MLPSpec]) -> Trainer:
+    """A trainer of two members on meta, where there are no numbers, and which never asks whether they diverged."""
+    trainer = Trainer(task, specs, Recipe(steps=100), 0, [0, 1], torch.device("cpu"))
     trainer.generator.to("meta")
     trainer.optimizer = ParetoAdam(trainer.generator.pareto)
+    trainer._recovery = Recovery(trainer.optimizer.state, [0, 1])
+    trainer.check_every = 100
+    return trainer
+
+
+TRAININGS = {name: (name, ()) for name in TASK_NAMES} | {"masks": ("l1norm", (MASKED,))}
+
+
+@pytest.mark.parametrize(("name", "specs"), TRAININGS.values(), ids=TRAININGS)
+def test_a_step_stays_on_its_device(name: str, specs: tuple[MLPSpec, ...]) -> None:
+    """On meta there are no numbers: reading one on the host, or mixing with the host's, fails."""
+    task = TASKS.load(name)
+    trainer = meta_trainer(task, specs or (task.default_spec,))
     with DrawOn():
         trainer.step()  # the first one builds the graph on the host and moves it
         with Elsewhere() as elsewhere:
             trainer.step()
     assert elsewhere.operations == []
-    assert [(flag.device.type, flag.shape) for flag in asked] == [("meta", (2,))] * 2
+    assert trainer._recovery._noted.device.type == "meta"
 
 
-@needs_gpu
-def test_a_gpu_generates_what_the_cpu_does() -> None:
-    generator = Generator.initial([SPEC], [stream(0, member) for member in range(3)]).double()
-    draws = generator.draw([stream(1, member) for member in range(3)])
-    beta = torch.logspace(-9, 0, 3, dtype=torch.float64)
-    (here,), kl = generator(beta, draws)
-    (there,), kl_there = generator.cuda()(beta.cuda(), draws.cuda())
-    torch.testing.assert_close(kl_there.cpu(), kl, rtol=1e-9, atol=1e-9)
-    for ours, theirs in zip(here.weights + here.biases, there.weights + there.biases, strict=True):
-        torch.testing.assert_close(theirs.cpu(), ours, rtol=1e-9, atol=1e-9)
+class Shapes(TorchDispatchMode):
+    """Notes every operation and the shapes that it gives."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.given: list[tuple[str, list[torch.Size]]] = []
+
+    def __torch_dispatch__(
+        self, func: Callable[..., Any], types: Iterable[type], args: Any = (), kwargs: Any = None
+    ) -> Any:
+        results = func(*args, **(kwargs or {}))
+        shapes = [each.shape for each in tree_leaves(results) if isinstance(each, torch.Tensor)]
+        self.given.append((str(func), shapes))
+        return results
 
 
-@needs_gpu
-@pytest.mark.usefixtures("asked")
-def test_a_step_on_a_gpu_waits_for_nothing() -> None:
-    trainer = Trainer(L1Norm(), [SPEC], Recipe(steps=10), 0, [0, 1], torch.device("cuda"))
-    trainer.step()
-    torch.cuda.set_sync_debug_mode("error")
-    try:
+@pytest.mark.parametrize("name", TASK_NAMES)
+def test_a_step_does_what_the_step_before_did(name: str) -> None:
+    """The same operations of the same shapes, as a CUDA graph repeats them."""
+    task = TASKS.load(name)
+    trainer = Trainer(task, [task.default_spec], Recipe(steps=100, beta_warmup_steps=2), 0, [0, 1], torch.device("cpu"))
+    steps = []
+    for _ in range(4):
+        with Shapes() as shapes:
+            trainer.step()
+        steps.append(shapes.given)
+    assert steps[1] == steps[2] == steps[3]
+
+
+def test_nothing_in_a_step_is_added_in_an_order_of_chance() -> None:
+    """On a GPU, `index_add` is, but where every index is another: on the way back from a permutation."""
+    trainer = meta_trainer(TASKS.load("l1norm"), (MASKED,))
+    with DrawOn():
         trainer.step()
-    finally:
-        torch.cuda.set_sync_debug_mode("default")
+        with Shapes() as shapes, torch.no_grad():
+            generator = trainer.generator
+            generator(torch.empty(2, device="meta"), generator.draw(trainer.rngs))
+    names = {name for name, _ in shapes.given}
+    assert "aten.index_put.default" in names
+    assert not [name for name in names if "index_add" in name or "scatter" in name]
+
+
+@needs_gpu
+@pytest.mark.parametrize("check", CHECKS.values(), ids=CHECKS)
+def test_a_check_passes_on_a_gpu(check: Callable[[torch.device], None]) -> None:
+    check(torch.device("cuda"))

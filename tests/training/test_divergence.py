@@ -122,6 +122,32 @@ def test_a_restored_training_fails_as_the_unbroken_one(at: int, tmp_path: Path) 
     assert all(same(state(resumed, place), state(unbroken, place)) for place in range(3))
 
 
+def test_what_diverges_between_checks_is_found_at_the_next(tmp_path: Path) -> None:
+    """As on a GPU: the failure has the step in which it happened, and the others keep their bits."""
+    spoilt, sound = trainer({8, 9}), trainer(set())
+    for one, name in ((spoilt, "spoilt"), (sound, "sound")):
+        one.check_every = 7
+        train(one, tmp_path / name, 5)
+    good = state(spoilt, 1)
+    while spoilt.steps_done < 14:
+        assert not spoilt.failures
+        spoilt.step()
+    assert same(state(spoilt, 1), good)
+    (failure,) = spoilt.failures
+    assert (failure.member, failure.step, failure.back_to, failure.loss) == (4, 8, 5, None)
+    while sound.steps_done < 14:
+        sound.step()
+    assert all(same(state(spoilt, place), state(sound, place)) for place in (0, 2))
+
+
+def test_no_state_is_kept_before_members_are_recovered(tmp_path: Path) -> None:
+    one = trainer({8})
+    one.check_every = 100
+    train(one, tmp_path / "good")
+    assert [failure.step for failure in one.failures] == [8]
+    assert all(bool(tensor.isfinite().all()) for tensor in one.state.values())
+
+
 def test_a_member_that_diverges_before_a_state_was_kept_is_told() -> None:
     one = trainer({2})
     one.step()

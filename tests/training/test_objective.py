@@ -15,7 +15,7 @@ def test_objective_is_the_log_of_loss_and_price() -> None:
 def test_the_window_of_prices_opens_and_holds_every_draw() -> None:
     assert [window_top(step, 100) for step in (0, 50, 100, 1000)] == [-11.0, -5.5, 0.0, 0.0]
     for step in (0, 50, 200):
-        prices = torch.stack([draw_beta(stream(0, n), step, 100) for n in range(300)]).log10()
+        prices = torch.stack([draw_beta(stream(0, n), window_top(step, 100)) for n in range(300)]).log10()
         assert -12 <= prices.min() < -11.8
         assert window_top(step, 100) - 1 < prices.max() <= window_top(step, 100)
 

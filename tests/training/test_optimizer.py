@@ -12,7 +12,7 @@ from hypergraph.model.pareto import ParetoHyperhypernetwork
 from hypergraph.rng import stream
 from hypergraph.spec import MLPSpec
 from hypergraph.training import optimizer as optimizer_module
-from hypergraph.training.optimizer import BETAS, CLIP, ParetoAdam
+from hypergraph.training.optimizer import BETAS, CLIP, ParetoAdam, corrected
 
 STEEP = torch.tensor([1e-3, 30.0, 1.0])
 """Factors of three members' objectives: the first gradient is not clipped, the second is by far."""
@@ -62,7 +62,7 @@ def test_it_equals_torch_on_every_member(compiled: bool, monkeypatch: pytest.Mon
         beta, rate = torch.tensor([1e-9, 1e-5, 1e-2]).double() * 2**n, 1e-3 / (n + 1)
         objectives(ours, beta).sum().backward()
         assert ours.weight3.grad is None
-        norms = own.step(beta, rate)
+        norms = own.step(beta, *corrected(rate, n + 1))
         torch.testing.assert_close(norms, expected_step(theirs, optimizers, beta, rate), rtol=1e-12, atol=0)
         for actual, expected in zip(ours.parameters(), theirs.parameters(), strict=True):
             torch.testing.assert_close(actual, expected, rtol=1e-9, atol=1e-12)
@@ -79,6 +79,6 @@ def test_threads_change_no_bit(monkeypatch: pytest.MonkeyPatch) -> None:
         pareto = start()
         optimizer, beta = ParetoAdam(pareto), torch.full((3,), 1e-4).double()
         objectives(pareto, beta).sum().backward()
-        optimizer.step(beta, 1e-3)
+        optimizer.step(beta, *corrected(1e-3, 1))
         ends.append(pareto.state_dict())
     assert all(torch.equal(tensor, ends[1][name]) for name, tensor in ends[0].items())
