@@ -66,6 +66,13 @@ class Task(ABC):
     def sample(self, spec: MLPSpec, batch: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
         """Draw inputs [batch, input] and targets [batch, output], float32, from `rng` alone and on its device."""
 
+    def sample_early(self, spec: MLPSpec, batch: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+        """As `sample`, for the first half of a training: a task may begin with inputs on which algorithms differ more.
+
+        No loss is measured on them.
+        """
+        return self.sample(spec, batch, rng)
+
     def sample_held_out(self, spec: MLPSpec, batch: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
         """As `sample`, for measuring a loss: a task with finite data draws here what training never sees."""
         return self.sample(spec, batch, rng)

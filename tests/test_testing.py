@@ -149,6 +149,12 @@ class FlatHeldOut(L1Norm):
         return inputs, targets.squeeze(1)
 
 
+class FlatEarly(L1Norm):
+    def sample_early(self, spec: MLPSpec, batch: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+        inputs, targets = self.sample(spec, batch, rng)
+        return inputs, targets.squeeze(1)
+
+
 class Reduced(L1Norm):
     def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
         return (outputs - targets).square().mean()
@@ -201,6 +207,7 @@ class InPlaceTargets(L1Norm):
         (Uncentred, "mean of a normalisation"),
         (Flat, r"targets must be \[1, 1\]"),
         (FlatHeldOut, r"targets must be \[1, 1\]"),
+        (FlatEarly, r"targets must be \[1, 1\]"),
         (FlatAlone, r"inputs must be \[1, 16\]"),
         (Infinite, "targets must be finite"),
         (Double, "inputs must be float32"),

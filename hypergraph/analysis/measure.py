@@ -70,7 +70,7 @@ def generate(
     betas = torch.full((len(members),), beta, dtype=torch.float64, device=device)
     use_encoder = generator.has_encoder if encoder is None else encoder
     networks, kl = generator(betas, generator.draw(rngs, specs), specs, use_encoder)
-    return Sample(networks[0], kl[:, 0])
+    return Sample(networks[0], kl[:, 0].clamp(min=0))  # rounding may leave 0 a little negative
 
 
 @torch.no_grad()

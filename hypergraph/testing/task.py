@@ -16,7 +16,7 @@ from hypergraph.spec import MLPSpec
 from hypergraph.testing.networks import own_stream
 
 Sampler: TypeAlias = Callable[[MLPSpec, int, torch.Generator], tuple[Tensor, Tensor]]
-"""`sample` or `sample_held_out` of a task."""
+"""`sample`, `sample_early` or `sample_held_out` of a task."""
 LARGE = 1e3
 """A size of outputs that occurs early in a training."""
 
@@ -24,7 +24,7 @@ LARGE = 1e3
 def check_task(task: Task, batch: int = 7) -> None:
     """Check the samplers and the loss of a task on its default network."""
     _check_numbers(task)
-    for sample in (task.sample_held_out, task.sample):
+    for sample in (task.sample_held_out, task.sample_early, task.sample):
         _check_batch(task, sample, 1)
         _check_stream(task, sample, batch)
         targets = _check_batch(task, sample, batch)

@@ -17,6 +17,9 @@ RISING, FALLING = 0.03, 0.5
 """The shares of the steps at which the learning rate has risen to its highest, and from which on it falls. It takes
 members with a random assignment long to leave convexity, and only at a high rate."""
 
+EARLY = 0.5
+"""The share of the steps in which a task's early inputs are drawn."""
+
 
 class Numbers(NamedTuple):
     """All that a step takes from its place in the training: plain numbers, or scalars on the device that repeats it."""
@@ -55,6 +58,11 @@ def draw_beta(rng: torch.Generator, top: float | Tensor) -> Tensor:
     """Draw one price, log-uniform over the window below the power `top` of ten: []."""
     share = torch.rand((), generator=rng, device=rng.device, dtype=torch.float64)
     return 10 ** (LOWEST + share * (top - LOWEST))
+
+
+def is_early(step: int, steps: int) -> bool:
+    """Whether a task's early inputs are drawn at `step`: in the first half of the steps."""
+    return step < EARLY * steps
 
 
 def learning_rate(step: int, steps: int, highest: float) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 
@@ -18,10 +19,19 @@ from hypergraph.training.objective import diverged, objective
 from hypergraph.training.optimizer import ParetoAdam, corrected
 from hypergraph.training.recipe import Recipe
 from hypergraph.training.recovery import Recovery
-from hypergraph.training.schedule import Numbers, draw_beta, draw_wiring, learning_rate, window_top
+from hypergraph.training.schedule import Numbers, draw_beta, draw_wiring, is_early, learning_rate, window_top
 
 CHECK_EVERY = 32
 """Steps on a GPU after which the host asks which members diverged, and waits; on the CPU it asks after every one."""
+
+
+class Sampled(NamedTuple):
+    """What decides the shapes and the kernels of a step."""
+
+    spec: MLPSpec
+    """The network to generate"""
+    early: bool
+    """Whether the inputs are those that the task draws early"""
 
 
 class Trainer:
@@ -65,7 +75,7 @@ class Trainer:
         self.rngs = [torch.Generator(device) for _ in members]
         self.steps_done = 0
         self.check_every = 1 if device.type == "cpu" else CHECK_EVERY
-        self._run: Callable[[MLPSpec, Numbers], StepResult] = self._update
+        self._run: Callable[[Sampled, Numbers], StepResult] = self._update
         self._recovery = Recovery(self.state, self.members)
 
     @property
@@ -79,7 +89,7 @@ class Trainer:
         return self.steps_done % self.check_every == 0
 
     def capture(self) -> None:
-        """Record the steps from now on as CUDA graphs, one per network; the device is a GPU."""
+        """Record the steps from now on as CUDA graphs, one per network and kind of inputs; the device is a GPU."""
         self._run = CapturedStep(self._update, self.rngs)
 
     def step(self) -> StepResult:
@@ -89,16 +99,19 @@ class Trainer:
         """
         for rng, member in zip(self.rngs, self.members, strict=True):
             restart(rng, self.seed, member, self.steps_done)
-        result = self._run(self._draw_spec(), self._numbers())
+        sampled = Sampled(self._draw_spec(), is_early(self.steps_done, self.recipe.steps))
+        result = self._run(sampled, self._numbers())
         self.steps_done += 1
         if self.checked:
             self.recover()
         return result
 
-    def _update(self, spec: MLPSpec, numbers: Numbers) -> StepResult:
-        """All that a step does on the device: its shapes are those of `spec`, and the host reads nothing."""
+    def _update(self, sampled: Sampled, numbers: Numbers) -> StepResult:
+        """All that a step does on the device: `sampled` decides its shapes, and the host reads nothing."""
+        spec, early = sampled
+        sample = self.task.sample_early if early else self.task.sample
         beta = torch.stack([draw_beta(rng, numbers.window_top) for rng in self.rngs])
-        samples = [self.task.sample(spec, self.recipe.batch, rng) for rng in self.rngs]
+        samples = [sample(spec, self.recipe.batch, rng) for rng in self.rngs]
         inputs, targets = (torch.stack(part) for part in zip(*samples, strict=True))
         draws = self.generator.draw(self.rngs, [spec])
         (networks,), kl = self.generator(beta, draws, [spec], self.generator.has_encoder)

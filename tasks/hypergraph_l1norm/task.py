@@ -12,6 +12,9 @@ from hypergraph.errors import SpecError
 from hypergraph.interfaces import Task
 from hypergraph.spec import MLPSpec
 
+HEAVIER = 0.6
+"""How much heavier the tails of early inputs are."""
+
 
 class L1Norm(Task):
     """x ~ N(0, 1)^n -> (‖x‖₁ - n √(2/π)) / √(n (1 - 2/π)), under squared error."""
@@ -31,6 +34,16 @@ class L1Norm(Task):
 
     def sample(self, spec: MLPSpec, batch: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
         inputs = torch.randn(batch, spec.sizes[0], generator=rng, device=rng.device)
+        return inputs, normalised_norm(inputs)
+
+    def sample_early(self, spec: MLPSpec, batch: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Inputs of heavier tails: z |z|^HEAVIER of normal z.
+
+        The L1 norm of normal inputs is nearly a multiple of their Euclidean norm, which convexity computes. With a few
+        large inputs among small ones it is not.
+        """
+        normal, _ = self.sample(spec, batch, rng)
+        inputs = normal * normal.abs() ** HEAVIER
         return inputs, normalised_norm(inputs)
 
     def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from hypergraph.errors import SpecError
 from hypergraph.spec import MLPSpec
-from hypergraph_l1norm.task import L1Norm
+from hypergraph_l1norm.task import L1Norm, normalised_norm
 
 TASK = L1Norm()
 
@@ -34,6 +34,13 @@ def test_target_is_the_formula(inputs: int, batch: int, seed: int) -> None:
         norm = sum(abs(value) for value in row)
         expected = (norm - inputs * math.sqrt(2 / math.pi)) / math.sqrt(inputs * (1 - 2 / math.pi))
         assert target == pytest.approx(expected, abs=1e-4)
+
+
+def test_early_inputs_have_heavier_tails_and_the_same_target() -> None:
+    x, y = TASK.sample_early(MLPSpec((64, 5, 1)), 2_000, rng())
+    assert torch.equal(y, normalised_norm(x))
+    assert x.mean().item() == pytest.approx(0, abs=0.03)
+    assert (x**4).mean() / (x**2).mean() ** 2 > 6  # 3 of a normal distribution
 
 
 @pytest.mark.parametrize("inputs", [1, 4, 16, 64])

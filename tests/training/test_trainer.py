@@ -148,6 +148,29 @@ def test_every_step_draws_one_of_several_networks_for_all_members() -> None:
     assert together != asked([0, 5], seed=1)
 
 
+class Early(L1Norm):
+    """Notes when early inputs were drawn."""
+
+    def __init__(self) -> None:
+        self.early: list[bool] = []
+
+    def sample(self, spec: MLPSpec, batch: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+        self.early.append(False)
+        return super().sample(spec, batch, rng)
+
+    def sample_early(self, spec: MLPSpec, batch: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+        self.early.append(True)
+        return super().sample(spec, batch, rng)
+
+
+def test_early_inputs_are_drawn_in_the_first_half_of_the_steps() -> None:
+    one = trainer([0])
+    task = one.task = Early()
+    one.recipe = replace(RECIPE, steps=7)
+    train(one, 7)
+    assert task.early == [True] * 4 + [False] * 3
+
+
 def test_several_networks_are_trained_without_an_encoder_in_every_parameter() -> None:
     one = trainer([0, 3], specs=SEVERAL)
     assert not one.generator.has_encoder
