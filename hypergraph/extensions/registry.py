@@ -19,10 +19,7 @@ from dataclasses import dataclass
 from traceback import TracebackException
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, cast
 
-from importlib_metadata import EntryPoint, distribution, distributions
-
 from hypergraph.errors import PluginError, UsageError
-from hypergraph.extensions.options import make_options
 from hypergraph.extensions.time_limit import TimeLimitExceeded, time_limit
 
 if TYPE_CHECKING:
@@ -83,15 +80,18 @@ class Registry(Generic[P]):
 
     def plugins(self) -> list[Plugin]:
         """All allowed plugins, by name and then distribution, read from metadata alone."""
+        from importlib_metadata import distribution, distributions  # help texts do without
+
         found: dict[str, Plugin] = {}
         for candidate in distributions():
             try:
                 if not candidate.entry_points.select(group=self._group):
                     continue
                 dist = distribution(candidate.name)  # of two copies on the path, the one that Python imports
-                summary = dist.metadata.get("Summary") or ""
+                about = dist.metadata  # parsed at each access
+                owner = about["Name"], about["Version"], about.get("Summary") or ""
                 for entry in dist.entry_points.select(group=self._group):
-                    plugin = Plugin(self.kind, entry.name, dist.name, dist.version, summary, entry.value)
+                    plugin = Plugin(self.kind, entry.name, *owner, entry.value)
                     found[plugin.qualified] = plugin
             except Exception as error:  # a malformed distribution must not stop the others
                 _log.debug("skipped an unreadable distribution: %r", error)
@@ -136,12 +136,16 @@ class Registry(Generic[P]):
 
     def make(self, plugin: Plugin, options: Mapping[str, Any] | None = None) -> P:
         """As `load`, for a plugin that was found already."""
+        from hypergraph.extensions.options import make_options
+
         cls: Any = self._import(plugin)
         arguments = [make_options(cls.Options, options)] if options else []
         with _attributed(plugin):
             return cast(P, cls(*arguments))
 
     def _import(self, plugin: Plugin) -> type[P]:
+        from importlib_metadata import EntryPoint
+
         module, _, name = self._base.partition(":")
         base = getattr(importlib.import_module(module), name)
         with _attributed(plugin):
