@@ -64,6 +64,8 @@ KILLS := 100
 soak: .venv/installed
 	PYTHONPATH=tests $(BIN)/python -m crash $(KILLS)
 	PYTHONPATH=tests $(BIN)/python -m crash.nodes 20
+	PYTHONPATH=tests $(BIN)/python -m crash.head
+	test "$$(id -u)" != 0 || PYTHONPATH=tests $(BIN)/python -m crash.networks
 	PYTHONPATH=tests $(BIN)/python -m endurance 20000
 	PYTHONPATH=tests $(BIN)/python -m fuzz --seed 0 --inputs 100000
 

@@ -63,6 +63,14 @@ class LocalCluster:
         self.nodes.remove(node)
         self._cluster.remove_node(node, allow_graceful=False)
 
+    def kill_head(self, whole: bool) -> None:
+        """Kill all processes of the head, or only the service that all nodes ask."""
+        head: Any = self._cluster.head_node
+        if whole:
+            head.kill_all_processes(check_alive=False, allow_graceful=False, wait=True)
+        else:
+            head.kill_gcs_server(check_alive=False)
+
     def shutdown(self) -> None:
         """End everything."""
         self._cluster.shutdown()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import math
 import os
-import socket
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -14,10 +13,8 @@ import ray
 from hypergraph.errors import HypergraphError
 from hypergraph.extensions.registry import ALLOWED, reason
 from hypergraph.runs.config import RunConfig
+from hypergraph_ray.address import check_answers
 from hypergraph_ray.messages import Cluster, Node
-
-CONNECT_S = 10
-"""Seconds in which the head must answer."""
 
 
 @contextlib.contextmanager
@@ -44,24 +41,11 @@ def joined(address: str) -> Iterator[str]:
         ray.shutdown()
 
 
-def check_answers(address: str) -> None:
-    """Raise HypergraphError unless somebody answers at HOST:PORT."""
-    host, _, port = address.rpartition(":")
-    if not host or not port.isdecimal() or "/" in host:
-        raise HypergraphError(
-            f"address is {address!r}: expected HOST:PORT of the cluster's head, such as 10.0.0.1:6379"
-        )
-    try:
-        socket.create_connection((host.strip("[]"), int(port)), CONNECT_S).close()
-    except (OSError, OverflowError) as error:
-        raise HypergraphError(f"no cluster answers at {address}: {error}") from None
-
-
-def look(device: str) -> Cluster:
+def look(device: str, head: str) -> Cluster:
     """What the living nodes have, for a training on `device`; on GPUs, this waits until one is free."""
     nodes = living_nodes()
     memory = ray.get(_gpu_memory.remote()) if device != "cpu" and any(node.gpus >= 1 for node in nodes) else 0
-    return Cluster(nodes, memory)
+    return Cluster(nodes, memory, head)
 
 
 def living_nodes() -> tuple[Node, ...]:

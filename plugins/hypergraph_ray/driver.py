@@ -27,7 +27,8 @@ from hypergraph.extensions.registry import reason
 from hypergraph.runs.directory import Chunk, RunDirectory
 from hypergraph.runs.events import Noticed
 from hypergraph.runs.records import Provenance
-from hypergraph_ray.cluster import check_answers, demand, joined, living_nodes, look, plugins_setting
+from hypergraph_ray.address import check_answers
+from hypergraph_ray.cluster import demand, joined, living_nodes, look, plugins_setting
 from hypergraph_ray.files import PROVENANCE, STATE, members_of, start_files, write_files
 from hypergraph_ray.messages import ChunkFailed, Job, Message, Report
 from hypergraph_ray.trainer import Trainer
@@ -84,7 +85,7 @@ class Driver:
         self._processors: set[str] = set()
         self._report_s = 0.0
         self._stopping = threading.Event()
-        self._cluster = look(job.device)
+        self._cluster = look(job.device, head)
         self._heard = self._looked = time.monotonic()
 
     def tell(self, message: Message) -> None:
@@ -306,7 +307,7 @@ def work(job: Job, messages: TextIO) -> int:
     threading.Thread(target=_obey_input, args=(at_the_end,), daemon=True).start()
     with joined(job.address) as head:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the engine decides
-        tell(msgspec.json.encode(look(job.device)))
+        tell(msgspec.json.encode(look(job.device, head)))
         if not job.run:
             return 0
         driver = Driver(RunDirectory.open(Path(job.run)), job, head, tell)

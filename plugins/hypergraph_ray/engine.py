@@ -18,6 +18,7 @@ from hypergraph.runs.directory import RunDirectory
 from hypergraph.runs.events import Observer, Stopping
 from hypergraph.runs.provenance import current_versions
 from hypergraph.training.memory import RECOMPUTED, needed_memory
+from hypergraph_ray.address import check_answers
 from hypergraph_ray.files import members_of
 from hypergraph_ray.messages import ChunkFailed, Cluster, Job, Message
 
@@ -100,6 +101,7 @@ class _Driver:
             raise ClusterError("Ray is not installed: pip install 'hypergraph-toolkit[ray]'")
         self.inbox: Inbox = queue.SimpleQueue()
         words = [msgspec.json.encode(job).decode()]
+        self.cluster = Cluster((), head=job.address)
         self.process = ReportingProcess("hypergraph_ray.driver", words, Message, log, self.inbox, {})
         try:
             self.cluster = self._joined()
@@ -121,7 +123,13 @@ class _Driver:
         return self.inbox.get(timeout=timeout_s)[1]
 
     def death(self) -> str:
-        """Why it ended that did not tell it."""
+        """Why it ended that did not tell it: Ray ends it where the head is on this machine and dies."""
+        head = self.cluster.head
+        try:
+            if head:
+                check_answers(head)
+        except HypergraphError:
+            return f"the head of the cluster at {head} is gone"
         return f"the link to the cluster ended: {self.process.death(self.process.log)}"
 
 

@@ -41,10 +41,11 @@ class Node(Struct, frozen=True):
 
 
 class Cluster(Struct, frozen=True, tag=True):
-    """The living nodes, and the free bytes of one of their GPUs where the training is on GPUs."""
+    """A cluster, with the free bytes of one of its GPUs where the training is on GPUs, and the address of its head."""
 
     nodes: tuple[Node, ...]
     gpu_memory: int = 0
+    head: str = ""
 
 
 class ChunkFailed(Struct, frozen=True, tag=True):
