@@ -40,4 +40,9 @@ def test_the_first_of_each_label_counts(run: RunDirectory) -> None:
             "algorithm": [[label], [UNKNOWN], ["pudding"]],
         }
     logs[0].write_text("".join(msgspec.json.encode(line).decode() + "\n" for line in reversed(lines)))
-    assert set(firsts(run, 90.0)) == {("pudding", 10, None), ("any below 0.1", 10, 0.01), ("convexity", 12, 0.5)}
+    first, last = lines[0]["step"], lines[2]["step"]
+    assert set(firsts(run, 90.0)) == {
+        ("pudding", first, 10, None),
+        ("any below 0.1", first, 10, 0.01),
+        ("convexity", last, 12, 0.5),
+    }

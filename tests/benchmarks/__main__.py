@@ -1,6 +1,6 @@
 """make bench: how fast training and generation are, against other ways to compute the same. Ratios, not seconds.
 
-PYTHONPATH=tests python -m benchmarks [FILE.json]
+PYTHONPATH=tests python -m benchmarks [FILE.json [PART ...]]
 """
 
 from __future__ import annotations
@@ -52,12 +52,15 @@ def oracle_fits(layers: str) -> bool:
     return shape(layers)[1] < 200_000
 
 
-def measure(entries: dict[str, Entry], layers: str, work: str, members: int = 1, rounds: int = 5) -> Row:
+def measure(
+    entries: dict[str, Entry], layers: str, work: str, members: int = 1, rounds: int = 5, cpu: bool = False
+) -> Row:
     """Seconds per member of each entry, how many times longer than the first it takes, and the floor.
 
     The floor is the time of the counted operations at the rate of a large matrix product in the same race.
     """
-    figures = race({**entries, "product": LARGE_PRODUCT}, rounds)
+    product_entry = LARGE_PRODUCT._replace(threads=1) if cpu else LARGE_PRODUCT
+    figures = race({**entries, "product": product_entry}, rounds, cpu)
     product, first = figures.pop("product"), next(iter(figures))
     operations = int(ask("operations", layers, work))
     floor = Figures([s * operations / PRODUCT_OPERATIONS for s in product.seconds], 0)
@@ -89,11 +92,11 @@ def training(members: int) -> Row:
 
 
 def one_core(members: int) -> Row:
-    """Training steps at (16, 48, 1) on one core; JAX where it is installed."""
-    kinds = ["compiled", "eager", *["jax"] * (find_spec("jax") is not None)]
-    return measure(
-        {kind: Entry(kind, "training", "16,48,1", members) for kind in kinds}, "16,48,1", "training", members
-    )
+    """Training steps at (16, 48, 1), in seconds of one core; JAX where it is installed."""
+    layers, kinds = "16,48,1", ["compiled", "operators", "eager", *["jax"] * (find_spec("jax") is not None)]
+    ways = {kind: Entry(kind, "training", layers, members) for kind in kinds}
+    ways["oracle"] = Entry("oracle", "training", layers)
+    return measure(ways, layers, "training", members, cpu=True)
 
 
 def generation(layers: str) -> Row:
@@ -179,40 +182,48 @@ def _costs(row: Row) -> tuple[float, float, float]:
 
 def show(console: Console, report: Row) -> None:
     """Print everything that was measured."""
-    show_ways(console, report["training"], "Training steps: how many times as long as in `hypergraph run`")
-    show_ways(console, report["one core"], "Training steps on one core: how many times as long as compiled")
+    titles = {
+        "training": "Training steps: how many times as long as in `hypergraph run`",
+        "one core": "Training steps in seconds of one core: how many times as long as compiled",
+        "generation": "Generation without the encoder: how many times as long as compiled",
+    }
+    for part, title in titles.items():
+        if part in report:
+            show_ways(console, report[part], title)
     if find_spec("jax") is None:
         console.print("JAX is not installed (pip install -e '.[jax]'), and was not measured")
-    show_ways(console, report["generation"], "Generation without the encoder: how many times as long as compiled")
-    for row in report["generation"]:
+    for row in report.get("generation", []):
         seconds, peak = row["seconds_per_member"]["compiled"], row["peak_bytes"]["compiled"] / 1e9
         console.print(f"{row['layers']}: {row['weights']:,} weights, {seconds:.1f} s, {peak:.2f} GB")
-    show_scaling(console, report["scaling"])
-    show_shares(console, report["shares"])
-    for name, seconds in report["commands"].items():
+    if "scaling" in report:
+        show_scaling(console, report["scaling"])
+    if "shares" in report:
+        show_shares(console, report["shares"])
+    for name, seconds in report.get("commands", {}).items():
         console.print(f"{name}: {seconds:.2f} s from a cold start")
 
 
 def main() -> None:
-    """Measure everything, print tables, write JSON to the file named as argument, if any."""
+    """Measure everything or some parts, print tables, write JSON to the file named as argument, if any."""
     console = Console(width=120)
     if BLOCKS == "torch operators":
         console.print("the compiled hypernetwork is missing: 'compiled' and 'run' use torch operators")
     measured: dict[str, Callable[[], object]] = {
         "training": lambda: [training(members) for members in (1, 8, 33)],
-        "one core": lambda: [one_core(members) for members in (1, 4, 33)],
+        "one core": lambda: [one_core(members) for members in (1, 4, 8, 33)],
         "generation": lambda: [generation(layers) for layers in ("784,512,10", "256,256,256,256,10")],
         "scaling": lambda: [scaling(layers) for layers in DECADES],
         "shares": lambda: {
-            "16,48,1, 4 members, 1 thread": json.loads(ask("shares", "16,48,1", 4, 1)),
-            "784,512,10, 1 member, all cores": json.loads(ask("shares", "784,512,10", 1, CORES)),
+            "16,48,1, 1 member": json.loads(ask("shares", "16,48,1", 1)),
+            "16,48,1, 4 members": json.loads(ask("shares", "16,48,1", 4)),
+            "40,100,1, 1 member": json.loads(ask("shares", "40,100,1", 1)),
         },
         "commands": commands,
     }
     report: Row = {"cores": CORES}
-    for name, run in measured.items():
+    for name in sys.argv[2:] or measured:
         with console.status(f"measuring {name}"):
-            report[name] = run()
+            report[name] = measured[name]()
     show(console, report)
     if len(sys.argv) > 1:
         path = Path(sys.argv[1])

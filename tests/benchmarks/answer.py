@@ -1,6 +1,7 @@
 """How long the default run lets its user wait: from the command to the first network of each algorithm, and to the end.
 
-PYTHONPATH=tests python -m benchmarks.answer [FOLDER [OPTIONS OF hypergraph run]] makes the run, in a new folder.
+PYTHONPATH=tests python -m benchmarks.answer [RUN [OPTIONS OF hypergraph run]] makes the run. It tells of a finished one
+too, which began when it wrote its configuration, a second or two after the command.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ class First(NamedTuple):
     """The first network with a label that a run showed its user."""
 
     label: str
+    step: int
     seconds: float
     loss: float | None
 
@@ -36,7 +38,7 @@ def firsts(run: RunDirectory, started: float) -> list[First]:
     for metrics in sorted(_measurements(run), key=lambda metrics: metrics.time):
         rows = zip(metrics.algorithm, metrics.loss, strict=True)
         for label, loss in (pair for row in rows for pair in zip(*row, strict=True)):
-            first = First(label or UNKNOWN, metrics.time - started, loss)
+            first = First(label or UNKNOWN, metrics.step, metrics.time - started, loss)
             found.setdefault(first.label, first)
             if loss is not None and loss < solved_loss:
                 found.setdefault(f"any below {solved_loss:g}", first)
@@ -64,17 +66,25 @@ def stages(run: RunDirectory, started: float, ended: float) -> dict[str, float]:
     return {name: end - begin for (name, end), begin in zip(ends.items(), begins, strict=False)}
 
 
-def main(folder: str = "", *options: str) -> None:
-    """Make the run, and print a table of each."""
-    path = Path(folder or tempfile.mkdtemp()) / "run"
+def make(path: Path, options: tuple[str, ...]) -> float:
+    """Make a run. Returns when it started."""
     command = [str(Path(sys.executable).with_name("hypergraph")), "run", "l1norm", "--out", str(path), *options]
     started = time.time()
     subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
-    ended, run = time.time(), RunDirectory.open(path)
-    print(f"{' '.join(['hypergraph run l1norm', *options])}: {ended - started:.0f} s")
-    print("\n| first network | after | loss |\n|---|---|---|")
+    return started
+
+
+def main(folder: str = "", *options: str) -> None:
+    """Print a table of the first networks, and one of the stages."""
+    path = Path(folder or Path(tempfile.mkdtemp()) / "run")
+    known = (path / "config.json").is_file()
+    started = (path / "config.json").stat().st_mtime if known else make(path, options)
+    run = RunDirectory.open(path)
+    ended = run.report.stat().st_mtime if known else time.time()
+    print(f"{path}: {ended - started:.0f} s\n\n| first network | step | after | loss |\n|---|---|---|---|")
     for first in firsts(run, started):
-        print(f"| {first.label} | {first.seconds:.0f} s | {'-' if first.loss is None else f'{first.loss:.3g}'} |")
+        loss = "-" if first.loss is None else f"{first.loss:.3g}"
+        print(f"| {first.label} | {first.step} | {first.seconds:.0f} s | {loss} |")
     print("\n| stage | seconds | share |\n|---|---|---|")
     for name, seconds in stages(run, started, ended).items():
         print(f"| {name} | {seconds:.1f} | {seconds / (ended - started):.0%} |")

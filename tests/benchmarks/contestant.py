@@ -1,7 +1,7 @@
 """One contestant in a process of its own: python -m benchmarks.contestant KIND WORK LAYERS MEMBERS THREADS.
 
 It reads a number from each line of standard input, does its work that many times, and answers with a JSON object: the
-seconds of one time, and the most memory that the process has held so far, in bytes.
+seconds of one time, those of processors, and the most memory that the process has held so far, in bytes.
 """
 
 from __future__ import annotations
@@ -129,12 +129,12 @@ def main(kind: str, work: str, layers: str, members: str, threads: str) -> None:
         setattr(hypernetwork, "available", lambda *_: False)  # noqa: B010 - a name that it does not export
     run = WORK[work](kind, MLPSpec(tuple(map(int, layers.split(",")))), int(members))
     for line in sys.stdin:
-        started = time.perf_counter()
+        started, spent = time.perf_counter(), time.process_time()
         for _ in range(int(line)):
             run()
-        seconds = (time.perf_counter() - started) / int(line)
+        seconds, cpu = (time.perf_counter() - started) / int(line), (time.process_time() - spent) / int(line)
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-        print(json.dumps({"seconds": seconds, "peak": peak}), flush=True)
+        print(json.dumps({"seconds": seconds, "cpu": cpu, "peak": peak}), flush=True)
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ from hypergraph.rng import restart, stream
 from hypergraph.spec import MLPSpec
 from hypergraph.training.objective import objective
 from hypergraph.training.recipe import Recipe
-from hypergraph.training.schedule import draw_beta, learning_rate, window_top
+from hypergraph.training.schedule import draw_beta, is_early, learning_rate, window_top
 
 HYPERDEPTH, ACTIVATION, HEAD, LATENT, NOISE, LEARNED, POSITIONS = 4, 20, 5, 4, 5, 5, 30
 FED = [ACTIVATION, 2 * HEAD, 2 * HEAD, 2 * HEAD, LATENT, LATENT]
@@ -143,7 +143,8 @@ class EagerTrainer:
         rngs = [restart(torch.Generator(), self.seed, member, self.steps_done) for member in self.members]
         top = window_top(self.steps_done, self.recipe.beta_warmup_steps)
         beta = torch.stack([draw_beta(rng, top) for rng in rngs])
-        samples = [self.task.sample(self.spec, self.recipe.batch, rng) for rng in rngs]
+        sample = self.task.sample_early if is_early(self.steps_done, self.recipe.steps) else self.task.sample
+        samples = [sample(self.spec, self.recipe.batch, rng) for rng in rngs]
         x, targets = (torch.stack(part) for part in zip(*samples, strict=True))
         shape = HYPERDEPTH, 2 * NOISE + LATENT, self.spec.weight_count
         matrices, biases, kl = self.model(beta, torch.stack([torch.randn(shape, generator=rng) for rng in rngs]))

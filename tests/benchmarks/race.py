@@ -45,9 +45,10 @@ class Figures(NamedTuple):
 
 
 class Contestant:
-    """The processes of one entry."""
+    """The processes of one entry. With `cpu`, seconds are those of processors, which other work takes no part of."""
 
-    def __init__(self, entry: Entry) -> None:
+    def __init__(self, entry: Entry, cpu: bool) -> None:
+        self.cpu = cpu
         self.workers = [_start(entry, members) for members in _divide(entry.members, entry.processes)]
         self.times, self.peak = 1, 0
         if self.turn() < TURN:  # the first time also gets ready
@@ -60,6 +61,8 @@ class Contestant:
             print(self.times, file=worker.stdin, flush=True)
         answers = [json.loads(worker.stdout.readline()) for worker in self.workers]  # type: ignore[union-attr]
         self.peak = sum(answer["peak"] for answer in answers)
+        if self.cpu:
+            return float(sum(answer["cpu"] for answer in answers))
         return (time.perf_counter() - started) / self.times
 
     def close(self) -> None:
@@ -67,9 +70,9 @@ class Contestant:
             worker.communicate()
 
 
-def race(entries: dict[str, Entry], rounds: int) -> dict[str, Figures]:
+def race(entries: dict[str, Entry], rounds: int, cpu: bool = False) -> dict[str, Figures]:
     """Let all entries take turns."""
-    contestants = {name: Contestant(entry) for name, entry in entries.items()}
+    contestants = {name: Contestant(entry, cpu) for name, entry in entries.items()}
     seconds: dict[str, list[float]] = {name: [] for name in entries}
     for _ in range(rounds):
         for name, contestant in contestants.items():

@@ -30,7 +30,7 @@ STEPS = 40
 
 def trainer(device: torch.device, task: Task, specs: tuple[MLPSpec, ...], graphs: bool) -> Trainer:
     """A short training of three members."""
-    recipe = Recipe(steps=2 * STEPS, batch=32, beta_warmup_steps=10)
+    recipe = Recipe(steps=STEPS, batch=32, beta_warmup_steps=10)
     one = Trainer(task, specs, recipe, 0, [0, 1, 5], device)
     one.check_every = CHECK_EVERY  # on the CPU it would be 1
     if graphs:
