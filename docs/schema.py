@@ -26,9 +26,15 @@ checks these files against; a file that breaks a rule is refused in one line, su
 |---|---|
 | `result.json` | a [RunConfig](#runconfig), and beside its fields those of a [Result](#result) |
 | `config.json` | a [RunConfig](#runconfig) |
+| `networks.parquet` | of more than 256 members, a row per [NetworkRecord](#networkrecord), see below |
 | `training/*/metrics.jsonl` | a line per measurement of these members: [Metrics](#metrics) |
 | `training/*/failures.json` | a list, where a member diverged: [Failure](#failure) |
 | `training/*/provenance.json` | a list, one each time that work on these members began: [Provenance](#provenance) |
+
+The columns of `networks.parquet` are the fields of a NetworkRecord, with a column for each order parameter. Its rows
+stand by member and then by price. `file` is null where the network is no file: `hypergraph generate RUN --member M
+--beta B` makes it again, to the same bits on the same kind of processor. [On many machines](cluster.md#many-members)
+shows how pandas and DuckDB read it.
 """
 NOTES = {RunConfig: "`format_version`, which is 4, stands before these fields; every field is there."}
 KINDS = (

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from hypergraph.engines.base import Engine
     from hypergraph.errors import HypergraphError
     from hypergraph.experiment.api import load_network, open_run, resume, train
-    from hypergraph.experiment.networks import classify, draw, generate
+    from hypergraph.experiment.generation import generate
+    from hypergraph.experiment.networks import classify, draw
     from hypergraph.interfaces import Classifier, Task, Visualizer
     from hypergraph.model.generator import Generator
     from hypergraph.programs.explain import Explanation, explain
@@ -54,7 +55,8 @@ _HOMES = {
     "Engine": "engines.base",
     "HypergraphError": "errors",
     **dict.fromkeys(("Classifier", "Task", "Visualizer"), "interfaces"),
-    **dict.fromkeys(("classify", "draw", "generate"), "experiment.networks"),
+    **dict.fromkeys(("classify", "draw"), "experiment.networks"),
+    "generate": "experiment.generation",
     "Generator": "model.generator",
     **dict.fromkeys(("Explanation", "explain"), "programs.explain"),
     "MLPSpec": "spec",

@@ -14,8 +14,9 @@ from torch import Tensor, nn
 
 from hypergraph.errors import FileError, SpecError, UsageError
 from hypergraph.spec import Connection, MLPSpec
+from hypergraph.storage.atomic import write_bytes
 from hypergraph.storage.schema import as_path
-from hypergraph.storage.tensors import check_format, read_tensors, write_tensors
+from hypergraph.storage.tensors import check_format, encode_tensors, read_tensors
 from hypergraph.torch_state import usual_torch
 
 FORMAT = "hypergraph-mlp"
@@ -144,8 +145,12 @@ class MLPWeights:
 
     def save(self, path: Path | str, metadata: Mapping[str, str] | None = None) -> None:
         """Write one network as safetensors, with the names of `to_module`'s parameters. Raises FileError."""
+        write_bytes(as_path(path, "path"), self.encode(metadata))
+
+    def encode(self, metadata: Mapping[str, str] | None = None) -> bytes:
+        """The content of the file that `save` writes."""
         text = {"format": FORMAT, "format_version": FORMAT_VERSION, "spec": self.spec.to_json(), **(metadata or {})}
-        write_tensors(as_path(path, "path"), self.state_dict(), text)
+        return encode_tensors(self.state_dict(), text)
 
     @classmethod
     @usual_torch()

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import importlib.util
+import math
+from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,9 +19,11 @@ from hypergraph.analysis.interventions import measure_ablation, measure_shuffle
 from hypergraph.analysis.kept import fresh_folder
 from hypergraph.analysis.measure import by_loss, check_beta
 from hypergraph.analysis.phases import measure_phases, outcomes
+from hypergraph.analysis.population import generate_again, row_count
 from hypergraph.analysis.programs import measure_programs
 from hypergraph.analysis.report import as_html, report
 from hypergraph.analysis.sizes import measure_between, measure_plane
+from hypergraph.analysis.sweep import BETA_GRID
 from hypergraph.errors import MissingDataError, UsageError
 from hypergraph.extensions.registry import TASKS, classifier_for
 from hypergraph.interfaces import UNKNOWN, Classifier, Task
@@ -27,16 +32,20 @@ from hypergraph.runs.directory import RunDirectory
 from hypergraph.runs.events import Observer, ignore
 from hypergraph.runs.records import NetworkRecord, to_fields
 from hypergraph.runs.result import load_members, read_result
+from hypergraph.runs.table import open_table
 from hypergraph.storage.schema import as_record
 from hypergraph.training.schedule import draw_wiring
 from hypergraph.weights import MLPWeights
 
 if TYPE_CHECKING:
     import pandas
+    import pyarrow
 
 
 class FinishedRun:
     """A finished run and its analyses, each measured once and kept in RUN/analysis/.
+
+    Of a large run (`RunConfig.is_large`), all but `rows`, `table`, `arrays` and `network` is of its sample.
 
     Args:
         directory: of a run whose training and sweep have ended.
@@ -62,17 +71,28 @@ class FinishedRun:
 
     @property
     def rows(self) -> list[dict[str, Any]]:
-        """One row per member and price: the fields of NetworkRecord, and each order parameter under its name."""
-        rows = map(to_fields, self.result.networks)
-        return [{**row, **parameters} for row in rows for parameters in [row.pop("order_parameters")]]
+        """One row per member and price: the fields of NetworkRecord, and each order parameter under its name.
+
+        Raises FileError for the table of a large run.
+        """
+        if self.config.is_large:
+            with self._table() as table:
+                rows: list[dict[str, Any]] = table.to_pylist()
+            return rows
+        records = map(to_fields, self.result.networks)
+        return [{**row, **parameters} for row in records for parameters in [row.pop("order_parameters")]]
 
     def table(self) -> pandas.DataFrame:
-        """`rows` as a data frame. Raises UsageError where pandas is not installed."""
+        """`rows` as a data frame. Raises UsageError where pandas is not installed, and as `rows` does."""
         if importlib.util.find_spec("pandas") is None:
             raise UsageError("tables need pandas: pip install 'hypergraph-toolkit[pandas]'")
         import pandas
 
-        return pandas.DataFrame(self.rows)
+        if not self.config.is_large:
+            return pandas.DataFrame(self.rows)
+        with self._table() as table:
+            frame: pandas.DataFrame = table.to_pandas(ignore_metadata=True)
+        return frame
 
     def arrays(self) -> dict[str, np.ndarray[Any, Any]]:
         """The columns of `rows` by name, each [row]; missing numbers are NaN."""
@@ -80,13 +100,24 @@ class FinishedRun:
         names = dict.fromkeys(name for row in rows for name in row)
         return {name: _column([row.get(name) for row in rows]) for name in names}
 
+    @contextlib.contextmanager
+    def _table(self) -> Iterator[pyarrow.Table]:
+        """The table of a large run, whole. Raises FileError."""
+        with open_table(self.directory.table, row_count(self.config)) as file:
+            table = file.read()
+            table.validate(full=True)
+            yield table
+
     def network(self, member: int, beta: float) -> MLPWeights:
         """The network of a member at the price nearest to `beta`. Raises UsageError for another member or price."""
         member, beta = as_record(member, int, "member"), check_beta(beta)
-        networks = [network for network in self.result.networks if network.member == member]
-        if not networks:
+        if not 0 <= member < self.config.members:
             raise UsageError(f"{self.path} has members 0 to {self.config.members - 1}, not {member}")
-        return self.load_network(min(networks, key=lambda network: abs(np.log(network.beta / beta))))
+        if member not in self.config.sample:
+            nearest = min(BETA_GRID, key=lambda price: _apart(price, beta))
+            return generate_again(self.directory, member, nearest).networks
+        networks = [network for network in self.result.networks if network.member == member]
+        return self.load_network(min(networks, key=lambda network: _apart(network.beta, beta)))
 
     def load_network(self, record: NetworkRecord) -> MLPWeights:
         """The network of a record. Raises FileError."""
@@ -138,8 +169,17 @@ class FinishedRun:
 
     @cached_property
     def generator(self) -> Generator:
-        """The trained generator of all members. Raises FileError."""
+        """The trained generator of all members. Raises FileError, and UsageError for a large run."""
+        if self.config.is_large:
+            raise UsageError(f"{self.path} keeps the generators of its {self.config.members:,} members apart")
         return load_members(self.directory.generator, self.config, self.config.members)
+
+    def generator_of(self, member: int) -> Generator:
+        """The trained generator of one member. Raises FileError."""
+        if not self.config.is_large:
+            return self.generator.member(member)
+        chunk = self.directory.chunk_of(member)
+        return load_members(chunk.trained, self.config, len(chunk.members)).member(member - chunk.members[0])
 
     def need_checkpoints(self) -> None:
         """Raise MissingDataError where the run has no checkpoints of its training."""
@@ -148,7 +188,7 @@ class FinishedRun:
 
     def need_encoder(self) -> None:
         """Raise MissingDataError where the generator was trained without an encoder."""
-        if not self.generator.has_encoder:
+        if not self.generator_of(self.config.sample[0]).has_encoder:
             raise MissingDataError("the generator was trained without an encoder")
 
     @cached_property
@@ -160,7 +200,7 @@ class FinishedRun:
     def wirings(self) -> dict[int, float]:
         """The initial wiring of each member; empty for shipped generators."""
         recipe, seed = self.config.recipe, self.config.seed
-        return {m: draw_wiring(recipe, seed, m) for m in range(self.config.members)} if recipe else {}
+        return {m: draw_wiring(recipe, seed, m) for m in self.config.sample} if recipe else {}
 
     @cached_property
     def outcomes(self) -> dict[int, str]:
@@ -168,7 +208,7 @@ class FinishedRun:
         try:
             return outcomes(self.classifier, self.phases)
         except MissingDataError:
-            return dict.fromkeys(range(self.config.members), UNKNOWN)
+            return dict.fromkeys(self.config.sample, UNKNOWN)
 
     # The analyses: each function says what it measures and what it raises.
     analysis_folder = cached_property(fresh_folder)
@@ -180,6 +220,11 @@ class FinishedRun:
     baseline = cached_property(measure_baseline)
     shuffle = cached_property(measure_shuffle)
     ablation = cached_property(measure_ablation)
+
+
+def _apart(price: float, other: float) -> float:
+    """How far two prices are apart."""
+    return abs(math.log(price / other))
 
 
 def _column(values: list[Any]) -> np.ndarray[Any, Any]:

@@ -91,7 +91,7 @@ def measure_shuffle(run: FinishedRun) -> list[ShuffleRecord]:
 
 def _shuffle(run: FinishedRun, best: NetworkRecord) -> list[ShuffleRecord]:
     member, seed = best.member, run.config.seed
-    shuffled = shuffle_learned(run.generator.member(member), stream(seed, member, "shuffle"))
+    shuffled = shuffle_learned(run.generator_of(member), stream(seed, member, "shuffle"))
     network = generate(shuffled, best.beta, seed=seed, members=[member]).networks
     loss = float(measure_loss(run.task, network, seed=seed))
     return [ShuffleRecord(member, best.beta, best.kl, best.loss, loss)]

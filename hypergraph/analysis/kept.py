@@ -76,7 +76,7 @@ def fresh_folder(run: FinishedRun) -> Path:
     """
     folder = run.path / "analysis"
     inputs = msgspec.json.encode((run.config.to_fields(), run.result.networks))  # these numbers identify the generator
-    made_by = {"versions": _versions(run.config.task), "result": blake2b(inputs, digest_size=16).hexdigest()}
+    made_by = {"versions": analysis_versions(run.config.task), "result": blake2b(inputs, digest_size=16).hexdigest()}
     current = False
     with contextlib.suppress(FileError):
         current = read_json(folder / "made_by.json") == made_by
@@ -95,7 +95,7 @@ def fresh_folder(run: FinishedRun) -> Path:
     return folder
 
 
-def _versions(task: str) -> dict[str, str]:
+def analysis_versions(task: str) -> dict[str, str]:
     """The packages that decide an analysis; torch and the processor affect only its rounding."""
     package = type(classifier_for(task)).__module__.partition(".")[0]
     plugins = [TASKS.find(task), *(p for p in CLASSIFIERS.plugins() if p.value.startswith(package))]

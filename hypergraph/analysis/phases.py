@@ -64,7 +64,7 @@ def measure_phases(run: FinishedRun) -> list[PhaseRecord]:
     return kept(run, _PHASES, checkpoints)
 
 
-def _sweep_checkpoint(run: FinishedRun, checkpoint: tuple[int, range, Path]) -> list[PhaseRecord]:
+def _sweep_checkpoint(run: FinishedRun, checkpoint: tuple[int, Sequence[int], Path]) -> list[PhaseRecord]:
     (step, members, path), config = checkpoint, run.config
     generator = load_members(path, config, len(members))
     swept = phases_at(generator, step, run.task, run.classifier, seed=config.seed, members=members, spec=config.spec)

@@ -24,7 +24,8 @@ EVERY = 3
 
 def report(config: RunConfig, result: Result) -> list[Table | Text]:
     """The table of algorithms by price, the best network of each algorithm, and the figures drawn."""
-    title = Text(f"{config.task} {config.spec}: algorithm and loss by price of information")
+    sample = f", of {config.sample_note}" if config.is_large else ""
+    title = Text(f"{config.task} {config.spec}: algorithm and loss by price of information{sample}")
     return [title, _table(config, result), *_best(result), *map(_program, result.programs), *_ending(result)]
 
 
@@ -39,7 +40,7 @@ def as_html(parts: Iterable[RenderableType]) -> str:
 
 
 def _table(config: RunConfig, result: Result) -> Table:
-    colours, members = result.algorithms, range(config.members)
+    colours, members = result.algorithms, config.sample
     cells = {(network.beta, network.member): network for network in result.networks}
     counted = len(members) > MAX_COLUMNS
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))  # four members fit 80 columns

@@ -120,7 +120,7 @@ def _measure(run: FinishedRun, part: tuple[NetworkRecord, int, int]) -> list[Siz
     spec = replace(config.spec, sizes=(inputs, hidden, config.spec.sizes[-1]))
     try:
         check_memory(spec, 1, GENERATION)
-        one = run.generator.member(network.member)
+        one = run.generator_of(network.member)
         losses = losses_at_size(one, network.beta, run.task, spec, config.spec, seed=config.seed, member=network.member)
     except UsageError:
         return []

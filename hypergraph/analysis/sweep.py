@@ -14,6 +14,7 @@ from hypergraph.extensions.registry import TASKS, classifier_for
 from hypergraph.interfaces import Classifier, Task
 from hypergraph.model.generator import Generator
 from hypergraph.model.pareto import LOG10_BETA_RANGE
+from hypergraph.runs.config import RunConfig
 from hypergraph.runs.directory import RunDirectory
 from hypergraph.runs.events import Observer, ignore, tracked
 from hypergraph.runs.records import NetworkRecord
@@ -73,14 +74,24 @@ def sweep_members(
 
     `generator` is that of these members alone. Raises FileError, PluginError.
     """
-    config, records = directory.config, []
+    records = []
+    for record, network, metadata in networks_of(directory.config, generator, members, observe):
+        network.save(directory.path / record.file, metadata)
+        records.append(record)
+    return records
+
+
+def networks_of(
+    config: RunConfig, generator: Generator, members: Sequence[int], observe: Observer = ignore
+) -> Iterator[tuple[NetworkRecord, MLPWeights, dict[str, str]]]:
+    """The record, the network, and its file's metadata, of some of a run's members, by price and then by member.
+
+    `generator` is that of these members alone. Raises PluginError.
+    """
     task, classifier = TASKS.load(config.task, config.options), classifier_for(config.task)
     described = task_metadata(config.task, config.options)
     swept = sweep(generator, task, classifier, seed=config.seed, spec=config.spec, members=members, observe=observe)
     for record, network in (pair for pairs in swept for pair in pairs):
         facts = {"seed": config.seed, "member": record.member, "beta": record.beta}
         facts["encoder"] = int(generator.has_encoder)
-        metadata = described | {name: str(value) for name, value in facts.items()}
-        network.save(directory.path / record.file, metadata)
-        records.append(record)
-    return records
+        yield record, network, described | {name: str(value) for name, value in facts.items()}

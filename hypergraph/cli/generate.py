@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from hypergraph.cli.options import Seed
 from hypergraph.cli.output import notify
 from hypergraph.errors import UsageError
 
@@ -22,7 +21,9 @@ def generate(
         str | None,
         typer.Option(metavar="SPEC", help="The network: sizes such as 16,48,1, or a .json or .toml file with a spec."),
     ] = None,
-    seed: Seed = 0,
+    seed: Annotated[
+        int | None, typer.Option(min=0, max=2**63 - 1, help="Of the sample; the run's own, or 0, if not given.")
+    ] = None,
     member: Annotated[int, typer.Option(min=0, help="Which of the generator's members.")] = 0,
     step: Annotated[
         int | None, typer.Option(min=0, help="Of a run: from the checkpoint after this training step, not the end.")
@@ -32,7 +33,7 @@ def generate(
     ] = False,
 ) -> None:
     """Generate one network from SOURCE and write its weights as safetensors."""
-    from hypergraph.experiment.networks import generate_with_metadata
+    from hypergraph.experiment.generation import generate_with_metadata
     from hypergraph.storage.atomic import make_folder
 
     if out.suffix != ".safetensors":

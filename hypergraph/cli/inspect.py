@@ -44,7 +44,7 @@ def _run(path: Path) -> dict[str, Any]:
         "members": config.members,
         "steps": config.recipe.steps if config.recipe else 0,
         "seed": config.seed,
-        "trained": run.generator.exists(),
+        "trained": run.is_trained,
         "analysed": run.result.exists(),
     }
 

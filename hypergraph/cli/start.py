@@ -62,7 +62,7 @@ def resumed(context: typer.Context, engine: Engine, task: str | None, out: Path 
     directory = RunDirectory.open(path)
     _check_task(name, directory.config.task, path)
     notify(f"Going on with {path}")
-    if not directory.generator.exists():
+    if not directory.is_trained:
         _warn_of_changes(path, changes_here(directory.config, engine))
     return directory
 

@@ -20,6 +20,10 @@ MIN_WEIGHTS_FOR_THREADS = 10_000
 """Over all members. With fewer weights, threads mostly wait for each other, above all on a busy machine."""
 
 
+MAX_CHUNK_MEMBERS = 64
+"""In a run of more members than are kept as files: a chunk's state stays at 500 MB at the default network."""
+
+
 class TrainingError(HypergraphError):
     """The training of a chunk failed for a reason."""
 
@@ -79,8 +83,8 @@ class Engine(ABC):
 def plan_chunks(config: RunConfig, resources: Resources) -> RunConfig:
     """The configuration with a number of chunks and threads that suits the workers' resources.
 
-    One chunk per worker; more, trained in turn, where those do not fit in memory; never more than members. For large
-    networks, the workers of a machine share its cores as threads.
+    One chunk per worker; more, trained in turn, where those do not fit in memory, or where a large run would have
+    large chunks; never more than members. For large networks, the workers of a machine share its cores as threads.
 
     Raises UsageError where not even one member fits.
     """
@@ -88,7 +92,8 @@ def plan_chunks(config: RunConfig, resources: Resources) -> RunConfig:
     fitting = fitting_members(config.largest, RECOMPUTED, resources.memory)
     workers = min(resources.workers, config.members, fitting * resources.machines)
     neighbours = math.ceil(workers / resources.machines)
-    chunks = min(workers * math.ceil(config.members / (workers * (fitting // neighbours))), config.members)
+    largest = min(fitting // neighbours, MAX_CHUNK_MEMBERS) if config.is_large else fitting // neighbours
+    chunks = min(workers * math.ceil(config.members / (workers * largest)), config.members)
     large = config.largest.weight_count * config.members >= MIN_WEIGHTS_FOR_THREADS
     return replace(config, chunk_count=chunks, threads=max(1, resources.cores // neighbours) if large else 1)
 

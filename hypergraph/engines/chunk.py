@@ -13,6 +13,7 @@ from hypergraph.analysis.classify import classify
 from hypergraph.analysis.measure import generate, measure_loss
 from hypergraph.errors import BusyError, FileError
 from hypergraph.extensions.registry import TASKS, classifier_for
+from hypergraph.model.generator import Generator
 from hypergraph.runs.directory import Chunk, RunDirectory
 from hypergraph.runs.events import Diverged, Observer, Trained, Watched
 from hypergraph.runs.provenance import current_versions
@@ -27,6 +28,8 @@ WATCH_BETAS = (1e-9, 1e-4, 1.0)
 WATCH_INPUTS = 2_000
 METRICS, STATES, CHECKPOINTS = 100, 20, 20
 """How often a whole training writes metrics, saves its state, and keeps a generator."""
+STEPS_APART = 25
+"""Steps between two of these in a large run, which may have many members and few steps."""
 REPORT_EVERY_S = 1
 
 
@@ -74,6 +77,7 @@ class _ChunkTraining:
             raise FileError(f"{run.path} is a run of shipped generators: there is nothing to train")
         self.chunk, self.config, self.steps = chunk, config, config.recipe.steps
         self.observe, self.members = observe, (chunk.members[0], chunk.members[-1])
+        self.sampled = config.sampled(chunk.members)
         self.task = TASKS.load(config.task, config.options)
         self.classifier = classifier_for(config.task)
         device = torch.device(config.device)
@@ -84,25 +88,41 @@ class _ChunkTraining:
     def train(self, stop: threading.Event) -> bool:
         """Returns whether the end was reached."""
         trainer, chunk = self.trainer, self.chunk
-        metrics, states = evenly_spread(self.steps, METRICS), evenly_spread(self.steps, STATES)
+        metrics, states = (self._spread(times) for times in (METRICS, STATES))
+        if self.config.is_large:
+            states -= {self.steps}  # the trained generator is written then
         checkpoints = checkpoint_steps(self.steps)
         self._begin()
         while trainer.steps_done < self.steps and not (stop.is_set() and trainer.checked):
             self._step(trainer.steps_done + 1 in metrics | checkpoints | states)
             if trainer.steps_done in metrics:
                 self._watch()
-            if trainer.steps_done in checkpoints:
-                trainer.generator.save(chunk.checkpoint(trainer.steps_done))
+            if trainer.steps_done in checkpoints and self.sampled:
+                self._sampled_generator().save(chunk.checkpoint(trainer.steps_done))
             if trainer.steps_done in states:
                 trainer.keep(chunk.state)
             if time.monotonic() - self.reported_at > REPORT_EVERY_S:
                 self._report()
-        if trainer.steps_done not in states:
+        ended = trainer.steps_done == self.steps
+        if trainer.steps_done not in states and not (ended and self.config.is_large):
             trainer.save(chunk.state)
-        if trainer.steps_done == self.steps:
+        if ended:
             trainer.generator.save(chunk.trained)
+            if self.config.is_large:
+                chunk.remove_state()
         self._report()
-        return trainer.steps_done == self.steps
+        return ended
+
+    def _spread(self, times: int) -> frozenset[int]:
+        """The steps after which something is written so many times."""
+        return evenly_spread(self.steps, min(times, -(-self.steps // STEPS_APART)) if self.config.is_large else times)
+
+    def _sampled_generator(self) -> Generator:
+        """The generator of the members whose training is kept: in a run that is not large, all."""
+        generator, first = self.trainer.generator, self.chunk.members[0]
+        if len(self.sampled) == generator.members:
+            return generator
+        return Generator.join([generator.member(member - first) for member in self.sampled])
 
     def _begin(self) -> None:
         """Start from the saved state if there is one, and drop logs past it; record where this is computed."""

@@ -74,8 +74,9 @@ class Display:
         match event:
             case Trained() | Watched():
                 due = self.training.update(event)
-                self._show(self.training.table())
-                if due and not (self._live or self._cell):
+                if self._live or self._cell:
+                    self._show(self.training.table())
+                elif due:
                     self._say(self.training.line())
             case Progressed():
                 self._show_progress(event)
@@ -114,6 +115,7 @@ class TrainingView:
         self.total = config.recipe.steps if config.recipe else 0
         trained = {(chunk.members[0], chunk.members[-1]): chunk.trained.exists() for chunk in run.chunks}
         self.steps: dict[Members, int] = {members: self.total * done for members, done in trained.items()}
+        self._done = sum((last - first + 1) * steps for (first, last), steps in self.steps.items())
         self.cells: dict[tuple[float, int], tuple[float, float, str]] = {}
         self.algorithms: set[str] = set()
         self.started: set[Members] = set()
@@ -124,18 +126,20 @@ class TrainingView:
     @property
     def step(self) -> int:
         """The mean number of steps done, over members."""
-        return sum((last - first + 1) * steps for (first, last), steps in self.steps.items()) // self.members
+        return self._done // self.members
 
     def update(self, event: Trained | Watched) -> bool:
         """Add an event. Returns whether the next plain line is due."""
-        self.steps[event.members] = event.step if isinstance(event, Trained) else event.metrics.step
+        step, (first, last) = event.step if isinstance(event, Trained) else event.metrics.step, event.members
+        self._done += (last - first + 1) * (step - self.steps[event.members])
+        self.steps[event.members] = step
         if event.members in self.started:
             self.progress.update(self.bar, completed=self.step)
         else:  # the steps before a resume must not count in the estimate of the time left
             self.started.add(event.members)
             self.progress.reset(self.bar, completed=self.step)
         if isinstance(event, Watched):
-            self._add_metrics(event.members[0], event.metrics)
+            self._add_metrics(first, event.metrics)
         tenth = self.step * PLAIN_LINES // self.total
         due = tenth > self.reported and bool(self.cells)
         self.reported = tenth if due else self.reported

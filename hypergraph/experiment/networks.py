@@ -1,4 +1,4 @@
-"""Generate, classify and draw single networks."""
+"""Classify and draw single networks."""
 
 from __future__ import annotations
 
@@ -9,98 +9,19 @@ from typing import TYPE_CHECKING
 from torch import nn
 
 from hypergraph.analysis.classify import Verdict, classify_strict
-from hypergraph.analysis.measure import check_beta
-from hypergraph.analysis.measure import generate as sample_networks
-from hypergraph.errors import HypergraphError, UsageError
+from hypergraph.errors import UsageError
 from hypergraph.extensions.registry import TASKS, classifier_for, working_visualizers
 from hypergraph.foreign import load_any_network
 from hypergraph.interfaces import Classifier, Visualizer
-from hypergraph.model.generator import Generator
 from hypergraph.runs.config import Seed
 from hypergraph.runs.directory import RunDirectory
-from hypergraph.runs.pretrained import generator_file
-from hypergraph.spec import Layers, MLPSpec, read_layers
 from hypergraph.storage.atomic import make_folder
 from hypergraph.storage.schema import as_path, as_record
 from hypergraph.torch_state import usual_torch
-from hypergraph.training.memory import GENERATION, check_memory
 from hypergraph.weights import MLPWeights
 
 if TYPE_CHECKING:
     from hypergraph.programs.explain import Explanation
-
-
-def generate(
-    source: Path | str,
-    beta: float,
-    *,
-    layers: Layers | None = None,
-    seed: int = 0,
-    member: int = 0,
-    encoder: bool = True,
-    step: int | None = None,
-) -> MLPWeights:
-    """One network from a trained generator.
-
-    Args:
-        source: a run's folder, a generator's file, or a shipped generator, TASK/NAME.
-        beta: the price per nat, from 1e-12 (free) to 1 (dear).
-        layers: the network; one that the generator was trained for if None.
-        seed: of the sample.
-        member: which of the generator's members.
-        encoder: whether to use the encoder, if there is one; without it, the network holds no memorised information.
-        step: of a run, the training step after which the generator was kept; the end of the training if None.
-
-    Raises:
-        UsageError: naming the wrong argument.
-        FileError: there is no generator.
-        HypergraphError: the generator diverged in training.
-    """
-    return generate_with_metadata(as_path(source, "source"), beta, layers, seed, member, encoder, step)[0]
-
-
-@usual_torch()
-def generate_with_metadata(
-    source: Path,
-    beta: float,
-    layers: Layers | None,
-    seed: int,
-    member: int,
-    encoder: bool,
-    step: int | None = None,
-) -> tuple[MLPWeights, dict[str, str]]:
-    """As `generate`, with the metadata of its file, in which `kl` is the information in nats."""
-    specs = [] if layers is None else read_layers(layers)
-    if len(specs) > 1:
-        raise UsageError(f"layers stand for {len(specs)} networks: one is generated at a time")
-    beta, seed = check_beta(beta), as_record(seed, Seed, "seed")
-    member, encoder = as_record(member, int, "member"), as_record(encoder, bool, "encoder")
-    file, first = (generator_file(source), 0) if step is None else _checkpoint(source, member, step)
-    generator, metadata = Generator.load(file)
-    if not 0 <= member - first < generator.members:
-        raise UsageError(f"{source} has members {first} to {first + generator.members - 1}, not {member}")
-    spec = specs[0] if specs else MLPSpec.middle(generator.specs)
-    check_memory(spec, 1, GENERATION)
-    one = generator.member(member - first)
-    encoder = one.has_encoder and encoder
-    networks, kls = sample_networks(one, beta, seed=seed, members=[member], spec=spec, encoder=encoder)
-    network = networks[0]
-    if not all(bool(tensor.isfinite().all()) for tensor in network.state_dict().values()):
-        raise HypergraphError(f"what {source} generates at beta {beta} is not finite: it diverged in training")
-    facts = {"beta": beta, "seed": seed, "member": member, "encoder": int(encoder), "kl": float(kls[0])}
-    described = {name: text for name, text in metadata.items() if name in ("task", "options")}
-    return network, {**described, **{name: str(value) for name, value in facts.items()}}
-
-
-def _checkpoint(run: Path, member: int, step: int) -> tuple[Path, int]:
-    """The file of a run's checkpoint of a member, and the first member in it. Raises UsageError."""
-    found = {
-        step: (path, members[0]) for step, members, path in RunDirectory.open(run).checkpoints() if member in members
-    }
-    if step not in found:
-        steps = ", ".join(map(str, found)) or "none"
-        raise UsageError(f"{run} has no checkpoint of member {member} after step {step}: there are {steps}")
-    return found[step]
 
 
 @usual_torch()

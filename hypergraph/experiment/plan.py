@@ -17,6 +17,7 @@ from hypergraph.runs.config import DEVICE, RunConfig
 from hypergraph.runs.directory import RunDirectory, new_folder, read_config
 from hypergraph.runs.pretrained import shipped_ensemble
 from hypergraph.runs.provenance import changed_versions, current_versions
+from hypergraph.runs.table import check_parquet
 from hypergraph.spec import MLPSpec
 from hypergraph.storage.schema import Record, as_record
 from hypergraph.training.memory import RECOMPUTED, check_memory
@@ -71,6 +72,7 @@ def plan(request: Request, engine: Engine) -> RunConfig:
     members, recipe = _training_of(request)
     device, options = resolve_device(request.device), complete_options(task.Options, request.options)
     config = RunConfig(request.task, specs, members, request.seed, device, recipe, options)
+    _check_large(config)
     config = plan_chunks(config, engine.resources(device))
     return replace(config, versions=current_versions(config.task, device))
 
@@ -117,9 +119,16 @@ def changes_here(config: RunConfig, engine: Engine) -> list[str]:
     options; PluginError.
     """
     TASKS.load(config.task, config.options)  # now, because a file that an option names may have changed
+    _check_large(config)
     device = resolve_device(config.device)
     check_memory(config.largest, max(map(len, config.member_ranges)), RECOMPUTED, engine.resources(device).memory)
     return changed_versions(config.versions, current_versions(config.task, device))
+
+
+def _check_large(config: RunConfig) -> None:
+    """Raise UsageError where what writes the table of a large run is not installed."""
+    if config.is_large:
+        check_parquet()
 
 
 def start(config: RunConfig, folder: Path | None = None) -> RunDirectory:

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from hypergraph.analysis.families import name_families
 from hypergraph.analysis.finished import FinishedRun
+from hypergraph.analysis.population import sweep_population
 from hypergraph.analysis.sweep import sweep_members
 from hypergraph.engines.base import Engine
 from hypergraph.errors import MissingDataError, UsageError, file_errors, printable
@@ -45,10 +46,12 @@ def run_experiment(run: RunDirectory, engine: Engine, observe: Observer = ignore
         KeyboardInterrupt: after the engine has saved.
     """
     with run.lock(), torch_threads(run.config.threads):
-        generator = train(run, engine, observe)
+        train(run, engine, observe)
         started = time.monotonic()
-        result = sweep(run, generator, observe)
+        result = sweep(run, observe)
         write_result(run, result)
+        if run.config.is_large:
+            observe(Noticed(f"figures, families, programs and report are of {run.config.sample_note}"))
         finished = FinishedRun(run, observe)
         (files, missing), programs = _drawn(finished), _programs(finished)
         seconds = round(time.monotonic() - started, 1)
@@ -59,44 +62,68 @@ def run_experiment(run: RunDirectory, engine: Engine, observe: Observer = ignore
     return finished
 
 
-def train(run: RunDirectory, engine: Engine, observe: Observer = ignore) -> Generator:
-    """The generator of all members, which `engine` trains or the task ships. Raises as `run_experiment` does."""
+def train(run: RunDirectory, engine: Engine, observe: Observer = ignore) -> None:
+    """Get the generators of all members, which `engine` trains or the task ships. Raises as `run_experiment` does."""
     config = run.config
-    if not run.generator.exists():
-        if config.recipe:
-            engine.train(run, observe)
-            joined = Generator.join([load_members(chunk.trained, config, len(chunk.members)) for chunk in run.chunks])
-        else:
-            joined = shipped_ensemble(config.task, config.spec)
-            if (count := joined.members) != config.members:
-                raise UsageError(f"task {config.task} now ships {count} generators, not {config.members} as then")
+    if run.is_trained:
+        return
+    if config.recipe:
+        engine.train(run, observe)
+    if not config.is_large:  # the generators of a large one stay apart: joined, they would fill the memory
         metadata = task_metadata(config.task, config.options)
-        joined.save(run.generator, metadata | {"seed": str(config.seed)})
-    return load_members(run.generator, config, config.members)
+        _joined(run).save(run.generator, metadata | {"seed": str(config.seed)})
 
 
-def sweep(run: RunDirectory, generator: Generator, observe: Observer = ignore) -> Result:
+def _joined(run: RunDirectory) -> Generator:
+    """The generators of all members, trained or shipped."""
+    config = run.config
+    if config.recipe:
+        return Generator.join([load_members(chunk.trained, config, len(chunk.members)) for chunk in run.chunks])
+    shipped = shipped_ensemble(config.task, config.spec)
+    if (count := shipped.members) != config.members:
+        raise UsageError(f"task {config.task} now ships {count} generators, not {config.members} as then")
+    return shipped
+
+
+def sweep(run: RunDirectory, observe: Observer = ignore) -> Result:
     """Generate, measure, classify and save a network per member and price. Raises FileError.
 
-    Where no classifier labels them, the families that are found among them do.
+    Where no classifier labels them, the families that are found among them do. The result of a large run has the
+    records of its sample; the others are in its table.
     """
-    task = TASKS.load(run.config.task, run.config.options)
-    classifier: Classifier | None = classifier_for(run.config.task)
-    networks: list[NetworkRecord] = []
-    for members in run.config.member_ranges:  # a chunk fits in memory, and is rounded as in training
-        part = Generator.join([generator.member(member) for member in members])
-        networks += sweep_members(run, part, members, observe)
+    config = run.config
+    task = TASKS.load(config.task, config.options)
+    classifier: Classifier | None = classifier_for(config.task)
+    networks = sweep_population(run, observe) if config.is_large else _sweep_all(run, observe)
     with file_errors("write", run.families):
         run.families.unlink(missing_ok=True)  # that of an earlier analysis, when there was no classifier
     if all(network.algorithm is None for network in networks):
         networks, classifier = name_families(run, networks, observe)
     return Result(
-        failures=tuple(run.failures()),
+        failures=tuple(failure for failure in run.failures() if failure.member in config.sample),
         solved_loss=task.solved_loss,
         algorithms=dict(classifier.colours) if classifier else {},
         networks=tuple(sorted(networks, key=lambda network: (network.beta, network.member))),
-        provenance=(*run.provenance(), _here(run.config)),
+        provenance=(*_trained_at(run), _here(config)),
     )
+
+
+def _sweep_all(run: RunDirectory, observe: Observer) -> list[NetworkRecord]:
+    """Sweep all members of a run that is not large. Raises FileError."""
+    generator, networks = load_members(run.generator, run.config, run.config.members), list[NetworkRecord]()
+    for members in run.config.member_ranges:  # a chunk fits in memory, and is rounded as in training
+        part = Generator.join([generator.member(member) for member in members])
+        networks += sweep_members(run, part, members, observe)
+    return networks
+
+
+def _trained_at(run: RunDirectory) -> list[Provenance]:
+    """Where the chunks were trained: all, or in a large run the first of each kind of machine."""
+    entries = run.provenance()
+    if not run.config.is_large:
+        return entries
+    kinds = {(*sorted(entry.versions.items()), entry.threads): entry for entry in reversed(entries)}
+    return list(reversed(kinds.values()))
 
 
 def _here(config: RunConfig) -> Provenance:

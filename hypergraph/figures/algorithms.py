@@ -59,7 +59,8 @@ def _drawn(
         raise MissingDataError("no visualizer is installed")
     visualizer, stacked = visualizers[0], MLPWeights.stack(networks)
 
-    def draw(path: Path) -> None:
-        visualizer.draw(stacked, [path], layout=visualizer.layouts[0], seed=run.config.seed, titles=titles)
+    def draw(path: Path, note: str) -> None:
+        noted = [f"{title}\n{note}" for title in titles] if note else titles
+        visualizer.draw(stacked, [path], layout=visualizer.layouts[0], seed=run.config.seed, titles=noted)
 
     return FigureOutput(rows, draw)

@@ -46,7 +46,7 @@ def draw(run: FinishedRun, names: Iterable[str], out: Path | None = None) -> Ite
 
 def _drawn(run: FinishedRun, name: str, folder: Path) -> Drawn | NotDrawn:
     try:
-        return Drawn(name, tuple(FIGURES[name](run).write(folder, name)))
+        return Drawn(name, tuple(FIGURES[name](run).write(folder, name, run.config.sample_note)))
     except HypergraphError as error:
         return NotDrawn(name, str(error))
     except (Exception, SystemExit) as error:  # a broken plugin must not prevent the other figures

@@ -44,6 +44,8 @@ PALETTE = ("#d95f02", "#1b9e77", "#7570b3", "#2166ac", "#e7298a", "#8c8c8c", "#a
 """Colours of groups without a colour of their own."""
 HANDLE, LETTER = 0.6, 0.07
 """Inches that a legend's entry takes beside its label, and for each letter of that."""
+NOTE = 0.2
+"""Inches of the line of a note below a figure."""
 NARROW, WIDE = 4, 300
 """A logarithmic axis has even ticks if its ends differ by less than the first factor, else ticks at 1, 2, 5, 10 and so
 on if by less than the second."""
@@ -58,18 +60,18 @@ class FigureOutput:
 
     Attributes:
         rows: the table of the numbers; all rows have the same columns.
-        draw: writes the picture into a file whose suffix names the format.
+        draw: writes the picture, with a note below if it is not empty, into a file whose suffix names the format.
     """
 
     rows: Sequence[FigureRow]
-    draw: Callable[[Path], None]
+    draw: Callable[[Path, str], None]
 
-    def write(self, folder: Path, name: str) -> list[Path]:
+    def write(self, folder: Path, name: str, note: str = "") -> list[Path]:
         """Write NAME.csv, NAME.svg and NAME.png. Raises FileError."""
         make_folder(folder)
         paths = [folder / f"{name}{suffix}" for suffix in (*SUFFIXES, ".csv")]
         for path in paths[:-1]:
-            self.draw(path)
+            self.draw(path, note)
         text = io.StringIO()
         writer = csv.DictWriter(text, list(self.rows[0]), lineterminator="\n")
         writer.writeheader()
@@ -81,17 +83,28 @@ class FigureOutput:
 def plotted(rows: Sequence[FigureRow], size: tuple[float, float], plot: Callable[[Figure], None]) -> FigureOutput:
     """A figure of `size` in inches that `plot` draws, with settings independent of the user's matplotlibrc."""
 
-    def draw(path: Path) -> None:
+    def draw(path: Path, note: str) -> None:
         buffer = io.BytesIO()
         with matplotlib.style.context(["default", STYLE]):
             figure = Figure(figsize=size, layout="constrained")
             plot(figure)
+            if note:
+                _add_note(figure, note)
             _show_literally(figure)
             metadata = {"Date": None} if path.suffix == ".svg" else {}
             figure.savefig(buffer, format=path.suffix[1:], dpi=RESOLUTION, metadata=metadata)
         write_bytes(path, buffer.getvalue())
 
     return FigureOutput(rows, draw)
+
+
+def _add_note(figure: Figure, note: str) -> None:
+    """Write a note below a figure, which grows by a line."""
+    width, height = figure.get_size_inches()
+    share = NOTE / (height + NOTE)
+    figure.set_size_inches(width, height + NOTE)
+    figure.set_layout_engine("constrained", rect=(0, share, 1, 1 - share))
+    figure.text(0.01, 0.3 * share, note, fontsize=7, color="#5c5c61")
 
 
 def _show_literally(figure: Figure) -> None:

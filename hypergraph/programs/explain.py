@@ -192,7 +192,7 @@ class Samples:
         if task is None:
             return cls(torch.randn(count, spec.sizes[0], generator=rng, dtype=torch.float64), None)
         inputs, targets = (task.sample_held_out if held_out else task.sample)(spec, count, rng)
-        return cls(inputs.double(), lambda outputs: task.loss(outputs.to(targets.dtype), targets))
+        return cls(inputs.double(), lambda outputs: task.loss(outputs.to(targets.dtype), targets.expand_as(outputs)))
 
 
 def task_of(metadata: Mapping[str, str], task: Task | str | None = None) -> Task | None:

@@ -41,7 +41,8 @@ def collect(run: FinishedRun, blobs: Blobs) -> dict[str, Any]:
     }
     missing = {name for name in NAMES if name not in {PurePath(figure).stem for figure in result.figures}}
     reasons = [f"figure {name}: {result.not_drawn.get(name, 'not drawn')}" for name in NAMES if name in missing]
-    notes = dict.fromkeys(note.replace(str(run.path), "the run") for note in (*drawings.notes, *reasons))
+    sample = [f"all of this page is of {config.sample_note}"] if config.is_large else []
+    notes = dict.fromkeys(note.replace(str(run.path), "the run") for note in (*sample, *drawings.notes, *reasons))
     return {**collected, "notes": list(notes)}
 
 

@@ -88,7 +88,7 @@ class Drawings:
         members = Counter[int]()
         for step, range_, _ in self.run.directory.checkpoints():
             members[step] += len(range_)
-        return sorted(step for step, count in members.items() if step < last and count == self.run.config.members)
+        return sorted(step for step, count in members.items() if step < last and count == len(self.run.config.sample))
 
     def _tracks(self) -> list[Track]:
         spec, records = self.run.config.spec, self.run.result.networks
@@ -130,7 +130,7 @@ class Drawings:
         """By member, the numbers of the kept prices, and the networks at the checkpoints: [step, price, ...]."""
         config = self.run.config
         bytes_each = config.spec.dense_weights + 4 * sum(config.spec.sizes)
-        count = len(self.steps) * len(self.betas) * config.members
+        count = len(self.steps) * len(self.betas) * len(config.sample)
         kept = self._kept(bytes_each * count, "networks through training") if self.steps else []
         if not kept:
             return {}

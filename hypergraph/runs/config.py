@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import logging
 import re
-from collections.abc import Mapping
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
+from hashlib import blake2b
 from typing import Annotated, Any
 
 from msgspec import Meta
@@ -20,8 +23,12 @@ FORMAT_VERSION = 4
 _log = logging.getLogger(__name__)
 TASK = re.compile(r"[^\W_][\w./-]{0,199}")
 DEVICE = re.compile("cpu|cuda(:[0-9]{1,3})?")
-MAX_MEMBERS = 256
-"""With more, result.json would be too large to be read."""
+MAX_MEMBERS = 1_000_000
+"""With more, a typing error is likelier: the generators of so many fill 2.6 TB at the default network."""
+MOST_AS_FILES = 256
+"""Most members of which every network is a file and every record stands in result.json; more would break its limit."""
+SAMPLE = 64
+"""Members of a larger run that its figures, report, families and programs are of."""
 MAX_SEED = 2**63 - 1
 MAX_THREADS = 1_024
 Seed = Annotated[int, Meta(ge=0, le=MAX_SEED)]
@@ -84,6 +91,26 @@ class RunConfig(Record, frozen=True):
         return [range(start, stop) for start, stop in itertools.pairwise(cuts)]
 
     @property
+    def is_large(self) -> bool:
+        """Whether the run keeps a table of all networks, and the files of a sample of its members alone."""
+        return self.members > MOST_AS_FILES and self.recipe is not None
+
+    @property
+    def sample(self) -> Sequence[int]:
+        """The members that figures, report, families and programs are of: in a large run a random sample, else all."""
+        return _draw_sample(self.seed, self.members) if self.is_large else range(self.members)
+
+    @property
+    def sample_note(self) -> str:
+        """What is said of all that is of a sample; empty where that is all members."""
+        return f"a random sample: {len(self.sample)} of {self.members:,} members" if self.is_large else ""
+
+    def sampled(self, members: range) -> Sequence[int]:
+        """Those of a range of members that are in the sample."""
+        sample = self.sample
+        return sample[bisect_left(sample, members.start) : bisect_left(sample, members.stop)]
+
+    @property
     def largest(self) -> MLPSpec:
         """The network with the most weights."""
         return max(self.specs, key=lambda spec: spec.weight_count)
@@ -111,6 +138,18 @@ class RunConfig(Record, frozen=True):
                 if isinstance(table, dict) and name not in table:
                     raise UsageError(f"{place}{name} is missing")
         return as_record(values, cls)
+
+
+@functools.lru_cache
+def _draw_sample(seed: int, members: int) -> tuple[int, ...]:
+    """SAMPLE different members, in order: the same in every release of Python."""
+    found: set[int] = set()
+    for draw in itertools.count():
+        digest = blake2b(repr((seed, "sample", draw)).encode(), digest_size=8).digest()
+        found.add(int.from_bytes(digest, "little") % members)
+        if len(found) == SAMPLE:
+            return tuple(sorted(found))
+    raise AssertionError("there are more members than that")
 
 
 def _from_format_3(fields: dict[str, Any]) -> dict[str, Any]:

@@ -5,18 +5,24 @@ training/0-1/           members 0 and 1, trained together: state, metrics.jsonl,
                         generator at the end, provenance.json, log.txt, and failures.json where a member diverged
 generator.safetensors   all members, trained
 networks/               a network per member and beta, as plain safetensors
+networks.parquet        of a run of more than 256 members, see below
 families.safetensors    the families of these networks, where the task has no classifier
 figures/                figures
 analysis/               measurements for figures and analyses; deleted ones are measured again
 report.html             the page to look at
 result.json             the result
 lock                    held while a process works on the run; training/0-1/lock while a worker trains the chunk
+
+Of more than 256 members (`RunConfig.is_large`), networks.parquet has a record of every network. A random sample of the
+members stands for all in result.json, networks/, checkpoints/, figures/, analysis/ and report.html. Instead of
+generator.safetensors there is trained.safetensors in each folder of training/, where no state remains after the end.
 """
 
 from __future__ import annotations
 
 import itertools
 import json
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -45,6 +51,7 @@ class Chunk:
         self.provenance = self.folder / "provenance.json"
         self.checkpoints = self.folder / "checkpoints"
         self.log = self.folder / "log.txt"
+        self.swept = self.folder / "networks.parquet"
 
     def checkpoint(self, step: int) -> Path:
         """The file of the generator at `step`."""
@@ -75,6 +82,11 @@ class Chunk:
     def read_provenance(self) -> list[Provenance]:
         """Where the training was started and continued, by step; empty for earlier releases. Raises FileError."""
         return read_record(self.provenance, list[Provenance]) if self.provenance.exists() else []
+
+    def remove_state(self) -> None:
+        """Remove the state, from which a training that has ended goes on no more. Raises FileError."""
+        with file_errors("write", self.state):
+            self.state.unlink(missing_ok=True)
 
     def rewind(self, step: int, failures: Sequence[Failure]) -> None:
         """Drop metrics and failures after `step`, which a resumed training logs again. Raises FileError."""
@@ -110,6 +122,7 @@ class RunDirectory:
         self.training = path / "training"
         self.generator = path / "generator.safetensors"
         self.networks = path / "networks"
+        self.table = path / "networks.parquet"
         self.families = path / "families.safetensors"
         self.figures = path / "figures"
         self.report = path / "report.html"
@@ -138,11 +151,23 @@ class RunDirectory:
         """`path` relative to the run's folder, as its files name it."""
         return path.relative_to(self.path).as_posix()
 
-    def checkpoints(self) -> list[tuple[int, range, Path]]:
+    @property
+    def is_trained(self) -> bool:
+        """Whether the generators of all members are there."""
+        if self.config.is_large:
+            return all(chunk.trained.is_file() for chunk in self.chunks)
+        return self.generator.is_file()
+
+    def chunk_of(self, member: int) -> Chunk:
+        """The chunk of a member."""
+        return self.chunks[bisect_right(self.chunks, member, key=lambda chunk: chunk.members[0]) - 1]
+
+    def checkpoints(self) -> list[tuple[int, Sequence[int], Path]]:
         """The checkpoints of the training, by step: step, members and file."""
         found = [
-            (int(path.stem), chunk.members, path)
+            (int(path.stem), members, path)
             for chunk in self.chunks
+            if (members := self.config.sampled(chunk.members))
             for path in chunk.checkpoints.glob("*.safetensors")
             if path.stem.isdecimal()
         ]

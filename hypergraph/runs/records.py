@@ -160,17 +160,20 @@ class Provenance(Record, frozen=True, kw_only=True):
 class Result(Record, frozen=True, kw_only=True):
     """The content of result.json beside the run's configuration.
 
+    Of more than 256 members, a random sample stands for all: records of every network are in networks.parquet.
+
     Attributes:
-        failures: the failures of members in training.
+        failures: the failures of members in training, or of those of the sample.
         solved_loss: a network whose loss is below this solves the task.
         algorithms: the labels of the classifier, or the families, and their colours.
-        networks: one record per member and price, by price and then by member.
+        networks: one record per member, or member of the sample, and price, by price and then by member.
         programs: one record per family, the largest first; empty until the analysis has ended, and in runs of an
             earlier release.
         figures: the files of the figures, relative to the run's folder.
         not_drawn: the figures that were not drawn, and why.
         analysis_seconds: the duration of the analysis, in seconds; null until it has ended.
-        provenance: where each part of the run was computed; empty where an earlier release did so.
+        provenance: where each part of the run was computed, or where there is a sample, the first part on each kind of
+            machine; empty where an earlier release did so.
     """
 
     failures: tuple[Failure, ...]

@@ -21,14 +21,16 @@ def read_result(run: RunDirectory) -> Result:
         NotFinishedError: the training or the analysis has not finished.
         FileError: the file is no result of this run; the message says where it is wrong.
     """
-    if not run.result.is_file() or not run.generator.is_file():
+    if not run.result.is_file() or not run.is_trained:
         raise NotFinishedError(run.path, run.config.task)
     result = read_record(run.result, Result)
-    root = os.path.realpath(run.path)
+    root, sample = os.path.realpath(run.path), run.config.sample
     for number, network in enumerate(result.networks):
         where = f"{run.result}: networks[{number}]"
         if network.member >= run.config.members:
             raise FileError(f"{where}.member is {network.member}: expected int <= {run.config.members - 1}")
+        if network.member not in sample:
+            raise FileError(f"{where}.member is {network.member}, which is not in the sample of this run")
         if not is_within(run.path / network.file, root):
             raise FileError(f"{where}.file is {network.file!r}: expected a file within the run")
     return result

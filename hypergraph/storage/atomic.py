@@ -9,8 +9,9 @@ import math
 import os
 import stat
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from hypergraph.errors import file_errors
 
@@ -27,8 +28,8 @@ def make_folder(path: Path) -> None:
             sync_folder(folder.parent)
 
 
-def write_bytes(path: Path, data: bytes) -> None:
-    """Write a file atomically and durably: temporary file, fsync, rename, fsync of the folder.
+def write_bytes(path: Path, *data: bytes | memoryview) -> None:
+    """Write a file of these parts atomically and durably: temporary file, fsync, rename, fsync of the folder.
 
     A link stays, and the file that it leads to is written. A file that is replaced keeps its owner and its mode. Into a
     device or a pipe, `data` are written straight. Raises FileError, also where the folder does not exist: a folder that
@@ -40,25 +41,34 @@ def write_bytes(path: Path, data: bytes) -> None:
         except FileNotFoundError:
             replaced = None
         if replaced is None or stat.S_ISREG(replaced.st_mode):
-            _replace(Path(os.path.realpath(path)), data, replaced)
+            with _replacing(Path(os.path.realpath(path)), replaced) as file:
+                file.writelines(data)
         else:
-            _write_straight(path, data)
+            _write_straight(path, *data)
 
 
-def _write_straight(path: Path, data: bytes) -> None:
+def _write_straight(path: Path, *data: bytes | memoryview) -> None:
     """Write into a device or a pipe. Raises OSError, also where nobody reads the pipe, for which nothing waits."""
     handle = os.open(path, os.O_WRONLY | os.O_NONBLOCK)
     os.set_blocking(handle, True)
     with os.fdopen(handle, "wb") as file:
-        file.write(data)
+        file.writelines(data)
 
 
-def _replace(path: Path, data: bytes, replaced: os.stat_result | None) -> None:
+@contextlib.contextmanager
+def writing(path: Path) -> Iterator[BinaryIO]:
+    """A file to write into, which is at `path`, durably, once all is written. Raises FileError."""
+    with file_errors("write", path), _replacing(path, None) as file:
+        yield file
+
+
+@contextlib.contextmanager
+def _replacing(path: Path, replaced: os.stat_result | None) -> Iterator[BinaryIO]:
     """Write a file that takes the place of the one whose status is `replaced`. Raises OSError."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=PARTIAL)  # short, as `path` may be at the limit
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(data)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         if replaced:

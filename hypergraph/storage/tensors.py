@@ -23,17 +23,26 @@ MAX_TENSORS = 20_000
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
     """Write a safetensors file atomically; the same content gives the same bytes. Raises FileError."""
+    write_bytes(path, *_encoded(tensors, metadata))
+
+
+def encode_tensors(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> bytes:
+    """The content of a safetensors file."""
+    return b"".join(_encoded(tensors, metadata))
+
+
+def _encoded(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> tuple[bytes, memoryview]:
+    """The header of a safetensors file, with sorted metadata, which the library writes in random order; and the rest.
+
+    The rest is not copied: it may have gigabytes.
+    """
     flat = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
-    write_bytes(path, _sort_metadata(save(flat, dict(metadata))))
-
-
-def _sort_metadata(data: bytes) -> bytes:
-    """Sort the metadata of a safetensors file, which the library writes in random order."""
+    data = save(flat, dict(metadata))
     end = 8 + int.from_bytes(data[:8], "little")
     fields = json.loads(data[8:end])
     header = json.dumps({"__metadata__": dict(sorted(fields.pop("__metadata__").items())), **fields}).encode()
     header += b" " * (-len(header) % 8)  # keeps the tensors aligned
-    return len(header).to_bytes(8, "little") + header + data[end:]
+    return len(header).to_bytes(8, "little") + header, memoryview(data)[end:]
 
 
 def check_format(path: Path, metadata: Mapping[str, str], name: str, version: str) -> None:

@@ -189,6 +189,8 @@ class Driver:
                 self._calls[attempt.actor.report.remote(gather_s)] = attempt
                 return
             self._give_up(attempt)
+            if self.run.config.is_large and attempt.chunk.trained.exists():
+                attempt.chunk.remove_state()
             if answer.failure:
                 self._count_failure(attempt, answer.failure)
             elif not attempt.chunk.trained.exists() and not self._stopping.is_set():

@@ -74,7 +74,7 @@ def test_a_legend_is_as_wide_as_its_figure_at_most(tmp_path: Path, width: float)
         figure.draw_without_rendering()
         assert legend.get_window_extent().width <= figure.bbox.width
 
-    plotted([{"x": 1}], (width, 3.0), plot).draw(tmp_path / "figure.png")
+    plotted([{"x": 1}], (width, 3.0), plot).draw(tmp_path / "figure.png", "")
     assert legend_columns(handles, 100.0) == len(handles)
 
 
@@ -96,7 +96,7 @@ texts = st.text(st.characters(codec="utf-8", exclude_categories=["C"]), max_size
 @given(rows=st.lists(st.fixed_dictionaries({"a name": texts, "b,c": numbers, "d": st.integers()}), min_size=1))
 def test_rows_read_back_from_csv_as_they_were(rows: list[dict[str, Any]], tmp_path_factory: Any) -> None:
     folder = tmp_path_factory.getbasetemp()
-    path = FigureOutput(rows, lambda path: None).write(folder, "numbers")[-1]
+    path = FigureOutput(rows, lambda path, note: None).write(folder, "numbers")[-1]
     assert path == folder / "numbers.csv"
     with path.open(newline="") as file:
         reader = csv.DictReader(file)

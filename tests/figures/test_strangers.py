@@ -59,7 +59,7 @@ def test_every_text_of_a_figure_is_literal(text: str, tmp_path: Path) -> None:
 
     sheet = plotted([{"text": 1}], (3, 3), plot)
     for name in ("picture.svg", "picture.png"):
-        sheet.draw(tmp_path / name)
+        sheet.draw(tmp_path / name, "")
     check(tmp_path / "picture.svg")
     title, label = drawn[0].axes[0].title, drawn[0].axes[0].get_xticklabels()[1]
     assert not title.get_parse_math()

@@ -32,6 +32,7 @@ from hypergraph.testing.networks import random_networks
 from hypergraph.weights import MLPWeights
 from hypergraph_l1norm.closed_forms import convexity, double_sided, pudding
 from hypergraph_multiplication.closed_forms import four_neurons
+from hypergraph_parity.task import Parity
 
 pytestmark = pytest.mark.slow
 SMALL = MLPSpec((8, 24, 1))
@@ -281,3 +282,9 @@ def test_a_file_says_its_task_with_its_options(command: Command, tmp_path: Path)
     assert status == 2
     assert errors.count("\n") == 1
     assert "are not JSON" in errors
+
+
+def test_the_losses_of_several_networks_are_those_of_each() -> None:
+    samples, outputs = Samples.draw(MLPSpec((3, 4, 1)), Parity(), 20, "test"), torch.randn(2, 20, 1, generator=rng(0))
+    assert samples.losses is not None
+    torch.testing.assert_close(samples.losses(outputs), torch.stack([samples.losses(one) for one in outputs]))

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from hypergraph.analysis.finished import FinishedRun
 from hypergraph.engines.local import LocalEngine
 from hypergraph.errors import FileError
-from hypergraph.experiment.run import train
+from hypergraph.experiment.run import sweep, train
 from hypergraph.model.generator import Generator
 from hypergraph.rng import stream
 from hypergraph.runs.config import RunConfig
@@ -143,10 +143,10 @@ def test_checkpoints_are_those_of_their_members(finished: RunDirectory) -> None:
 
 
 def test_a_run_is_not_gone_on_with_by_generators_of_others(finished: RunDirectory) -> None:
-    assert train(finished, LocalEngine()).members == 2
+    train(finished, LocalEngine())
     Generator.initial([MLPSpec((2, 4, 1))], [stream(0), stream(1)]).save(finished.generator)
     with pytest.raises(FileError, match="generates other networks than"):
-        train(finished, LocalEngine())
+        sweep(finished)
     finished.generator.unlink()
     (chunk,) = finished.chunks
     make_folder(chunk.folder)

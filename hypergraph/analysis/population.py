@@ -1,0 +1,83 @@
+"""Sweep the price beta in a large run: chunk by chunk into a table, with the files of a sample of the members alone."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from hypergraph.analysis.kept import analysis_versions
+from hypergraph.analysis.measure import Sample, generate
+from hypergraph.analysis.sweep import BETA_GRID, networks_of
+from hypergraph.runs.config import RunConfig
+from hypergraph.runs.directory import Chunk, RunDirectory
+from hypergraph.runs.events import Observer, ignore, tracked
+from hypergraph.runs.records import NetworkRecord
+from hypergraph.runs.result import load_members
+from hypergraph.runs.table import encode_table, is_made_by, join_tables, read_records
+from hypergraph.spec import MLPSpec
+from hypergraph.storage.atomic import write_bytes
+from hypergraph.torch_state import torch_threads, usual_torch
+
+
+@usual_torch()
+def sweep_population(run: RunDirectory, observe: Observer = ignore) -> list[NetworkRecord]:
+    """Sweep all members into the run's table; the records of the sample. Raises FileError, PluginError.
+
+    Each chunk is kept in its folder until all are swept, so that a later call goes on after an interrupt.
+    """
+    made_by = json.dumps(analysis_versions(run.config.task), sort_keys=True)
+    if not is_made_by(run.table, made_by):
+        for chunk in tracked(run.chunks, "sweeping members", observe):
+            if not is_made_by(chunk.swept, made_by):
+                for name, data in sweep_chunk(run.config, chunk.members, chunk.trained, made_by).items():
+                    write_bytes(run.path / name, data)
+        join_tables([chunk.swept for chunk in run.chunks], run.table, made_by)
+    for chunk in run.chunks:
+        chunk.swept.unlink(missing_ok=True)
+    return read_records(run.table, row_count(run.config), set(run.config.sample))
+
+
+def sweep_chunk(config: RunConfig, members: range, trained: Path, made_by: str) -> dict[str, bytes]:
+    """What is kept of the networks of a chunk, as files by their path in the run's folder: the table is the last.
+
+    `trained` is the file of the chunk's generator. Raises FileError, PluginError.
+    """
+    files: dict[str, bytes] = {}
+    records, sample = [], set(config.sampled(members))
+    for record, network, metadata in networks_of(config, load_members(trained, config, len(members)), members):
+        records.append(record)
+        if record.member in sample:
+            files[record.file] = network.encode(metadata)
+    records.sort(key=lambda record: (record.member, record.beta))
+    return {**files, Chunk(Path("training"), members).swept.as_posix(): encode_table(records, sample, made_by)}
+
+
+def row_count(config: RunConfig) -> int:
+    """The rows of the table of a large run."""
+    return config.members * len(BETA_GRID)
+
+
+@usual_torch()
+def generate_again(
+    run: RunDirectory,
+    member: int,
+    beta: float,
+    *,
+    seed: int | None = None,
+    spec: MLPSpec | None = None,
+    encoder: bool | None = None,
+) -> Sample:
+    """The network of one member of a large run, and its information: to the bits of the sweep unless others are asked.
+
+    All members of its chunk are generated, because their number decides how sums are rounded. `seed` and `spec` are
+    the run's own if None. Raises FileError.
+    """
+    config, chunk = run.config, run.chunk_of(member)
+    generator, seed = load_members(chunk.trained, config, len(chunk.members)), config.seed if seed is None else seed
+    use = generator.has_encoder and encoder is not False
+    with torch_threads(config.threads):
+        networks, kl = generate(
+            generator, beta, seed=seed, members=chunk.members, spec=spec or config.spec, encoder=use
+        )
+    index = member - chunk.members[0]
+    return Sample(networks[index], kl[index])
