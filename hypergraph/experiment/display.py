@@ -107,11 +107,14 @@ class Display:
 
 
 class TrainingView:
-    """The state of a training: steps done, and the last loss, KL and algorithm of each member at a few prices."""
+    """The state of a training: steps done, and the last loss, KL and algorithm of each member at a few prices.
+
+    In a large run, these are of the members of its sample.
+    """
 
     def __init__(self, run: RunDirectory, console: Console) -> None:
         config = run.config
-        self.members = config.members
+        self.members, self.shown = config.members, frozenset(config.sample)
         self.total = config.recipe.steps if config.recipe else 0
         trained = {(chunk.members[0], chunk.members[-1]): chunk.trained.exists() for chunk in run.chunks}
         self.steps: dict[Members, int] = {members: self.total * done for members, done in trained.items()}
@@ -149,8 +152,9 @@ class TrainingView:
         for row, beta in enumerate(metrics.beta):
             columns = zip(metrics.loss[row], metrics.kl[row], metrics.algorithm[row], strict=True)
             for member, (loss, nats, label) in enumerate(columns, first):
-                self.cells[beta, member] = or_nan(loss), or_nan(nats), label or ""
-                self.algorithms |= {label or ""} - {UNKNOWN, ""}
+                if member in self.shown:
+                    self.cells[beta, member] = or_nan(loss), or_nan(nats), label or ""
+                    self.algorithms |= {label or ""} - {UNKNOWN, ""}
 
     def line(self) -> str:
         """The state of the training in one line."""
