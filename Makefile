@@ -92,9 +92,8 @@ canon: $(CANON)
 	$(BIN)/python docs/phase_change.py runs/canon/phase-change.json
 	$(BIN)/python docs/canon.py runs/canon
 # the families and programs that docs/discovery.md reports, of those runs and of docs/default-run.md
-FOUND := $(SEEDS:%=runs/docs/seed%) $(addprefix runs/tasks/,maximum multiplication parity) \
-	$(patsubst %/result.json,%,$(wildcard runs/results/paper/result.json))
-discovery: docs tasks
+FOUND := $(SEEDS:%=runs/docs/seed%) $(addprefix runs/tasks/,maximum multiplication parity) runs/results/paper
+discovery: docs tasks runs/results/paper
 	for run in $(FOUND); do $(BIN)/hypergraph discover $$run || exit 1; done
 	$(BIN)/python docs/discovery.py $(FOUND)
 	$(BIN)/python docs/programs.py $(SEEDS:%=runs/docs/seed%)

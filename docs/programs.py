@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from scipy.stats import binomtest
@@ -26,6 +26,8 @@ CHEAP = 1e-6
 """Low prices are those up to this one."""
 EACH = 60
 """Most networks of a kind."""
+PAPER = Path("runs/results/paper")
+"""The run of docs/results.md, which has puddings of both signs."""
 SIZES = (32, 64)
 """Numbers of inputs for which programs are written."""
 HEADER = "| networks | explained | with a short program | of these, all four | numbers | bits | R² | loss ratio |"
@@ -75,16 +77,21 @@ def _is_good(found: Explanation) -> bool:
     return found.numbers <= 8 and found.bits <= 150 and found.r2 >= 0.98 and _ratio(found) <= 1.1
 
 
-def generated(runs: list[Path], label: str, most: float = 1.0) -> list[MLPWeights]:
-    """Networks of a label, evenly from the runs and their prices up to `most`."""
-    found = [
-        run / row["file"]
-        for run in runs
-        for row in load(run)["networks"]
-        if row["algorithm"] == label and row["beta"] <= most
-    ]
+def generated(runs: list[Path], chosen: Callable[[dict[str, Any]], bool]) -> list[MLPWeights]:
+    """Networks that are chosen by their rows in result.json, evenly from the runs and their prices."""
+    found = [run / row["file"] for run in runs for row in load(run)["networks"] if chosen(row)]
     count = min(EACH, len(found))
     return [MLPWeights.load(found[n * len(found) // count])[0] for n in range(count)]
+
+
+def is_cheap_double_sided(row: dict[str, Any]) -> bool:
+    """At a low price."""
+    return bool(row["algorithm"] == "double-sided" and row["beta"] <= CHEAP)
+
+
+def is_positive_pudding(row: dict[str, Any]) -> bool:
+    """With strong weights that are negative, as the classifier tells them apart."""
+    return bool(row["algorithm"] == "pudding" and row["order_parameters"]["assigned_sign"] < 0)
 
 
 def fresh(spec: MLPSpec) -> Iterator[MLPWeights]:
@@ -112,12 +119,13 @@ def from_generator(name: str) -> Iterator[MLPWeights]:
 
 def rows(runs: list[Path], task: Task) -> Iterator[Row]:
     """Each kind of network, explained."""
-    low = generated(runs, "double-sided", CHEAP)
+    low = generated(runs, is_cheap_double_sided)
     kinds = {
         "double-sided, beta up to 1e-6": low,
         "negative pudding of `l1norm/random`": from_generator("l1norm/random"),
-        "positive pudding of `l1norm/sizes`": from_generator("l1norm/sizes"),
-        "convexity": generated(runs, "convexity"),
+        "negative pudding of `l1norm/sizes`": from_generator("l1norm/sizes"),
+        f"positive pudding of `{PAPER}`": generated([PAPER], is_positive_pudding),
+        "convexity": generated(runs, lambda row: row["algorithm"] == "convexity"),
         "as torch starts them": fresh(low[0].spec),
         "double-sided, shuffled": shuffled(low),
     }
