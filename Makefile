@@ -99,6 +99,8 @@ discovery: docs tasks runs/results/paper
 	$(BIN)/python docs/programs.py $(SEEDS:%=runs/docs/seed%)
 $(RUNS) $(WIDTHS): TASK := l1norm
 $(TASKS) $(CANON): TASK = $(firstword $(subst -, ,$(@F)))
+# without a wired encoder, no member learns to multiply
+runs/tasks/multiplication: OPTIONS := --wiring 1
 %-deep: OPTIONS := --layers 4,16,8,1
 %-shallow: OPTIONS := --layers 4,16,1
 $(CANON): OPTIONS := --wiring 1 --steps 10000

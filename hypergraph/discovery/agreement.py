@@ -31,11 +31,15 @@ def homogeneity(labels: Sequence[Hashable], groups: Sequence[Hashable]) -> float
 
 
 def named_once(groups: Sequence[Hashable], labels: Sequence[Hashable]) -> list[Hashable]:
-    """The most frequent label of each network's group: the labels of somebody who looks at each group once."""
+    """The most frequent label of each network's group: the labels of somebody who looks at each group once.
+
+    Of equally frequent ones it is the last by its name, whatever the order of the networks.
+    """
     counts: dict[Hashable, Counter[Hashable]] = {}
     for group, label in zip(groups, labels, strict=True):
         counts.setdefault(group, Counter())[label] += 1
-    return [counts[group].most_common(1)[0][0] for group in groups]
+    names = {group: max(found, key=lambda label: (found[label], str(label))) for group, found in counts.items()}
+    return [names[group] for group in groups]
 
 
 def stability(families: Families, members: Sequence[Hashable]) -> float:

@@ -175,3 +175,9 @@ def test_agreement() -> None:
     assert named_once("xyzz", "aabb") == list("aabb")
     assert homogeneity("aabb", "xyzz") == 1
     assert homogeneity("xyzz", "aabb") == pytest.approx(2 / 3)
+
+
+def test_groups_are_named_by_their_most_frequent_label_in_any_order() -> None:
+    groups, labels = ["one", "one", "one", "two", "two"], ["a", "b", "b", "d", "c"]
+    assert named_once(groups, labels) == ["b", "b", "b", "d", "d"]
+    assert named_once(groups[::-1], labels[::-1]) == ["d", "d", "b", "b", "b"]
