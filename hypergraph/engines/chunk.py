@@ -92,9 +92,10 @@ class _ChunkTraining:
         if self.config.is_large:
             states -= {self.steps}  # the trained generator is written then
         checkpoints = checkpoint_steps(self.steps)
+        read = metrics | checkpoints | states
         self._begin()
         while trainer.steps_done < self.steps and not (stop.is_set() and trainer.checked):
-            self._step(trainer.steps_done + 1 in metrics | checkpoints | states)
+            self._step(trainer.steps_done + 1 in read)
             if trainer.steps_done in metrics:
                 self._watch()
             if trainer.steps_done in checkpoints and self.sampled:

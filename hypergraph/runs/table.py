@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from hypergraph.errors import FileError, UsageError, file_errors
 from hypergraph.runs.records import NetworkRecord, to_fields
 from hypergraph.storage.atomic import writing
+from hypergraph.storage.schema import as_record
 from hypergraph.storage.untrusted import check_regular
 
 if TYPE_CHECKING:
@@ -144,8 +145,6 @@ def _check_columns(path: Path, schema: pyarrow.Schema) -> None:
 
 def read_records(path: Path, rows: int, members: Container[int]) -> list[NetworkRecord]:
     """The records of some members, which have files, read group by group. Raises FileError."""
-    from hypergraph.storage.schema import as_record
-
     records = []
     with open_table(path, rows) as file:
         for batch in file.iter_batches():
