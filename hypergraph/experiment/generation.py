@@ -81,7 +81,7 @@ def generate_with_metadata(
     elif step is None:
         network, facts = _from_file(generator_file(source), wanted)
     else:
-        file, members = _checkpoint(source, wanted.member, step)
+        file, members = _checkpoint(run or RunDirectory.open(source), wanted.member, step)
         network, facts = _from_file(file, wanted, members)
     if not all(bool(tensor.isfinite().all()) for tensor in network.state_dict().values()):
         raise HypergraphError(f"what {source} generates at beta {beta} is not finite: it diverged in training")
@@ -138,11 +138,10 @@ def _from_file(file: Path, wanted: _Wanted, members: Sequence[int] | None = None
     return networks[0], described | wanted.facts(encoder, kls[0])
 
 
-def _checkpoint(run: Path, member: int, step: int) -> tuple[Path, Sequence[int]]:
+def _checkpoint(run: RunDirectory, member: int, step: int) -> tuple[Path, Sequence[int]]:
     """The file of a run's checkpoint of a member, and the members in it. Raises UsageError."""
-    checkpoints = RunDirectory.open(run).checkpoints()
-    found = {step: (path, members) for step, members, path in checkpoints if member in members}
+    found = {step: (path, members) for step, members, path in run.checkpoints() if member in members}
     if step not in found:
         steps = ", ".join(map(str, found)) or "none"
-        raise UsageError(f"{run} has no checkpoint of member {member} after step {step}: there are {steps}")
+        raise UsageError(f"{run.path} has no checkpoint of member {member} after step {step}: there are {steps}")
     return found[step]
