@@ -51,6 +51,11 @@ def test_a_step_that_reads_is_told(graphs: bool) -> None:
         one.step()
 
 
+def test_a_step_in_which_the_host_waits_is_not_recorded() -> None:
+    """Recording it would fail."""
+    assert_same(*(train(trainer(CPU, Reading(), (SPEC,), graphs), 6) for graphs in (False, True)))
+
+
 class Counting(L1Norm):
     """A task that draws more from step to step: what a graph repeats is something else."""
 
@@ -101,16 +106,23 @@ def test_sums_of_groups_are_the_same_sorted() -> None:
     torch.testing.assert_close(grads[1], grads[0])
 
 
+class Broken(L1Norm):
+    """A task that has no loss."""
+
+    def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        raise RuntimeError("there is no loss")
+
+
 def test_the_script_writes_its_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(script, "CHECKS", {"right": lambda device: None, "wrong": waits_for_nothing})
-    monkeypatch.setattr(TASKS, "load", lambda *_: Reading())
+    monkeypatch.setattr(TASKS, "load", lambda *_: Broken())
     assert script.main(str(tmp_path), "cpu") == 1
     report = json.loads((tmp_path / "gpu.json").read_text())
     assert report["checks"]["right"] == "passed"
-    assert report["checks"]["wrong"].startswith("failed: RuntimeError('the host waits")
+    assert report["checks"]["wrong"].startswith("failed: RuntimeError('there is no loss")
     told = (tmp_path / "gpu.md").read_text()
     assert f"| right | passed |\n| wrong | {report['checks']['wrong']} |" in told
-    assert "the host waits" in report["rows"][0]["missing"]
+    assert "there is no loss" in report["rows"][0]["missing"]
     assert set(report["rows"][-1]["seconds"]) == {"off"}
     assert told.count("\n| training | 4,6,1 |") == 2
 

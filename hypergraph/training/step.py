@@ -77,6 +77,8 @@ class Trainer:
         self.check_every = 1 if device.type == "cpu" else CHECK_EVERY
         self._run: Callable[[Sampled, Numbers], StepResult] = self._update
         self._recovery = Recovery(self.state, self.members)
+        if device.type == "cuda":
+            self.capture()
 
     @property
     def failures(self) -> Sequence[Failure]:
@@ -88,9 +90,9 @@ class Trainer:
         """Whether this is one of the steps after which members that diverged are recovered."""
         return self.steps_done % self.check_every == 0
 
-    def capture(self) -> None:
-        """Record the steps from now on as CUDA graphs, one per network and kind of inputs; the device is a GPU."""
-        self._run = CapturedStep(self._update, self.rngs)
+    def capture(self, record: bool = True) -> None:
+        """Repeat the steps from now on as CUDA graphs, one per network and kind of inputs, or not; as on a GPU."""
+        self._run = CapturedStep(self._update, self.rngs, record)
 
     def step(self) -> StepResult:
         """Do one optimiser step.

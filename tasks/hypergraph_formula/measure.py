@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -38,12 +38,13 @@ class Normalised:
     """
 
     formula: Formula
-    mean: Tensor
-    deviation: Tensor
+    mean: Sequence[float]
+    deviation: Sequence[float]
 
     def __call__(self, inputs: Tensor) -> Tensor:
-        values = self.formula(inputs.double())
-        return ((values - self.mean.to(values)) / self.deviation.to(values)).float()
+        outputs = self.formula(inputs.double()).unbind(-1)
+        each = zip(outputs, self.mean, self.deviation, strict=True)  # plain numbers, which a GPU need not wait for
+        return torch.stack([(output - mean) / deviation for output, mean, deviation in each], -1).float()
 
 
 @functools.lru_cache(maxsize=8)
@@ -60,7 +61,7 @@ def normalised(text: str, distribution: str) -> Normalised:
         _check(formula, inputs, formula(inputs.double()), math.inf, "no finite number")
     values = formula(draws.double())
     mean, deviation = (_rounded(measured) for measured in (values.mean(0), values.std(0)))
-    for name, spread, size in zip(formula.texts, deviation.tolist(), values.abs().amax(0).tolist(), strict=True):
+    for name, spread, size in zip(formula.texts, deviation, values.abs().amax(0).tolist(), strict=True):
         if spread <= 1e-9 * size:
             raise ValueError(f"the formula {name!r} is constant where inputs are {distribution}: write one that varies")
     result = Normalised(formula, mean, deviation)
@@ -69,9 +70,9 @@ def normalised(text: str, distribution: str) -> Normalised:
     return result
 
 
-def _rounded(numbers: Tensor) -> Tensor:
+def _rounded(numbers: Tensor) -> list[float]:
     """To six digits, because the last ones depend on the number of threads."""
-    return torch.tensor([float(f"{number:.6g}") for number in numbers.tolist()], dtype=torch.float64)
+    return [float(f"{number:.6g}") for number in numbers.tolist()]
 
 
 def _check(formula: Formula, inputs: Tensor, values: Tensor, limit: float, fault: str) -> None:

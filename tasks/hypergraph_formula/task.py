@@ -65,4 +65,5 @@ class Formula(Task):
         """That of a single output; of several, each has its own, and the targets are told as they are."""
         if spec.sizes[-1] > 1:
             return super().normalisation(spec)
-        return float(self.function.mean), float(self.function.deviation)
+        (mean,), (deviation,) = self.function.mean, self.function.deviation
+        return mean, deviation

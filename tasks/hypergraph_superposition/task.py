@@ -69,7 +69,7 @@ class Superposition(Task):
     def importance(self, like: Tensor) -> Tensor:
         """The importance of every feature: [feature], of the dtype and device of `like`."""
         number = torch.arange(self.options.features, dtype=like.dtype, device=like.device)
-        return number.new_tensor(self.options.decay).pow(number)
+        return torch.pow(self.options.decay, number)
 
     def check_spec(self, spec: MLPSpec) -> None:
         features = self.options.features

@@ -33,8 +33,7 @@ def trainer(device: torch.device, task: Task, specs: tuple[MLPSpec, ...], graphs
     recipe = Recipe(steps=STEPS, batch=32, beta_warmup_steps=10)
     one = Trainer(task, specs, recipe, 0, [0, 1, 5], device)
     one.check_every = CHECK_EVERY  # on the CPU it would be 1
-    if graphs:
-        one.capture()
+    one.capture(graphs)
     return one
 
 
@@ -53,14 +52,14 @@ def assert_same(first: Trainer, second: Trainer) -> None:
 
 
 def agrees(device: torch.device) -> None:
-    """Networks and gradients are those of the CPU, to nine digits."""
+    """Networks and gradients are those of the CPU, to eight digits."""
     for spec in SPECS:
         generator = Generator.initial([spec], [stream(0, member) for member in range(3)]).double()
         draws = generator.draw([stream(1, member) for member in range(3)])
         moved = ParetoHyperhypernetwork(**{k: v.to(device) for k, v in generator.pareto.state_dict().items()})
         expected, actual = _generated(generator, draws), _generated(Generator([spec], moved), draws)
         for ours, theirs in zip(actual, expected, strict=True):
-            torch.testing.assert_close(ours.cpu(), theirs, rtol=1e-9, atol=1e-9)
+            torch.testing.assert_close(ours.cpu(), theirs, rtol=1e-8, atol=1e-9)
 
 
 def _generated(generator: Generator, draws: Tensor) -> list[Tensor]:
@@ -78,9 +77,9 @@ def waits_for_nothing(device: torch.device) -> None:
     for name in TASK_NAMES:
         task = TASKS.load(name)
         for graphs in (False, True):
-            one = train(trainer(device, task, (task.default_spec,), graphs), 2)
+            one = train(trainer(device, task, (task.default_spec,), graphs), 3)
             with _no_reads(device):
-                train(one, 4)
+                train(one, 5)
     one = train(trainer(device, TASKS.load("l1norm"), (MASKED,), graphs=False), 2)
     with _no_reads(device):
         train(one, 4)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import statistics
 import time
 from collections.abc import Callable
@@ -54,6 +55,7 @@ SMALL = Sizes((Work("training", (4, 6, 1), 1), Work("training", (4, 6, 1), 3), W
 
 def measure(work: Work, sizes: Sizes, device: torch.device) -> Row:
     """Seconds of one time with CUDA graphs off and on, taking turns, and the most memory that both held."""
+    gc.collect()  # a trainer and its graphs refer to each other
     ways = {"off": _work(work, device, graphs=False)}
     if work.kind == "training":
         ways["on"] = _work(work, device, graphs=True)
@@ -71,8 +73,7 @@ def _work(work: Work, device: torch.device, graphs: bool) -> Callable[[], object
     spec = MLPSpec(work.layers)
     if work.kind == "training":
         trainer = Trainer(TASKS.load("l1norm"), [spec], RECIPE, 0, range(work.members), device)
-        if graphs:
-            trainer.capture()
+        trainer.capture(graphs)
         return trainer.step
     host = [stream(0, member) for member in range(work.members)]
     generator = Generator.initial([MLPSpec((1, 1))], host).to(device)  # the decoder depends on no network
@@ -83,7 +84,7 @@ def _work(work: Work, device: torch.device, graphs: bool) -> Callable[[], object
 
 def _times(run: Callable[[], object], turn: float, device: torch.device) -> int:
     """How often to run in a turn; the first times get ready."""
-    for _ in range(3):
+    for _ in range(4):
         run()
     return max(1, round(turn / _seconds(run, 3, device)))
 

@@ -7,6 +7,7 @@ caller set them. What a graph cannot hold fails: a read of numbers by the host, 
 from __future__ import annotations
 
 import contextlib
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 from unittest import mock
@@ -18,14 +19,17 @@ from torch.utils._pytree import tree_leaves
 
 from hypergraph.model import hypernetwork
 from hypergraph.training import optimizer
+from hypergraph.training.capture import WAITING
 
 aten = torch.ops.aten
 READS = {aten._local_scalar_dense, aten.nonzero, aten.masked_select, aten.equal, aten._unique2, aten.unique_dim}
 """Operations whose result, or its shape, the host must know before it goes on."""
+WAITS = READS | {aten.lift_fresh}
+"""These, and a tensor made from the host's numbers: they reach the device at once."""
 
 
 class NoReads(TorchDispatchMode):
-    """Fails where the host reads numbers, as `torch.cuda.set_sync_debug_mode("error")` does on a GPU."""
+    """Fails where the host waits, as `torch.cuda.set_sync_debug_mode("error")` does on a GPU."""
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -33,9 +37,32 @@ class NoReads(TorchDispatchMode):
     def __torch_dispatch__(
         self, func: Callable[..., Any], types: Iterable[type], args: Any = (), kwargs: Any = None
     ) -> Any:
-        if func.overloadpacket in READS:  # type: ignore[attr-defined]
-            raise RuntimeError(f"the host waits for {func}")
+        if func.overloadpacket in WAITS:  # type: ignore[attr-defined]
+            self.wait(func)
         return func(*args, **(kwargs or {}))
+
+    def wait(self, func: Callable[..., Any]) -> None:
+        """What happens where the host waits."""
+        raise RuntimeError(f"the host waits for {func}")
+
+
+class _Warning(NoReads):
+    """Warns where the host waits, as `torch.cuda.set_sync_debug_mode("warn")` does on a GPU."""
+
+    def wait(self, func: Callable[..., Any]) -> None:
+        warnings.warn(f"{WAITING} operation, {func}", stacklevel=2)
+
+
+class _SyncDebugMode:
+    """What `torch.cuda.set_sync_debug_mode` is on a GPU."""
+
+    def __init__(self) -> None:
+        self._warning = contextlib.ExitStack()
+
+    def __call__(self, mode: str) -> None:
+        self._warning.close()
+        if mode == "warn":
+            self._warning.enter_context(_Warning())
 
 
 class Recording(NoReads):
@@ -92,6 +119,7 @@ def played_back() -> Iterator[None]:
         "Stream": mock.Mock,
         "current_stream": mock.Mock,
         "stream": contextlib.nullcontext,
+        "set_sync_debug_mode": _SyncDebugMode(),
     }
     with (
         mock.patch.multiple(torch.cuda, **stands_in),

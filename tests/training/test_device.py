@@ -36,7 +36,7 @@ class DrawOn(TorchFunctionMode):
 
 
 class Elsewhere(TorchDispatchMode):
-    """Notes every operation that gives a tensor on another device than meta."""
+    """Notes every operation that takes or gives a tensor on another device than meta."""
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -46,7 +46,8 @@ class Elsewhere(TorchDispatchMode):
         self, func: Callable[..., Any], types: Iterable[type], args: Any = (), kwargs: Any = None
     ) -> Any:
         results = func(*args, **(kwargs or {}))
-        if any(isinstance(each, torch.Tensor) and each.device.type != "meta" for each in tree_leaves(results)):
+        tensors = [each for each in tree_leaves((args, kwargs, results)) if isinstance(each, torch.Tensor)]
+        if any(each.device.type != "meta" for each in tensors) or func is torch.ops.aten.lift_fresh.default:
             self.operations.append(str(func))
         return results
 
