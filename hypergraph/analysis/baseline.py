@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from hypergraph.analysis.classify import Verdict, classify_strict
-from hypergraph.analysis.kept import Analysis, kept
+from hypergraph.analysis.kept import Analysis, here, kept
 from hypergraph.analysis.measure import measure_loss
 from hypergraph.errors import MissingDataError
 from hypergraph.extensions.options import task_metadata
@@ -55,4 +55,4 @@ def _compare(run: FinishedRun, best: NetworkRecord) -> list[BaselineRecord]:
     return records
 
 
-_BASELINE = Analysis("baseline", "training by Adam", list[BaselineRecord], _compare)
+_BASELINE = Analysis("baseline", "training by Adam", list[BaselineRecord], here(_compare))

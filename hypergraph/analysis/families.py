@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
 from hypergraph.discovery.classifier import FamilyClassifier
-from hypergraph.errors import FileError, MissingDataError, SpecError
+from hypergraph.errors import FileError, MissingDataError, SpecError, file_errors
 from hypergraph.extensions.registry import TASKS
 from hypergraph.runs.directory import RunDirectory
 from hypergraph.runs.events import Observer, ignore
@@ -67,6 +69,17 @@ def _labelled(classifier: FamilyClassifier, records: Sequence[NetworkRecord]) ->
         )
         for record, label, confidence, numbers in columns
     ]
+
+
+def load_families(path: Path) -> FamilyClassifier:
+    """The families of a file, which are found again only where it has changed. Raises FileError."""
+    with file_errors("read", path):
+        return _load_once(path, path.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=1)
+def _load_once(path: Path, modified_ns: int) -> FamilyClassifier:
+    return FamilyClassifier.load(path)
 
 
 def run_families(run: FinishedRun) -> FamilyClassifier:

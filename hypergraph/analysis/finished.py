@@ -30,6 +30,7 @@ from hypergraph.interfaces import UNKNOWN, Classifier, Task
 from hypergraph.model.generator import Generator
 from hypergraph.runs.directory import RunDirectory
 from hypergraph.runs.events import Observer, ignore
+from hypergraph.runs.jobs import Map, map_here
 from hypergraph.runs.records import NetworkRecord, to_fields
 from hypergraph.runs.result import load_members, read_result
 from hypergraph.runs.table import open_table
@@ -51,14 +52,21 @@ class FinishedRun:
         directory: of a run whose training and sweep have ended.
         observe: receives the progress of analyses.
         scratch: an empty folder that is used instead of RUN/analysis/, for a run that must not be written into.
+        each: does the jobs of analyses.
 
     Raises:
         FileError: the run has no readable result.
     """
 
-    def __init__(self, directory: RunDirectory, observe: Observer = ignore, scratch: Path | None = None) -> None:
+    def __init__(
+        self,
+        directory: RunDirectory,
+        observe: Observer = ignore,
+        scratch: Path | None = None,
+        each: Map = map_here,
+    ) -> None:
         self.directory, self.path, self.config = directory, directory.path, directory.config
-        self.observe, self.scratch = observe, scratch
+        self.observe, self.scratch, self.each = observe, scratch, each
         self.result = read_result(directory)
 
     @cached_property

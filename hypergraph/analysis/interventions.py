@@ -10,7 +10,7 @@ import torch
 from msgspec import Struct
 from torch import Tensor
 
-from hypergraph.analysis.kept import Analysis, kept
+from hypergraph.analysis.kept import Analysis, here, kept
 from hypergraph.analysis.measure import best_of, generate, measure_loss
 from hypergraph.interfaces import Task
 from hypergraph.model.generator import Generator
@@ -97,7 +97,7 @@ def _shuffle(run: FinishedRun, best: NetworkRecord) -> list[ShuffleRecord]:
     return [ShuffleRecord(member, best.beta, best.kl, best.loss, loss)]
 
 
-_SHUFFLE = Analysis("shuffle", "shuffling learned variables", list[ShuffleRecord], _shuffle)
+_SHUFFLE = Analysis("shuffle", "shuffling learned variables", list[ShuffleRecord], here(_shuffle))
 
 
 class AblationRecord(Struct, frozen=True):
@@ -125,4 +125,4 @@ def _ablate(run: FinishedRun, best: Sequence[NetworkRecord]) -> list[AblationRec
     return records
 
 
-_ABLATION = Analysis("ablation", "cutting weights", list[AblationRecord], _ablate)
+_ABLATION = Analysis("ablation", "cutting weights", list[AblationRecord], here(_ablate))

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from hashlib import blake2b
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeAlias, TypeVar
 
 import msgspec
 
 from hypergraph.errors import FileError, file_errors
 from hypergraph.extensions.registry import CLASSIFIERS, TASKS, classifier_for
-from hypergraph.runs.events import tracked
+from hypergraph.runs.events import Observer, counted
+from hypergraph.runs.jobs import J, doing
 from hypergraph.runs.records import read_record
 from hypergraph.storage.atomic import make_folder, write_bytes, write_json
 from hypergraph.storage.untrusted import read_json
@@ -26,6 +28,10 @@ if TYPE_CHECKING:
 
 P = TypeVar("P")
 R = TypeVar("R", bound=msgspec.Struct)
+Measured: TypeAlias = AbstractContextManager[Iterator[tuple[str, list[R]]]]
+"""The names and the records of parts, as they are measured."""
+Measure: TypeAlias = "Callable[[FinishedRun, Mapping[str, P], str], Measured[R]]"
+"""Measures parts of a run by their names, as a stage."""
 
 
 @dataclass(frozen=True)
@@ -36,13 +42,25 @@ class Analysis(Generic[P, R]):
         name: the folder in RUN/analysis/.
         stage: the name that observers of its progress see.
         kind: the type of a part's records: list[Record].
-        measure: computes the records of one part.
+        measure: computes the records of parts, as `here` or as `jobs` does.
     """
 
     name: str
     stage: str
     kind: type[list[R]]
-    measure: Callable[[FinishedRun, P], list[R]]
+    measure: Measure[P, R]
+
+
+def here(measure: Callable[[FinishedRun, P], list[R]]) -> Measure[P, R]:
+    """Measure one part after another in this process: what is cheap."""
+    return lambda run, parts, stage: nullcontext(
+        counted(((name, measure(run, part)) for name, part in parts.items()), len(parts), stage, run.observe)
+    )
+
+
+def jobs(measure: Callable[[J, Observer], list[R]]) -> Measure[J, R]:
+    """Let the engine of the run measure parts that are jobs: what takes long."""
+    return lambda run, parts, stage: doing(run.each, run.directory, measure, parts, stage, run.observe)
 
 
 @usual_torch()
@@ -59,13 +77,14 @@ def kept(run: FinishedRun, analysis: Analysis[P, R], parts: Mapping[str, P]) -> 
             records[name] = read_record(folder / f"{name}.json", analysis.kind)
     if missing := [name for name in parts if name not in records]:
         make_folder(folder)
-        for name in tracked(missing, analysis.stage, run.observe):
-            data = msgspec.json.encode(analysis.measure(run, parts[name]))  # NaN and infinity become null
-            records[name] = msgspec.json.decode(data, type=analysis.kind)
-            if records[name]:
-                with contextlib.suppress(OSError):  # what was not readable may be a pipe
-                    (folder / f"{name}.json").unlink()
-                write_bytes(folder / f"{name}.json", data)
+        with analysis.measure(run, {name: parts[name] for name in missing}, analysis.stage) as measured:
+            for name, found in measured:
+                data = msgspec.json.encode(found)  # NaN and infinity become null
+                records[name] = msgspec.json.decode(data, type=analysis.kind)
+                if records[name]:
+                    with contextlib.suppress(OSError):  # what was not readable may be a pipe
+                        (folder / f"{name}.json").unlink()
+                    write_bytes(folder / f"{name}.json", data)
     return [record for name in parts for record in records[name]]
 
 

@@ -9,11 +9,15 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from hypergraph.analysis.classify import classify
-from hypergraph.analysis.kept import Analysis, kept
+from hypergraph.analysis.families import load_families
+from hypergraph.analysis.kept import Analysis, jobs, kept
 from hypergraph.analysis.measure import generate, measure_loss, or_nan
 from hypergraph.analysis.sweep import BETA_GRID
+from hypergraph.extensions.registry import TASKS, classifier_for
 from hypergraph.interfaces import UNKNOWN, Classifier, Task
 from hypergraph.model.generator import Generator
+from hypergraph.runs.config import RunConfig
+from hypergraph.runs.events import Observer, ignore
 from hypergraph.runs.records import Price
 from hypergraph.runs.result import load_members
 from hypergraph.spec import MLPSpec
@@ -56,22 +60,48 @@ def phases_at(
             yield PhaseRecord(member, step, beta, verdict.algorithm or UNKNOWN, loss, kl)
 
 
+class Checkpoint(Struct, frozen=True):
+    """The job of sweeping a checkpoint.
+
+    Attributes:
+        config: of the run.
+        step: of the checkpoint.
+        members: of the checkpoint, by their numbers in the run.
+        generator: its file.
+        families: the file of the families that stand in for a classifier, if there is one.
+    """
+
+    config: RunConfig
+    step: int
+    members: tuple[int, ...]
+    generator: Path
+    families: Path | None
+
+
 def measure_phases(run: FinishedRun) -> list[PhaseRecord]:
     """One record per member, beta and checkpoint, by step. Raises MissingDataError."""
     run.need_checkpoints()
     run.classifier  # noqa: B018, raises where there is none
-    checkpoints = {f"{step:07d}-{m[0]}-{m[-1]}": (step, m, path) for step, m, path in run.directory.checkpoints()}
-    return kept(run, _PHASES, checkpoints)
+    families = path if (path := run.directory.families).is_file() else None
+    parts = {
+        f"{step:07d}-{members[0]}-{members[-1]}": Checkpoint(run.config, step, tuple(members), path, families)
+        for step, members, path in run.directory.checkpoints()
+    }
+    return kept(run, _PHASES, parts)
 
 
-def _sweep_checkpoint(run: FinishedRun, checkpoint: tuple[int, Sequence[int], Path]) -> list[PhaseRecord]:
-    (step, members, path), config = checkpoint, run.config
-    generator = load_members(path, config, len(members))
-    swept = phases_at(generator, step, run.task, run.classifier, seed=config.seed, members=members, spec=config.spec)
+def sweep_checkpoint(job: Checkpoint, observe: Observer = ignore) -> list[PhaseRecord]:
+    """The records of one checkpoint. Raises FileError, PluginError."""
+    config, members = job.config, job.members
+    generator = load_members(job.generator, config, len(members))
+    task = TASKS.load(config.task, config.options)
+    classifier = load_families(job.families) if job.families else classifier_for(config.task)
+    assert classifier is not None
+    swept = phases_at(generator, job.step, task, classifier, seed=config.seed, members=members, spec=config.spec)
     return list(swept)
 
 
-_PHASES = Analysis("phases", "classifying checkpoints", list[PhaseRecord], _sweep_checkpoint)
+_PHASES = Analysis("phases", "classifying checkpoints", list[PhaseRecord], jobs(sweep_checkpoint))
 
 
 def outcomes(classifier: Classifier, phases: Sequence[PhaseRecord]) -> dict[int, str]:

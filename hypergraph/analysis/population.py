@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
+from collections.abc import Sequence
 
 from hypergraph.analysis.kept import analysis_versions
 from hypergraph.analysis.measure import Sample, generate
-from hypergraph.analysis.sweep import BETA_GRID, networks_of
+from hypergraph.analysis.sweep import BETA_GRID, STAGE, Sweep, sweep_chunk, write_networks
 from hypergraph.runs.config import RunConfig
 from hypergraph.runs.directory import Chunk, RunDirectory
-from hypergraph.runs.events import Observer, ignore, tracked
+from hypergraph.runs.events import Observer, ignore
+from hypergraph.runs.jobs import Map, doing, map_here
 from hypergraph.runs.records import NetworkRecord
 from hypergraph.runs.result import load_members
 from hypergraph.runs.table import encode_table, is_made_by, join_tables, read_records
@@ -20,36 +21,29 @@ from hypergraph.torch_state import torch_threads, usual_torch
 
 
 @usual_torch()
-def sweep_population(run: RunDirectory, observe: Observer = ignore) -> list[NetworkRecord]:
+def sweep_population(run: RunDirectory, each: Map = map_here, observe: Observer = ignore) -> list[NetworkRecord]:
     """Sweep all members into the run's table; the records of the sample. Raises FileError, PluginError.
 
     Each chunk is kept in its folder until all are swept, so that a later call goes on after an interrupt.
     """
     made_by = json.dumps(analysis_versions(run.config.task), sort_keys=True)
     if not is_made_by(run.table, made_by):
-        for chunk in tracked(run.chunks, "sweeping members", observe):
-            if not is_made_by(chunk.swept, made_by):
-                for name, data in sweep_chunk(run.config, chunk.members, chunk.trained, made_by).items():
-                    write_bytes(run.path / name, data)
+        chunks = {chunk.name: chunk for chunk in run.chunks if not is_made_by(chunk.swept, made_by)}
+        jobs = {name: Sweep.of(run, chunk) for name, chunk in chunks.items()}
+        with doing(each, run, sweep_chunk, jobs, STAGE, observe) as results:
+            for name, swept in results:
+                write_networks(run, swept)
+                _write_rows(run.config, chunks[name], swept.records, made_by)
         join_tables([chunk.swept for chunk in run.chunks], run.table, made_by)
     for chunk in run.chunks:
         chunk.swept.unlink(missing_ok=True)
     return read_records(run.table, row_count(run.config), set(run.config.sample))
 
 
-def sweep_chunk(config: RunConfig, members: range, trained: Path, made_by: str) -> dict[str, bytes]:
-    """What is kept of the networks of a chunk, as files by their path in the run's folder: the table is the last.
-
-    `trained` is the file of the chunk's generator. Raises FileError, PluginError.
-    """
-    files: dict[str, bytes] = {}
-    records, sample = [], set(config.sampled(members))
-    for record, network, metadata in networks_of(config, load_members(trained, config, len(members)), members):
-        records.append(record)
-        if record.member in sample:
-            files[record.file] = network.encode(metadata)
-    records.sort(key=lambda record: (record.member, record.beta))
-    return {**files, Chunk(Path("training"), members).swept.as_posix(): encode_table(records, sample, made_by)}
+def _write_rows(config: RunConfig, chunk: Chunk, records: Sequence[NetworkRecord], made_by: str) -> None:
+    """Write the table of a chunk, after the files that it names. Raises FileError."""
+    rows = sorted(records, key=lambda record: (record.member, record.beta))
+    write_bytes(chunk.swept, encode_table(rows, {*config.sampled(chunk.members)}, made_by))
 
 
 def row_count(config: RunConfig) -> int:

@@ -13,7 +13,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 from torch import Tensor
 
-from hypergraph.analysis.kept import Analysis, kept
+from hypergraph.analysis.kept import Analysis, here, kept
 from hypergraph.analysis.measure import TEST_INPUTS, best_of, generate, or_nan
 from hypergraph.errors import MissingDataError, UsageError
 from hypergraph.interfaces import Task
@@ -127,7 +127,7 @@ def _measure(run: FinishedRun, part: tuple[NetworkRecord, int, int]) -> list[Siz
     return [SizeRecord(network.member, network.beta, inputs, hidden, spec in config.specs, **losses)]
 
 
-_SIZES = Analysis("sizes", "trying sizes", list[SizeRecord], _measure)
+_SIZES = Analysis("sizes", "trying sizes", list[SizeRecord], here(_measure))
 
 
 def best_without_encoder(run: FinishedRun) -> NetworkRecord:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from hypergraph.analysis.classify import classify
 from hypergraph.analysis.measure import generate, measure_loss
@@ -15,17 +18,21 @@ from hypergraph.interfaces import Classifier, Task
 from hypergraph.model.generator import Generator
 from hypergraph.model.pareto import LOG10_BETA_RANGE
 from hypergraph.runs.config import RunConfig
-from hypergraph.runs.directory import RunDirectory
-from hypergraph.runs.events import Observer, ignore, tracked
+from hypergraph.runs.directory import Chunk, RunDirectory
+from hypergraph.runs.events import Members, Observer, ignore, tracked
+from hypergraph.runs.jobs import Map, doing
 from hypergraph.runs.records import NetworkRecord
+from hypergraph.runs.result import load_members
 from hypergraph.spec import MLPSpec
-from hypergraph.storage.atomic import finite
+from hypergraph.storage.atomic import finite, write_bytes
 from hypergraph.storage.schema import as_record
 from hypergraph.weights import MLPWeights
 
 _LOW, _HIGH = LOG10_BETA_RANGE
 BETA_GRID = tuple(10.0 ** (_LOW + (_HIGH - _LOW) * n / 30) for n in range(31))
 """From 1e-12 to 1 in 30 logarithmic increments, as in the paper's figures."""
+STAGE = "sweeping members"
+"""The name that observers see of a sweep of all chunks."""
 
 
 def sweep(
@@ -67,31 +74,78 @@ def _record(verdict: dict[str, Any], *, member: int, beta: float, **measured: fl
         raise PluginError(f"what the task and its classifier say of {file} cannot be recorded: {error}") from None
 
 
-def sweep_members(
-    directory: RunDirectory, generator: Generator, members: Sequence[int], observe: Observer = ignore
-) -> list[NetworkRecord]:
-    """Sweep some of a run's members and write their networks into the run; records by price, then by member.
+class Sweep(Struct, frozen=True):
+    """The job of sweeping the members of a chunk.
 
-    `generator` is that of these members alone. Raises FileError, PluginError.
+    Attributes:
+        config: of the run.
+        members: the first and the last member of the chunk.
+        generator: the file of a trained generator.
+        trained: the first and the last member in this file.
     """
-    records = []
-    for record, network, metadata in networks_of(directory.config, generator, members, observe):
-        network.save(directory.path / record.file, metadata)
+
+    config: RunConfig
+    members: Members
+    generator: Path
+    trained: Members
+
+    @classmethod
+    def of(cls, run: RunDirectory, chunk: Chunk) -> Sweep:
+        """The job for a chunk: it reads what the chunk trained, or where this is gone, the generator of all members."""
+        members = chunk.members[0], chunk.members[-1]
+        if run.config.is_large or chunk.trained.is_file():
+            return cls(run.config, members, chunk.trained, members)
+        return cls(run.config, members, run.generator, (0, run.config.members - 1))
+
+    def load(self) -> Generator:
+        """The generator of the chunk's members alone, which is rounded as in training. Raises FileError."""
+        (first, last), (start, end) = self.trained, self.members
+        generator = load_members(self.generator, self.config, last - first + 1)
+        if self.members == self.trained:
+            return generator
+        return Generator.join([generator.member(member - first) for member in range(start, end + 1)])
+
+
+class Swept(Struct, frozen=True):
+    """The networks of a chunk.
+
+    Attributes:
+        records: by price, then by member.
+        files: the networks that the run keeps as files, by their path in its folder.
+    """
+
+    records: list[NetworkRecord]
+    files: dict[str, bytes]
+
+
+def sweep_chunk(job: Sweep, observe: Observer = ignore) -> Swept:
+    """Sweep the members of a chunk. Raises FileError, PluginError."""
+    config, generator, members = job.config, job.load(), range(job.members[0], job.members[1] + 1)
+    task, classifier = TASKS.load(config.task, config.options), classifier_for(config.task)
+    described, sample = task_metadata(config.task, config.options), {*config.sampled(members)}
+    swept = sweep(generator, task, classifier, seed=config.seed, spec=config.spec, members=members, observe=observe)
+    records, files = list[NetworkRecord](), dict[str, bytes]()
+    for record, network in (pair for pairs in swept for pair in pairs):
         records.append(record)
+        if record.member in sample:
+            facts = {"seed": config.seed, "member": record.member, "beta": record.beta}
+            facts["encoder"] = int(generator.has_encoder)
+            files[record.file] = network.encode(described | {name: str(value) for name, value in facts.items()})
+    return Swept(records, files)
+
+
+def sweep_all(run: RunDirectory, each: Map, observe: Observer = ignore) -> list[NetworkRecord]:
+    """Sweep all members of a run that is not large, and write their networks into it. Raises FileError, PluginError."""
+    jobs = {chunk.name: Sweep.of(run, chunk) for chunk in run.chunks}
+    records = list[NetworkRecord]()
+    with doing(each, run, sweep_chunk, jobs, STAGE, observe) as results:
+        for _, swept in results:
+            write_networks(run, swept)
+            records += swept.records
     return records
 
 
-def networks_of(
-    config: RunConfig, generator: Generator, members: Sequence[int], observe: Observer = ignore
-) -> Iterator[tuple[NetworkRecord, MLPWeights, dict[str, str]]]:
-    """The record, the network, and its file's metadata, of some of a run's members, by price and then by member.
-
-    `generator` is that of these members alone. Raises PluginError.
-    """
-    task, classifier = TASKS.load(config.task, config.options), classifier_for(config.task)
-    described = task_metadata(config.task, config.options)
-    swept = sweep(generator, task, classifier, seed=config.seed, spec=config.spec, members=members, observe=observe)
-    for record, network in (pair for pairs in swept for pair in pairs):
-        facts = {"seed": config.seed, "member": record.member, "beta": record.beta}
-        facts["encoder"] = int(generator.has_encoder)
-        yield record, network, described | {name: str(value) for name, value in facts.items()}
+def write_networks(run: RunDirectory, swept: Swept) -> None:
+    """Write the files of a chunk's networks. Raises FileError."""
+    for name, data in swept.files.items():
+        write_bytes(run.path / name, data)

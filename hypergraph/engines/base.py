@@ -1,9 +1,10 @@
-"""The interface of an engine, which trains the chunks of a run on this machine or on others."""
+"""The interface of an engine, which trains a run's chunks and does the jobs of its analysis, here or elsewhere."""
 
 from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -14,6 +15,7 @@ from hypergraph.interfaces import API, NoOptions
 from hypergraph.runs.config import RunConfig
 from hypergraph.runs.directory import Chunk, RunDirectory
 from hypergraph.runs.events import Observer
+from hypergraph.runs.jobs import J, R, map_here
 from hypergraph.training.memory import RECOMPUTED, check_memory, fitting_members
 
 MIN_WEIGHTS_FOR_THREADS = 10_000
@@ -49,7 +51,9 @@ class Resources:
 
 
 class Engine(ABC):
-    """Trains the chunks of a run. A subclass is called without arguments, or with the options that the user sets.
+    """Trains the chunks of a run, and does the jobs of its analysis.
+
+    A subclass is called without arguments, or with the options that the user sets.
 
     Attributes:
         Options: a frozen dataclass with the options that a user sets, as of a task. The field `address`, a text, is
@@ -78,6 +82,26 @@ class Engine(ABC):
         Raises:
             TrainingError: where a chunk fails; the others save and stop, or are trained to their end before.
         """
+
+    def map(
+        self, run: RunDirectory, function: Callable[[J, Observer], R], jobs: Mapping[str, J], observe: Observer
+    ) -> Generator[tuple[str, R]]:
+        """Do jobs of a run's analysis: gives the name and the result of each, once, as they are done, in any order.
+
+        Here, they are done in this process. An engine may have them done elsewhere: `hypergraph.engines.travel` makes
+        text of jobs and of results. When the generator is closed, or the caller is interrupted, no work goes on.
+
+        Args:
+            run: whose lock the caller holds; its configuration says how many threads torch has at a job.
+            function: of a job and of an observer of its progress, whom what is done elsewhere need not tell. It stands
+                in an installed module, and its annotations name the types of the job and of the result.
+            jobs: by name. They have fields that JSON keeps, beside files that are there, as paths, which travel along.
+            observe: receives events in the caller's thread.
+
+        Raises:
+            Exception: what `function` raises, or from elsewhere a HypergraphError that tells it.
+        """
+        return map_here(run, function, jobs, observe)
 
 
 def plan_chunks(config: RunConfig, resources: Resources) -> RunConfig:

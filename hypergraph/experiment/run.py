@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from hypergraph.analysis.families import name_families
 from hypergraph.analysis.finished import FinishedRun
 from hypergraph.analysis.population import sweep_population
-from hypergraph.analysis.sweep import sweep_members
+from hypergraph.analysis.sweep import sweep_all
 from hypergraph.engines.base import Engine
 from hypergraph.errors import MissingDataError, UsageError, file_errors, printable
 from hypergraph.experiment.report import report_if_possible
@@ -26,9 +26,10 @@ from hypergraph.model.generator import Generator
 from hypergraph.runs.config import RunConfig
 from hypergraph.runs.directory import RunDirectory
 from hypergraph.runs.events import Drawn, NotDrawn, Noticed, Observer, ignore
+from hypergraph.runs.jobs import Map, map_here
 from hypergraph.runs.pretrained import shipped_ensemble
 from hypergraph.runs.provenance import current_versions
-from hypergraph.runs.records import NetworkRecord, ProgramRecord, Provenance, Result
+from hypergraph.runs.records import ProgramRecord, Provenance, Result
 from hypergraph.runs.result import load_members, write_result
 from hypergraph.storage.schema import as_path
 from hypergraph.storage.untrusted import read_json
@@ -48,16 +49,16 @@ def run_experiment(run: RunDirectory, engine: Engine, observe: Observer = ignore
     with run.lock(), torch_threads(run.config.threads):
         train(run, engine, observe)
         started = time.monotonic()
-        result = sweep(run, observe)
+        result = sweep(run, engine.map, observe)
         write_result(run, result)
         if run.config.is_large:
             observe(Noticed(f"figures, families, programs and report are of {run.config.sample_note}"))
-        finished = FinishedRun(run, observe)
+        finished = FinishedRun(run, observe, each=engine.map)
         (files, missing), programs = _drawn(finished), _programs(finished)
         seconds = round(time.monotonic() - started, 1)
         found = {"programs": programs, "figures": files, "not_drawn": missing}
         write_result(run, replace(result, **found, analysis_seconds=seconds))
-        finished = FinishedRun(run, observe)
+        finished = FinishedRun(run, observe, each=engine.map)
         report_if_possible(finished)
     return finished
 
@@ -85,7 +86,7 @@ def _joined(run: RunDirectory) -> Generator:
     return shipped
 
 
-def sweep(run: RunDirectory, observe: Observer = ignore) -> Result:
+def sweep(run: RunDirectory, each: Map = map_here, observe: Observer = ignore) -> Result:
     """Generate, measure, classify and save a network per member and price. Raises FileError.
 
     Where no classifier labels them, the families that are found among them do. The result of a large run has the
@@ -94,7 +95,7 @@ def sweep(run: RunDirectory, observe: Observer = ignore) -> Result:
     config = run.config
     task = TASKS.load(config.task, config.options)
     classifier: Classifier | None = classifier_for(config.task)
-    networks = sweep_population(run, observe) if config.is_large else _sweep_all(run, observe)
+    networks = (sweep_population if config.is_large else sweep_all)(run, each, observe)
     with file_errors("write", run.families):
         run.families.unlink(missing_ok=True)  # that of an earlier analysis, when there was no classifier
     if all(network.algorithm is None for network in networks):
@@ -106,15 +107,6 @@ def sweep(run: RunDirectory, observe: Observer = ignore) -> Result:
         networks=tuple(sorted(networks, key=lambda network: (network.beta, network.member))),
         provenance=(*_trained_at(run), _here(config)),
     )
-
-
-def _sweep_all(run: RunDirectory, observe: Observer) -> list[NetworkRecord]:
-    """Sweep all members of a run that is not large. Raises FileError."""
-    generator, networks = load_members(run.generator, run.config, run.config.members), list[NetworkRecord]()
-    for members in run.config.member_ranges:  # a chunk fits in memory, and is rounded as in training
-        part = Generator.join([generator.member(member) for member in members])
-        networks += sweep_members(run, part, members, observe)
-    return networks
 
 
 def _trained_at(run: RunDirectory) -> list[Provenance]:

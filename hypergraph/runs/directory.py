@@ -53,6 +53,11 @@ class Chunk:
         self.log = self.folder / "log.txt"
         self.swept = self.folder / "networks.parquet"
 
+    @property
+    def name(self) -> str:
+        """What messages call it."""
+        return f"members {self.folder.name}"
+
     def checkpoint(self, step: int) -> Path:
         """The file of the generator at `step`."""
         return self.checkpoints / f"{step:07d}.safetensors"

@@ -6,7 +6,7 @@ so that a process elsewhere can send them as lines of JSON.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeAlias, TypeVar
 
@@ -84,7 +84,12 @@ def ignore(event: Event) -> None:
 
 def tracked(items: Sequence[T], stage: str, observe: Observer) -> Iterator[T]:
     """Iterate over the items, and report to the observer how many are done."""
-    for done, item in enumerate(items):
-        observe(Progressed(stage, done, len(items)))
+    return counted(items, len(items), stage, observe)
+
+
+def counted(items: Iterable[T], total: int, stage: str, observe: Observer) -> Iterator[T]:
+    """As `tracked`, for so many items that come by and by."""
+    observe(Progressed(stage, 0, total))
+    for done, item in enumerate(items, 1):
         yield item
-    observe(Progressed(stage, len(items), len(items)))
+        observe(Progressed(stage, done, total))

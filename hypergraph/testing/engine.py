@@ -1,4 +1,4 @@
-"""Check an engine with small real trainings: to the end, interrupted, failing, and resumed."""
+"""Check an engine with small real trainings, to the end, interrupted, failing, and resumed; and with small jobs."""
 
 from __future__ import annotations
 
@@ -6,19 +6,21 @@ import os
 import signal
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, redirect_stdout
+from contextlib import closing, contextmanager, redirect_stdout
 from dataclasses import asdict
+from itertools import islice
 from pathlib import Path
 
 import torch
+from msgspec import Struct
 from torch import Tensor
 
 from hypergraph.engines.base import Engine, TrainingError
 from hypergraph.engines.chunk import train_chunk
-from hypergraph.errors import BusyError
+from hypergraph.errors import BusyError, HypergraphError
 from hypergraph.runs.config import RunConfig
 from hypergraph.runs.directory import Chunk, RunDirectory
-from hypergraph.runs.events import Diverged, Event, Stopping, Trained, TrainingEvent, Watched, ignore
+from hypergraph.runs.events import Diverged, Event, Observer, Stopping, Trained, TrainingEvent, Watched, ignore
 from hypergraph.spec import MLPSpec
 from hypergraph.storage.tensors import read_tensors
 from hypergraph.testing.networks import shared_streams
@@ -26,6 +28,7 @@ from hypergraph.torch_state import torch_threads
 from hypergraph.training.recipe import Recipe
 
 STEPS = 40
+JOBS = 5
 
 Parameters = Sequence[Mapping[str, Tensor]]
 """The parameters of the trained generator of each chunk."""
@@ -34,7 +37,8 @@ Parameters = Sequence[Mapping[str, Tensor]]
 def check_engine(engine: Engine, folder: Path, task: str) -> None:
     """Check an engine with trainings of an installed task on networks 4,6,1, in a new folder.
 
-    It trains two chunks of 40 steps four times, which takes seconds, plus the time to start workers.
+    It trains two chunks of 40 steps four times, which takes seconds, plus the time to start workers. And it has a few
+    jobs done.
     """
     for name, value in asdict(engine.resources("cpu")).items():
         assert isinstance(value, int), f"resources: {name} must be an int, not {value!r}"
@@ -47,6 +51,9 @@ def check_engine(engine: Engine, folder: Path, task: str) -> None:
         run = RunDirectory.create(folder / "interrupted", config)
         _check_failure(engine, run, _check_interrupt(engine, run))
         _check_resumed(engine, run, expected)
+        _check_jobs(engine, run)
+        _check_failing_job(engine, run)
+        _check_close(engine, run)
 
 
 def small_config(task: str) -> RunConfig:
@@ -138,6 +145,86 @@ def _trained(engine: Engine, run: RunDirectory) -> list[Event]:
     return events
 
 
+class Question(Struct, frozen=True):
+    """A job: what a file has."""
+
+    number: int
+    file: Path
+
+
+class Answer(Struct, frozen=True):
+    """What a job found, and the number of torch's threads there."""
+
+    number: int
+    content: bytes
+    mean: float
+    threads: int
+
+
+UNANSWERED = "nobody knows"
+"""The reason that a job tells whose file is empty."""
+
+
+def answer(question: Question, observe: Observer = ignore) -> Answer:
+    """Do the job. Raises HypergraphError where its file is empty."""
+    content = question.file.read_bytes()
+    if not content:
+        raise HypergraphError(UNANSWERED)
+    mean = torch.tensor(list(content), dtype=torch.float32).div(3).mean()
+    return Answer(question.number, content, float(mean), torch.get_num_threads())
+
+
+def _questions(run: RunDirectory, empty: bool = False) -> dict[str, Question]:
+    """Some jobs; the file of one may be empty."""
+    questions = {f"job {number}": Question(number, run.path / f"question{number}.bin") for number in range(JOBS)}
+    for question in questions.values():
+        fails = empty and question.number == 1
+        question.file.write_bytes(b"" if fails else bytes(range(255, 254 - 10 * (question.number + 1), -1)))
+    return questions
+
+
+def _answers(
+    engine: Engine, run: RunDirectory, questions: Mapping[str, Question], most: int = JOBS + 1
+) -> list[tuple[str, Answer]]:
+    """What an engine answers, at most so much of it; checks the side effects."""
+    before = _process()
+    jobs = closing(engine.map(run, answer, questions, ignore))
+    with run.lock(), _silent(run.path / "stdout", "map"), jobs as results:
+        found = list(islice(results, most))
+    for name, value in _process().items():
+        assert value == before[name], f"map must not change the {name} of this process"
+    return found
+
+
+def _check_jobs(engine: Engine, run: RunDirectory) -> None:
+    questions = _questions(run)
+    with torch_threads(run.config.threads):
+        expected = {name: answer(question) for name, question in questions.items()}
+    found = _answers(engine, run, questions)
+    names = sorted(name for name, _ in found)
+    assert names == sorted(questions), f"map must give each of the jobs {sorted(questions)} once, not {names}"
+    for name, result in found:
+        where = "as in this process with the threads of the run"
+        assert result == expected[name], f"{name} must give {expected[name]}, {where}, not {result}"
+
+
+def _check_failing_job(engine: Engine, run: RunDirectory) -> None:
+    told: Exception | None = None
+    try:
+        _answers(engine, run, _questions(run, empty=True))
+    except Exception as error:
+        told = error
+    assert isinstance(told, HypergraphError), f"a job that fails must raise HypergraphError, not {told!r}"
+    assert UNANSWERED in str(told), f"map must tell why a job failed, {UNANSWERED!r}, not {str(told)!r}"
+
+
+def _check_close(engine: Engine, run: RunDirectory) -> None:
+    """Check that jobs may be left undone, and asked for again."""
+    found = _answers(engine, run, _questions(run), 1)
+    assert len(found) == 1, f"map must give a result when asked for one, not {len(found)}"
+    _check_jobs(engine, run)
+
+
 def _outcome(engine: Engine, run: RunDirectory, interrupt: bool = False) -> tuple[list[Event], BaseException | None]:
     """The events and the error of a training; checks the calls of `observe` and the side effects."""
     observed: list[tuple[Event, int]] = []
@@ -149,7 +236,7 @@ def _outcome(engine: Engine, run: RunDirectory, interrupt: bool = False) -> tupl
             raise KeyboardInterrupt
 
     before = _process()
-    with run.lock(), _silent(run.path / "stdout"):
+    with run.lock(), _silent(run.path / "stdout", "train"):
         try:
             engine.train(run, observe)
         except BaseException as raised:
@@ -180,8 +267,8 @@ def _process() -> dict[str, object]:
 
 
 @contextmanager
-def _silent(path: Path) -> Iterator[None]:
-    """Refuse output on stdout, of this process or of those that it starts."""
+def _silent(path: Path, method: str) -> Iterator[None]:
+    """Refuse output on stdout, of this process or of those that it starts, during a method."""
     with path.open("w") as file, redirect_stdout(file):
         before = os.dup(1)
         os.dup2(file.fileno(), 1)
@@ -191,7 +278,7 @@ def _silent(path: Path) -> Iterator[None]:
             os.dup2(before, 1)
             os.close(before)
     printed = path.read_text()
-    assert not printed, f"train must write nothing to standard output, not {printed!r}"
+    assert not printed, f"{method} must write nothing to standard output, not {printed!r}"
 
 
 def _members(chunk: Chunk) -> tuple[int, int]:

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from hypergraph.analysis import kept as module
 from hypergraph.analysis.finished import FinishedRun
-from hypergraph.analysis.kept import Analysis, kept
+from hypergraph.analysis.kept import Analysis, here, kept
 from hypergraph.errors import FileError
 from hypergraph.runs.directory import RunDirectory
 from hypergraph.runs.events import Event, Progressed, ignore
@@ -42,7 +42,7 @@ def squares(measured: Counter[int]) -> Analysis[int, Square]:
         measured[root] += 1
         return [Square(root, root**2)] * root
 
-    return Analysis("squares", "squaring", list[Square], measure)
+    return Analysis("squares", "squaring", list[Square], here(measure))
 
 
 def opened(folder: Path, events: list[Event] | None = None) -> FinishedRun:
@@ -126,7 +126,7 @@ def test_numbers_that_are_not_finite_are_missing(copied: Path) -> None:
     """At once as when they are read again."""
     numbers = (math.nan, math.inf, 0.1 + 0.2)
     analysis: Analysis[int, Square] = Analysis(
-        "odd", "", list[Square], lambda run, part: [Square(0, number) for number in numbers]
+        "odd", "", list[Square], here(lambda run, part: [Square(0, number) for number in numbers])
     )
     for _ in range(2):
         assert [record.square for record in kept(opened(copied), analysis, {"all": 0})] == [None, None, 0.1 + 0.2]

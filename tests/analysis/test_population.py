@@ -15,7 +15,7 @@ from hypergraph.analysis.finished import FinishedRun
 from hypergraph.analysis.measure import best_of
 from hypergraph.analysis.population import generate_again, sweep_population
 from hypergraph.analysis.report import as_html, report
-from hypergraph.analysis.sweep import BETA_GRID
+from hypergraph.analysis.sweep import BETA_GRID, Sweep, Swept, sweep_chunk
 from hypergraph.engines.base import Engine, Resources
 from hypergraph.engines.chunk import train_chunk
 from hypergraph.errors import UsageError
@@ -26,7 +26,7 @@ from hypergraph.figures.catalogue import draw
 from hypergraph.runs import config as configuration
 from hypergraph.runs.config import RunConfig
 from hypergraph.runs.directory import RunDirectory
-from hypergraph.runs.events import Drawn, Event, Noticed, Observer
+from hypergraph.runs.events import Drawn, Event, Members, Noticed, Observer
 from hypergraph.runs.records import NetworkRecord
 from hypergraph.runs.result import write_result
 from hypergraph.spec import MLPSpec
@@ -176,15 +176,14 @@ def test_files_do_not_grow_with_the_members(small: Small, large: FinishedRun) ->
 
 def test_a_sweep_goes_on_where_it_was_killed(large: FinishedRun, monkeypatch: pytest.MonkeyPatch) -> None:
     run, whole = large.directory, large.directory.table.read_bytes()
-    done: list[range] = []
-    swept = population.sweep_chunk
+    done: list[Members] = []
 
-    def until_killed(config: RunConfig, members: range, trained: Path, made_by: str) -> dict[str, bytes]:
-        done.append(members)
+    def until_killed(job: Sweep, observe: Observer) -> Swept:
+        done.append(job.members)
         if kills and len(done) == 2:
             kills.clear()
             raise KeyboardInterrupt
-        return swept(config, members, trained, made_by)
+        return sweep_chunk(job, observe)
 
     kills = [True]
     monkeypatch.setattr(population, "sweep_chunk", until_killed)
@@ -192,7 +191,7 @@ def test_a_sweep_goes_on_where_it_was_killed(large: FinishedRun, monkeypatch: py
     with pytest.raises(KeyboardInterrupt):
         sweep_population(run)
     assert sweep_population(run) == by_member_and_beta(large.result.networks)
-    assert done == [range(3), range(3, 6), range(3, 6)]
+    assert done == [(0, 2), (3, 5), (3, 5)]
     assert run.table.read_bytes() == whole
     sweep_population(run)
     assert len(done) == 3

@@ -1,6 +1,5 @@
 """The sweep over the price of information."""
 
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +8,7 @@ import torch
 
 from hypergraph.analysis.finished import FinishedRun
 from hypergraph.analysis.measure import generate, measure_loss
-from hypergraph.analysis.sweep import BETA_GRID, sweep, sweep_members
+from hypergraph.analysis.sweep import BETA_GRID, Sweep, sweep, sweep_chunk
 from hypergraph.errors import PluginError
 from hypergraph.model.generator import Generator
 from hypergraph.rng import stream
@@ -46,17 +45,20 @@ def test_every_member_is_measured_at_every_beta() -> None:
 
 
 def test_part_of_a_run_is_swept_as_the_whole_was(copied: Path, run: tuple[Path, str, str]) -> None:
+    """From what its chunk trained, or where that is gone, from the generator of all."""
     directory = RunDirectory.open(copied)
     expected = {(n.member, n.beta): n for n in FinishedRun(directory).result.networks}
-    generator, members = Generator.load(directory.generator)[0], directory.config.member_ranges[-1]
-    shutil.rmtree(directory.networks)
-    directory.networks.mkdir()
-    part = Generator.join([generator.member(member) for member in members])
-    found = sweep_members(directory, part, members)
-    assert [(n.beta, n.member) for n in found] == [(beta, member) for beta in BETA_GRID for member in members]
-    for record in found:
-        assert record == expected[record.member, record.beta]
-        assert (copied / record.file).read_bytes() == (run[0] / record.file).read_bytes()
+    chunk = directory.chunks[-1]
+    for file in (chunk.trained, directory.generator):
+        job = Sweep.of(directory, chunk)
+        assert job.generator == file
+        found = sweep_chunk(job)
+        assert [(n.beta, n.member) for n in found.records] == [(b, m) for b in BETA_GRID for m in chunk.members]
+        assert list(found.files) == [record.file for record in found.records]
+        for record in found.records:
+            assert record == expected[record.member, record.beta]
+            assert found.files[record.file] == (run[0] / record.file).read_bytes()
+        chunk.trained.unlink(missing_ok=True)
 
 
 class Clashing(L1NormClassifier):

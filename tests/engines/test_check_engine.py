@@ -8,7 +8,7 @@ import signal
 import sys
 import threading
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from msgspec.structs import replace
 
 from hypergraph.engines.base import Engine, Resources, TrainingError
 from hypergraph.engines.local import LocalEngine
-from hypergraph.errors import FileError
+from hypergraph.errors import FileError, HypergraphError
 from hypergraph.runs.directory import Chunk, RunDirectory
 from hypergraph.runs.events import Event, Observer, Stopping, Trained, Watched, ignore
 from hypergraph.testing import check_engine
@@ -268,6 +268,85 @@ def write() -> None:
     os.write(1, b"to the descriptor")
 
 
+Results = Generator[tuple[str, Any]]
+
+
+class ChangingJobs(ThreadEngine):
+    """Does something with the results of jobs."""
+
+    def map(self, run: RunDirectory, function: Any, jobs: Any, observe: Observer) -> Results:
+        yield from self.change(list(super().map(run, function, jobs, observe)))
+
+    def change(self, results: list[tuple[str, Any]]) -> list[tuple[str, Any]]:
+        raise NotImplementedError
+
+
+class Skipping(ChangingJobs):
+    def change(self, results: list[tuple[str, Any]]) -> list[tuple[str, Any]]:
+        return results[:-1]
+
+
+class Doubling(ChangingJobs):
+    def change(self, results: list[tuple[str, Any]]) -> list[tuple[str, Any]]:
+        return [results[0], *results]
+
+
+class Crossing(ChangingJobs):
+    """Gives each name the result of another job."""
+
+    def change(self, results: list[tuple[str, Any]]) -> list[tuple[str, Any]]:
+        names, found = zip(*results, strict=True)
+        return list(zip(names, reversed(found), strict=True))
+
+
+class WithItsOwnThreads(ThreadEngine):
+    def map(self, run: RunDirectory, function: Any, jobs: Any, observe: Observer) -> Results:
+        yield from ((name, function(job, observe)) for name, job in jobs.items())
+
+
+class FailingJobs(ThreadEngine):
+    """Does something with the error of a job."""
+
+    def __init__(self, fail: Callable[[Exception], object]) -> None:
+        self.fail = fail
+
+    def map(self, run: RunDirectory, function: Any, jobs: Any, observe: Observer) -> Results:
+        try:
+            yield from super().map(run, function, jobs, observe)
+        except HypergraphError as error:
+            self.fail(error)
+
+
+def raising(kind: type[Exception]) -> Callable[[Exception], object]:
+    def fail(error: Exception) -> object:
+        raise kind("somewhere")
+
+    return fail
+
+
+class Spent(ThreadEngine):
+    """Does no more jobs once some were left undone."""
+
+    undone = False
+
+    def map(self, run: RunDirectory, function: Any, jobs: Any, observe: Observer) -> Results:
+        try:
+            yield from () if self.undone else super().map(run, function, jobs, observe)
+        except GeneratorExit:
+            self.undone = True
+
+
+class LeavingJobs(ThreadEngine):
+    """Changes something of the process after jobs."""
+
+    def __init__(self, change: Callable[[], Any]) -> None:
+        self.change = change
+
+    def map(self, run: RunDirectory, function: Any, jobs: Any, observe: Observer) -> Results:
+        yield from super().map(run, function, jobs, observe)
+        self.change()
+
+
 WRONG: list[tuple[Callable[[], Engine], str]] = [
     (Penniless, "workers must be positive, not 0"),
     (Vague, "memory must be an int, not 1000000000.0"),
@@ -301,7 +380,17 @@ WRONG: list[tuple[Callable[[], Engine], str]] = [
     (lambda: Leaving(lambda: os.chdir("/")), "not change the current folder of this process"),
     (lambda: Leaving(lambda: torch.rand(1)), "not change the random streams of this process"),
     (lambda: Leaving(lambda: print("loud")), r"nothing to standard output, not 'loud\\n'"),
-    (lambda: Leaving(write), "nothing to standard output, not 'to the descriptor'"),
+    (lambda: Leaving(write), "train must write nothing to standard output, not 'to the descriptor'"),
+    (Skipping, "map must give each of the jobs .* once, not"),
+    (Doubling, "map must give each of the jobs .* once, not .*'job 0', 'job 0'"),
+    (Crossing, r"job 0 must give Answer\(number=0, .*, not Answer\(number=4"),
+    (WithItsOwnThreads, "as in this process with the threads of the run, not .*threads=2"),
+    (lambda: FailingJobs(id), "a job that fails must raise HypergraphError, not None"),
+    (lambda: FailingJobs(raising(OSError)), "a job that fails must raise HypergraphError, not OSError"),
+    (lambda: FailingJobs(raising(HypergraphError)), "map must tell why a job failed, 'nobody knows', not 'somewhere'"),
+    (Spent, "map must give each of the jobs .* once, not .]"),
+    (lambda: LeavingJobs(lambda: os.environ.update(CHANGED="1")), "map must not change the environment"),
+    (lambda: LeavingJobs(write), "map must write nothing to standard output, not 'to the descriptor'"),
 ]
 
 
