@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -50,6 +50,8 @@ class Generator(nn.Module):
 
     Attributes:
         recompute: whether gradients recompute the hyperlayers: less memory, more time, the same bits.
+        encoders: whether each member's encoder takes part where the encoder is used; it does not while a member's
+            decoder is trained alone.
     """
 
     def __init__(self, specs: Sequence[MLPSpec], pareto: ParetoHyperhypernetwork) -> None:
@@ -57,6 +59,7 @@ class Generator(nn.Module):
         self.specs = tuple(specs)
         self.pareto = pareto
         self.recompute = False
+        self.encoders = (self.has_encoder,) * self.members
         self._library: Any = TorchGraphs
         self._plans: dict[tuple[tuple[MLPSpec, ...], torch.device, torch.dtype], tuple[ComputationGraph, Tensor]] = {}
 
@@ -100,12 +103,18 @@ class Generator(nn.Module):
         if not 0 <= index < self.members:
             raise UsageError(f"the generator has members 0 to {self.members - 1}, not {index}")
         state = {name: tensor[index : index + 1] for name, tensor in self.pareto.state_dict().items()}
-        return Generator(self.specs, ParetoHyperhypernetwork(**state))
+        return self._with(state, self.encoders[index : index + 1])
 
     def repeated(self, times: int) -> Generator:
         """This generator of one member as one of several equal ones, which share its memory."""
         state = {name: tensor.expand(times, -1, -1) for name, tensor in self.pareto.state_dict().items()}
-        return Generator(self.specs, ParetoHyperhypernetwork(**state))
+        return self._with(state, self.encoders * times)
+
+    def _with(self, state: Mapping[str, Tensor], encoders: Sequence[bool]) -> Generator:
+        """A generator of the same networks with other members."""
+        generator = Generator(self.specs, ParetoHyperhypernetwork(**state))
+        generator.encoders = tuple(encoders)
+        return generator
 
     @classmethod
     def join(cls, parts: Sequence[Generator]) -> Generator:
@@ -114,7 +123,7 @@ class Generator(nn.Module):
             raise UsageError("generators of different networks, or with and without an encoder, cannot be joined")
         states = [part.pareto.state_dict() for part in parts]
         joined = {name: torch.cat([state[name] for state in states]) for name in states[0]}
-        return cls(parts[0].specs, ParetoHyperhypernetwork(**joined))
+        return parts[0]._with(joined, [each for part in parts for each in part.encoders])
 
     def forward(
         self, beta: Tensor, draws: Tensor, specs: Sequence[MLPSpec] | None = None, encoder: bool = True
@@ -137,9 +146,11 @@ class Generator(nn.Module):
             trained, asked = (" and ".join(map(str, each)) for each in (self.specs, chosen))
             raise EncoderError(f"the encoder memorised {trained}; ignore the encoder to generate {asked}")
         graph, encodings = self._plan(chosen)
+        encoders = self.encoders if encoder else (False,) * self.members
         with _full_precision(draws.device.type):
-            hyperweights = self.pareto(beta, None if encoder else SHARED_HYPERWEIGHTS)
-            generated = hypernetwork(hyperweights, draws, encodings, graph, encoder, self.recompute)
+            hyperweights = self.pareto(beta, None if any(encoders) else SHARED_HYPERWEIGHTS)
+            run = partial(hypernetwork, encodings=encodings, graph=graph, recompute=self.recompute)
+            generated = _by_encoder(run, encoders, hyperweights, draws)
         kl = sum_groups(generated.kl, graph.network, len(chosen))
         return Networks(_assemble(generated, chosen), kl)
 
@@ -168,6 +179,8 @@ class Generator(nn.Module):
             "specs": json.dumps([spec.to_json() for spec in self.specs]),
             "encoder": str(int(self.has_encoder)),
         }
+        if not all(self.encoders) and self.has_encoder:
+            own["encoders"] = "".join(str(int(used)) for used in self.encoders)
         state = {name: tensor.float() for name, tensor in self.pareto.state_dict().items()}
         write_tensors(as_path(path, "path"), state, own | dict(metadata or {}))
 
@@ -194,7 +207,9 @@ class Generator(nn.Module):
             raise FileError(f"{path}: its metadata says encoder = {encoder!r}, which is neither 0 nor 1")
         try:
             pareto = ParetoHyperhypernetwork.checked(tensors, count if encoder == "1" else SHARED_HYPERWEIGHTS)
-            return cls(specs, pareto), metadata
+            generator = cls(specs, pareto)
+            generator.encoders = _read_encoders(metadata.get("encoders"), generator)
+            return generator, metadata
         except ValueError as error:
             raise FileError(f"{path}: {error}") from None
 
@@ -210,9 +225,35 @@ def _read_specs(text: str) -> list[MLPSpec]:
     return specs
 
 
+def _read_encoders(text: str | None, generator: Generator) -> tuple[bool, ...]:
+    """Parse which members use their encoder. Raises ValueError."""
+    if text is None:
+        return generator.encoders
+    if not generator.has_encoder or len(text) != generator.members or not set(text) <= {"0", "1"}:
+        raise ValueError(f"encoders = {text!r} is no 0 or 1 for each of {generator.members} members")
+    return tuple(used == "1" for used in text)
+
+
 def _full_precision(device: str) -> AbstractContextManager[object]:
     """Switch autocast off on a kind of device: half precision would round the noise of the latents."""
     return torch.autocast(device, enabled=False) if torch.amp.is_autocast_available(device) else nullcontext()
+
+
+def _by_encoder(
+    run: Callable[..., Generated], encoders: Sequence[bool], hyperweights: Tensor, draws: Tensor
+) -> Generated:
+    """One pass for the members that use their encoder, and one for the others."""
+    if len(set(encoders)) == 1:
+        return run(hyperweights, draws, encoder=encoders[0])
+    rows: list[tuple[Tensor, ...]] = [()] * len(encoders)
+    each = list(zip(hyperweights.unbind(), draws.unbind(), strict=True))  # the way back of `unbind` makes one tensor
+    for used in (True, False):
+        places = [place for place, encoder in enumerate(encoders) if encoder == used]
+        own, noise = (torch.stack(part) for part in zip(*(each[place] for place in places), strict=True))
+        generated = run(own if used else own[:, :SHARED_HYPERWEIGHTS], noise, encoder=used)
+        for place, *row in zip(places, *(part.unbind() for part in generated), strict=True):
+            rows[place] = tuple(row)
+    return Generated(*(torch.stack(part) for part in zip(*rows, strict=True)))
 
 
 def _assemble(generated: Generated, specs: Sequence[MLPSpec]) -> list[MLPWeights]:

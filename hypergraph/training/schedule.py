@@ -21,6 +21,10 @@ EARLY = 0.5
 """The share of the steps in which a task's early inputs are drawn."""
 
 
+UNWIRED = 0.25
+"""The wiring below which a member's decoder is trained alone, without its encoder, as long as inputs are early."""
+
+
 class Numbers(NamedTuple):
     """All that a step takes from its place in the training: plain numbers, or scalars on the device that repeats it."""
 
@@ -63,6 +67,11 @@ def draw_beta(rng: torch.Generator, top: float | Tensor) -> Tensor:
 def is_early(step: int, steps: int) -> bool:
     """Whether a task's early inputs are drawn at `step`: in the first half of the steps."""
     return step < EARLY * steps
+
+
+def uses_encoder(early: bool, wiring: float) -> bool:
+    """Whether a member of this wiring is trained with its encoder; `early` as `is_early` says."""
+    return not early or wiring >= UNWIRED
 
 
 def learning_rate(step: int, steps: int, highest: float) -> float:

@@ -19,7 +19,15 @@ from hypergraph.training.objective import diverged, objective
 from hypergraph.training.optimizer import ParetoAdam, corrected
 from hypergraph.training.recipe import Recipe
 from hypergraph.training.recovery import Recovery
-from hypergraph.training.schedule import Numbers, draw_beta, draw_wiring, is_early, learning_rate, window_top
+from hypergraph.training.schedule import (
+    Numbers,
+    draw_beta,
+    draw_wiring,
+    is_early,
+    learning_rate,
+    uses_encoder,
+    window_top,
+)
 
 CHECK_EVERY = 32
 """Steps on a GPU after which the host asks which members diverged, and waits; on the CPU it asks after every one."""
@@ -32,6 +40,8 @@ class Sampled(NamedTuple):
     """The network to generate"""
     early: bool
     """Whether the inputs are those that the task draws early"""
+    encoders: tuple[bool, ...]
+    """Whether each member's encoder is used"""
 
 
 class Trainer:
@@ -68,8 +78,8 @@ class Trainer:
         self.task, self.specs, self.recipe = task, tuple(specs), recipe
         self.seed, self.members = seed, tuple(members)
         rngs = [stream(seed, member, "initial") for member in members]
-        wirings = [draw_wiring(recipe, seed, member) for member in members]
-        self.generator = Generator.initial(specs, rngs, wirings, encoder=len(specs) == 1).to(device)
+        self.wirings = [draw_wiring(recipe, seed, member) for member in members]
+        self.generator = Generator.initial(specs, rngs, self.wirings, encoder=len(specs) == 1).to(device)
         self.optimizer = ParetoAdam(self.generator.pareto)
         self.state = self.optimizer.state
         self.rngs = [torch.Generator(device) for _ in members]
@@ -101,7 +111,8 @@ class Trainer:
         """
         for rng, member in zip(self.rngs, self.members, strict=True):
             restart(rng, self.seed, member, self.steps_done)
-        sampled = Sampled(self._draw_spec(), is_early(self.steps_done, self.recipe.steps))
+        sampled = self._sampled()
+        self.generator.encoders = sampled.encoders
         result = self._run(sampled, self._numbers())
         self.steps_done += 1
         if self.checked:
@@ -110,7 +121,7 @@ class Trainer:
 
     def _update(self, sampled: Sampled, numbers: Numbers) -> StepResult:
         """All that a step does on the device: `sampled` decides its shapes, and the host reads nothing."""
-        spec, early = sampled
+        spec, early, _ = sampled
         sample = self.task.sample_early if early else self.task.sample
         beta = torch.stack([draw_beta(rng, numbers.window_top) for rng in self.rngs])
         samples = [sample(spec, self.recipe.batch, rng) for rng in self.rngs]
@@ -133,6 +144,11 @@ class Trainer:
     def recover(self) -> None:
         """Take members that diverged back to the good state. Raises HypergraphError where none was kept."""
         self._recovery.recover()
+
+    def _sampled(self) -> Sampled:
+        early = is_early(self.steps_done, self.recipe.steps)
+        encoders = (self.generator.has_encoder and uses_encoder(early, wiring) for wiring in self.wirings)
+        return Sampled(self._draw_spec(), early, tuple(encoders))
 
     def _draw_spec(self) -> MLPSpec:
         if len(self.specs) == 1:

@@ -168,3 +168,44 @@ def test_a_file_that_does_not_mention_the_encoder_has_one(tmp_path: Path) -> Non
     del metadata["encoder"]
     write_tensors(path, tensors, metadata)
     assert Generator.load(path)[0].has_encoder
+
+
+ENCODERS = (True, False, True)
+
+
+def partly_encoded() -> Generator:
+    """Three members, the second of which does not use its encoder."""
+    generator = Generator.initial([SPEC], [stream(member) for member in range(3)])
+    generator.encoders = ENCODERS
+    return generator
+
+
+def test_each_member_uses_its_own_encoder_or_none() -> None:
+    generator, results = partly_encoded(), {}
+    beta, draws = torch.logspace(-5, 0, 3), generator.draw([stream(9, member) for member in range(3)])
+    for encoders in (ENCODERS, (True,) * 3, (False,) * 3):
+        generator.encoders = encoders
+        (networks,), kl = generator(beta, draws)
+        grads = torch.autograd.grad(networks.weights[0].square().sum() + kl.sum(), list(generator.parameters()))
+        results[encoders] = [*networks.weights, *networks.biases, kl, *grads]
+    for place, used in enumerate(ENCODERS):
+        for ours, theirs in zip(results[ENCODERS], results[(used,) * 3], strict=True):
+            torch.testing.assert_close(ours[place], theirs[place])
+
+
+def test_who_uses_an_encoder_is_kept_in_files_members_and_joined_generators(tmp_path: Path) -> None:
+    path, generator = tmp_path / "generator.safetensors", partly_encoded()
+    generator.save(path)
+    loaded, _ = Generator.load(path)
+    assert loaded.encoders == ENCODERS
+    assert loaded.member(1).encoders == (False,)
+    assert Generator.join([loaded.member(1), loaded]).encoders == (False, *ENCODERS)
+    assert loaded.member(1).repeated(2).encoders == (False, False)
+
+
+@pytest.mark.parametrize("said", ["01", "012", "0110"])
+def test_a_file_that_does_not_say_who_uses_an_encoder_is_refused(said: str, tmp_path: Path) -> None:
+    path = tmp_path / "generator.safetensors"
+    partly_encoded().save(path, {"encoders": said})
+    with pytest.raises(FileError, match=f"encoders = '{said}' is no 0 or 1 for each of 3 members"):
+        Generator.load(path)

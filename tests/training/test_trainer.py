@@ -11,6 +11,7 @@ from torch import Tensor
 
 from hypergraph.errors import FileError
 from hypergraph.model.generator import Generator
+from hypergraph.model.hypernetwork import SHARED_HYPERWEIGHTS
 from hypergraph.rng import stream
 from hypergraph.spec import MLPSpec
 from hypergraph.storage.tensors import read_tensors, write_tensors
@@ -252,3 +253,20 @@ def test_a_state_that_no_training_leaves_is_refused(tmp_path: Path) -> None:
         write_tensors(path, tensors | changed, metadata | texts)
         with pytest.raises(FileError, match=named):
             one.restore(path)
+
+
+def test_the_decoder_of_an_unwired_member_is_trained_alone_until_its_encoder_joins() -> None:
+    one = trainer([0, 1], recipe=Recipe(steps=8, batch=32, wiring=(1.0, 0.0)))
+    learned = slice(SHARED_HYPERWEIGHTS, one.generator.pareto.hyperweights)
+    start = parameters(one)
+    for _ in range(4):
+        wired, unwired = one.step().kl.tolist()
+        assert wired > 0
+        assert unwired == 0
+        assert one.generator.encoders == (True, False)
+    for name in ("weight3", "bias3"):
+        wired, unwired = ((parameters(one)[name] - start[name])[place][:, learned].any() for place in range(2))
+        assert wired
+        assert not unwired
+    assert one.step().kl[1] > 0
+    assert one.generator.encoders == (True, True)
