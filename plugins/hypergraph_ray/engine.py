@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import tempfile
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,17 +14,23 @@ import msgspec
 
 from hypergraph.engines.base import Engine, Resources, TrainingError
 from hypergraph.engines.process import Failed, Inbox, ReportingProcess, stop
+from hypergraph.engines.travel import name_of, pack, unpack
 from hypergraph.errors import HypergraphError, UsageError
 from hypergraph.runs.directory import RunDirectory
 from hypergraph.runs.events import Observer, Stopping
+from hypergraph.runs.jobs import J, R
 from hypergraph.runs.provenance import current_versions
-from hypergraph.training.memory import RECOMPUTED, needed_memory
+from hypergraph.storage.atomic import make_folder
+from hypergraph.training.memory import GENERATION, RECOMPUTED, needed_memory
 from hypergraph_ray.address import check_answers
-from hypergraph_ray.files import members_of
-from hypergraph_ray.messages import ChunkFailed, Cluster, Job, Message
+from hypergraph_ray.messages import Cluster, Done, Job, Message, PieceFailed, Wanted
 
 JOIN_S = 300
 """Seconds in which a cluster must let the driver join, which is told at once where nobody answers."""
+
+
+LOG = "ray.txt"
+"""The log of the driver, in the folder of the training."""
 
 
 class ClusterError(TrainingError):
@@ -45,10 +52,10 @@ class RayOptions:
 
 
 class RayEngine(Engine):
-    """Trains the chunks of a run on a Ray cluster, which is there already: none is ever started.
+    """Trains and analyses a run on a Ray cluster, which is there already: none is ever started.
 
     The run's folder stays here, and no other machine needs to see it. Whatever dies, its chunks go on elsewhere from
-    the last state that came here. A chunk that fails three times is given up; the others are trained to their end.
+    the last state that came here, and its jobs anew. What fails three times is given up; the others are done before.
     """
 
     Options = RayOptions
@@ -64,12 +71,12 @@ class RayEngine(Engine):
         """Train every unfinished chunk. Raises TrainingError, ClusterError, and FileError for a log."""
         if all(chunk.trained.exists() for chunk in run.chunks):
             return
-        driver = _Driver(_job(self.options.address, run), run.training / "ray.txt")
-        failures: list[ChunkFailed] = []
+        driver = _Driver(_job(self.options.address, run), run.training / LOG)
+        failures: list[PieceFailed] = []
         reason: str | None = None
         try:
             while (message := driver.next()) is not None:
-                if isinstance(message, ChunkFailed):
+                if isinstance(message, PieceFailed):
                     failures.append(message)
                 elif isinstance(message, Failed):
                     reason = message.reason
@@ -84,6 +91,34 @@ class RayEngine(Engine):
         if failures:
             raise _error(run, failures)
         if not all(chunk.trained.exists() for chunk in run.chunks):
+            raise ClusterError(reason or driver.death())
+
+    def map(
+        self, run: RunDirectory, function: Callable[[J, Observer], R], jobs: Mapping[str, J], observe: Observer
+    ) -> Generator[tuple[str, R]]:
+        """Do jobs on the nodes. Raises ClusterError where one fails three times, and FileError for a log or a job."""
+        if not jobs:
+            return
+        make_folder(run.training)
+        driver = _Driver(_analysis(self.options.address, run, name_of(function)), run.training / LOG)
+        undone, reason = {*jobs}, ""
+        try:
+            driver.process.tell(f"{msgspec.json.encode(list(jobs)).decode()}\n")
+            while (message := driver.next()) is not None:
+                if isinstance(message, Wanted):
+                    driver.process.tell(f"{pack(jobs[message.name]).decode()}\n")
+                elif isinstance(message, Done):
+                    undone.discard(message.name)
+                    yield message.name, unpack(bytes(message.result), function)
+                elif isinstance(message, PieceFailed):
+                    reason = reason or f"{message.name} failed {message.reason}"
+                elif isinstance(message, Failed):
+                    reason = message.reason
+                else:
+                    observe(message)
+        finally:
+            stop([driver.process])
+        if undone:
             raise ClusterError(reason or driver.death())
 
 
@@ -151,10 +186,17 @@ def resources_of(cluster: Cluster, device: str) -> Resources:
 
 
 def _job(address: str, run: RunDirectory) -> Job:
-    """What the driver has to do for a run."""
+    """What the driver has to do to train a run."""
     config = run.config
     memory = needed_memory(config.largest, max(map(len, config.member_ranges)), RECOMPUTED)
     return Job(address, _checked(config.device), str(run.path), memory, current_versions(config.task, "cpu"))
+
+
+def _analysis(address: str, run: RunDirectory, function: str) -> Job:
+    """What the driver has to do for jobs of a run's analysis, of which none takes more memory than a sweep."""
+    config = run.config
+    memory = needed_memory(config.spec, max(map(len, config.member_ranges)), GENERATION)
+    return Job(address, "cpu", str(run.path), memory, current_versions(config.task, "cpu"), function)
 
 
 def _checked(device: str) -> str:
@@ -164,8 +206,8 @@ def _checked(device: str) -> str:
     return device
 
 
-def _error(run: RunDirectory, failures: list[ChunkFailed]) -> TrainingError:
+def _error(run: RunDirectory, failures: list[PieceFailed]) -> TrainingError:
     """The error that names the chunks that failed, and why the first did."""
-    failed = [chunk for each in failures for chunk in run.chunks if members_of(chunk) == each.members]
+    failed = [chunk for each in failures for chunk in run.chunks if chunk.name == each.name]
     others = ", ".join(chunk.folder.name for chunk in failed[1:])
     return TrainingError(failed[0], failures[0].reason + (f"; so did members {others}" if others else ""))

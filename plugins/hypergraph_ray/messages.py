@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from msgspec import Struct
+from msgspec import Raw, Struct
 
 from hypergraph.engines.process import Failed
-from hypergraph.runs.events import Members, TrainingEvent
+from hypergraph.runs.events import TrainingEvent
 
 
 class Job(Struct, frozen=True):
@@ -17,10 +17,11 @@ class Job(Struct, frozen=True):
 
     Attributes:
         address: of the cluster's head; empty for the cluster that Ray finds by itself.
-        device: of the training.
+        device: of the training, or cpu.
         run: the run's folder; empty where the driver only looks at the cluster.
-        memory: bytes that the largest chunk needs on the device.
+        memory: bytes that the largest chunk, or the analysis of it, needs on the device.
         versions: the versions here, which every node must have.
+        function: what does the jobs of an analysis; empty for a training.
     """
 
     address: str
@@ -28,6 +29,7 @@ class Job(Struct, frozen=True):
     run: str = ""
     memory: int = 0
     versions: Mapping[str, str] = {}
+    function: str = ""
 
 
 class Node(Struct, frozen=True):
@@ -48,14 +50,27 @@ class Cluster(Struct, frozen=True, tag=True):
     head: str = ""
 
 
-class ChunkFailed(Struct, frozen=True, tag=True):
-    """A chunk failed again and again; the others go on."""
+class PieceFailed(Struct, frozen=True, tag=True):
+    """A chunk or a job, by the name that messages have for it, failed again and again; the others go on."""
 
-    members: Members
+    name: str
     reason: str
 
 
-Message: TypeAlias = TrainingEvent | Cluster | ChunkFailed | Failed
+class Wanted(Struct, frozen=True, tag=True):
+    """There is room for the job of this name: the driver waits for its line."""
+
+    name: str
+
+
+class Done(Struct, frozen=True, tag=True):
+    """The result of a job, packed."""
+
+    name: str
+    result: Raw
+
+
+Message: TypeAlias = TrainingEvent | Cluster | PieceFailed | Wanted | Done | Failed
 """What the driver tells the engine. The first is the cluster that it joined, or why it could not."""
 
 
@@ -74,3 +89,18 @@ class Report:
     files: dict[str, bytes]
     ended: bool
     failure: str | None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a worker tells the driver of a job.
+
+    Attributes:
+        versions: where it was done.
+        result: packed; None where the job failed.
+        failure: why.
+    """
+
+    versions: Mapping[str, str]
+    result: bytes | None = None
+    failure: str | None = None

@@ -42,7 +42,7 @@ class Trainer:
 
     def place(self) -> tuple[str, str]:
         """The id and the name of this node."""
-        return ray.get_runtime_context().get_node_id(), f"{socket.gethostname()} ({ray.util.get_node_ip_address()})"
+        return place()
 
     def train(
         self,
@@ -93,6 +93,11 @@ class Trainer:
             self._asked_to_stop = True
             if self._worker is not None:
                 self._worker.ask_to_stop()
+
+
+def place() -> tuple[str, str]:
+    """The id and the name of the node of this process."""
+    return ray.get_runtime_context().get_node_id(), f"{socket.gethostname()} ({ray.util.get_node_ip_address()})"
 
 
 def _newest(messages: list[Any]) -> list[bytes]:

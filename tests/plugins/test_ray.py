@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -15,19 +17,26 @@ from msgspec.structs import replace
 pytest.importorskip("ray", reason="Ray is not installed")
 
 from clusters import LocalCluster, cluster
+from crash.trial import differences
 from processes import Command
 
+from hypergraph.analysis.finished import FinishedRun
+from hypergraph.engines import travel
 from hypergraph.engines.base import Resources, TrainingError
+from hypergraph.engines.local import LocalEngine
 from hypergraph.errors import HypergraphError, UsageError
+from hypergraph.experiment.run import sweep, train
 from hypergraph.runs.config import RunConfig
 from hypergraph.runs.directory import RunDirectory
-from hypergraph.runs.events import Event, Noticed, Observer, Stopping, Trained, Watched
+from hypergraph.runs.events import Event, Noticed, Observer, Progressed, Stopping, Trained, Watched, ignore
+from hypergraph.runs.jobs import Map, map_here
 from hypergraph.runs.provenance import current_versions
+from hypergraph.runs.result import write_result
 from hypergraph.spec import MLPSpec
 from hypergraph.storage.locks import file_lock
 from hypergraph.storage.tensors import read_tensors
 from hypergraph.testing import check_engine
-from hypergraph.testing.engine import STEPS, small_config, trained_here
+from hypergraph.testing.engine import STEPS, UNANSWERED, Answer, Question, answer, small_config, trained_here
 from hypergraph.training.recipe import Recipe
 from hypergraph_ray import engine, trainer
 from hypergraph_ray.cluster import demand
@@ -111,8 +120,8 @@ def test_a_chunk_goes_on_elsewhere_when_its_worker_or_its_node_dies(
     trained(pair, run, observe)
     pair.add()
     failed, gone = notices(events)
-    assert "and are tried again: killed by SIGKILL" in failed
-    assert "is gone: members 0-0 go on elsewhere" in gone
+    assert "and will be tried again: killed by SIGKILL" in failed
+    assert "is gone: members 0-0 will go on elsewhere" in gone
     deaths_at = [number for number, event in enumerate(events) if isinstance(event, Noticed)]
     assert min(steps_of(events[deaths_at[0] :], 0)) > 8
     assert min(steps_of(events[deaths_at[1] :], 0)) > 18
@@ -166,9 +175,89 @@ def test_nodes_with_other_versions_are_refused(
 ) -> None:
     other = current_versions("l1norm", "cpu") | {"torch": "9.9"}
     monkeypatch.setattr(engine, "current_versions", lambda task, device: other)
-    with pytest.raises(ClusterError, match=r"no node can train this run: .* has torch .* \(here 9\.9\)"):
+    with pytest.raises(ClusterError, match=r"no node can work on this run: .* has torch .* \(here 9\.9\)"):
         trained(pair, run, lambda event: None)
     assert not any(chunk.state.exists() for chunk in run.chunks)
+
+
+def analysed(run: RunDirectory, each: Map, observe: Observer = ignore) -> Path:
+    """The run with all of its analysis that jobs do."""
+    with run.lock():
+        write_result(run, sweep(run, each, observe))
+        finished = FinishedRun(run, observe, each=each)
+        assert finished.phases
+        assert finished.programs
+    return run.path
+
+
+@pytest.fixture(scope="module")
+def untouched(tmp_path_factory: pytest.TempPathFactory) -> RunDirectory:
+    """A trained run."""
+    run = RunDirectory.create(tmp_path_factory.mktemp("untouched") / "run", small_config("l1norm"))
+    trained_here(run)
+    with run.lock():
+        train(run, LocalEngine())  # which only joins the chunks
+    return run
+
+
+def copy(run: RunDirectory, path: Path) -> RunDirectory:
+    shutil.copytree(run.path, path)
+    return RunDirectory.open(path)
+
+
+def busy_node(pair: LocalCluster) -> Any:
+    """A node with a worker."""
+    below = psutil.Process().children(recursive=True)
+    worker = next(process for process in below if process.name().startswith("ray::Worker"))
+    raylet = " ".join(next(parent for parent in worker.parents() if parent.name() == "raylet").cmdline())
+    return next(node for node in pair.nodes if f"--node_ip_address={node.node_ip_address} " in raylet)
+
+
+@pytest.mark.slow
+def test_an_analysis_on_the_nodes_has_the_same_bits_though_one_dies(
+    pair: LocalCluster, untouched: RunDirectory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = analysed(copy(untouched, tmp_path / "here"), map_here)
+    events, deaths = list[Event](), [pair.kill]
+
+    def pack(job: Any) -> bytes:
+        """The node is killed between that it has room for a job and that it has the job."""
+        if deaths:
+            deaths.pop()(busy_node(pair))
+        return travel.pack(job)
+
+    monkeypatch.setattr(engine, "pack", pack)
+    there = copy(untouched, tmp_path / "there")
+    analysed(there, RayEngine(RayOptions(pair.address)).map, events.append)
+    pair.add()
+    (gone,) = notices(events)
+    assert "is gone: members " in gone
+    assert differences(here, there.path) == []
+    stages = {
+        event.stage: event.total for event in events if isinstance(event, Progressed) and event.done == event.total
+    }
+    assert stages == {
+        "sweeping members": 2,
+        "classifying checkpoints": len(there.checkpoints()),
+        "finding families": 93,
+        "explaining exemplars": len(list((there.path / "analysis" / "programs").iterdir())),
+    }
+
+
+@pytest.mark.slow
+def test_a_job_that_keeps_failing_is_told_with_its_node_and_costs_no_other(
+    pair: LocalCluster, run: RunDirectory
+) -> None:
+    questions = {name: Question(0, run.path / name) for name in ("empty", "sound")}
+    for name, question in questions.items():
+        question.file.write_text("" if name == "empty" else name)
+    events, found = list[Event](), dict[str, Answer]()
+    with run.lock(), pytest.raises(ClusterError) as error:
+        found.update(RayEngine(RayOptions(pair.address)).map(run, answer, questions, events.append))
+    assert str(error.value).startswith("empty failed 3 times, at last on ")
+    assert str(error.value).endswith(f": {UNANSWERED}")
+    assert found == {"sound": answer(questions["sound"])}
+    assert [text.partition(" (")[0].rpartition(" ")[0] for text in notices(events)] == ["empty failed on"] * 2
 
 
 @pytest.mark.parametrize(
