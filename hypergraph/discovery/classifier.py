@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -20,6 +20,8 @@ from hypergraph.spec import MLPSpec
 from hypergraph.storage.tensors import check_format, read_tensors, write_tensors
 from hypergraph.weights import MLPWeights
 
+STAGE = "finding families"
+"""The name that observers see of describing networks."""
 FORMAT, FORMAT_VERSION = "hypergraph-families", "2"
 # fmt: off
 PALETTE = (
@@ -44,15 +46,8 @@ class FamilyClassifier(Classifier):
         cls, name: str, task: Task, networks: Sequence[MLPWeights], observe: Observer = ignore
     ) -> FamilyClassifier:
         """Find the families of finite networks of one number of layers. Raises SpecError for other networks."""
-        specs = list(dict.fromkeys(network.spec for network in networks))
-        for spec in specs:
-            task.check_spec(spec)
-        probe = Probe.draw(task, specs[0])
-        for spec in specs:
-            _check(spec, probe, feature_count(specs[0]))
-        described = [describe(network, probe) for network in tracked(networks, "finding families", observe)]
-        features = np.stack([description.vector for description in described])
-        spread = np.array([description.spread for description in described])
+        probe = shared_probe(task, [network.spec for network in networks])
+        features, spread = describe_all(tracked(networks, STAGE, observe), probe)
         return cls(name, probe, find_families(features, spread))
 
     @property
@@ -146,6 +141,24 @@ class FamilyClassifier(Classifier):
             )
         probe = Probe(tensors["inputs"], tensors["shuffled"], tensors["targets"])
         return cls(metadata.get("task", ""), probe, find_families(features.numpy(), spread.numpy()))
+
+
+def shared_probe(task: Task, specs: Iterable[MLPSpec]) -> Probe:
+    """The probe of networks that can be compared. Raises SpecError for others."""
+    kinds = list(dict.fromkeys(specs))
+    for spec in kinds:
+        task.check_spec(spec)
+    probe = Probe.draw(task, kinds[0])
+    for spec in kinds:
+        _check(spec, probe, feature_count(kinds[0]))
+    return probe
+
+
+def describe_all(networks: Iterable[MLPWeights], probe: Probe) -> tuple[Array, Array]:
+    """The features of networks, [network, feature], and the spread of their outputs, [network]."""
+    described = [describe(network, probe) for network in networks]
+    features = np.stack([description.vector for description in described])
+    return features, np.array([description.spread for description in described])
 
 
 def _check(spec: MLPSpec, probe: Probe, features: int) -> None:

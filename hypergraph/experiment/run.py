@@ -99,7 +99,7 @@ def sweep(run: RunDirectory, each: Map = map_here, observe: Observer = ignore) -
     with file_errors("write", run.families):
         run.families.unlink(missing_ok=True)  # that of an earlier analysis, when there was no classifier
     if all(network.algorithm is None for network in networks):
-        networks, classifier = name_families(run, networks, observe)
+        networks, classifier = name_families(run, networks, each, observe)
     return Result(
         failures=tuple(failure for failure in run.failures() if failure.member in config.sample),
         solved_loss=task.solved_loss,

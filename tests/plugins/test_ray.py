@@ -239,7 +239,7 @@ def test_an_analysis_on_the_nodes_has_the_same_bits_though_one_dies(
     assert stages == {
         "sweeping members": 2,
         "classifying checkpoints": len(there.checkpoints()),
-        "finding families": 93,
+        "finding families": 3,
         "explaining exemplars": len(list((there.path / "analysis" / "programs").iterdir())),
     }
 
