@@ -15,6 +15,9 @@ from typing import Any
 import psutil
 from processes import HYPERGRAPH, Running
 
+from hypergraph.engines.local import LocalEngine
+from hypergraph.runs.directory import RunDirectory
+from hypergraph.runs.events import ignore
 from hypergraph.storage.tensors import read_tensors
 
 HOOK = Path(__file__).parent / "hook"
@@ -110,6 +113,17 @@ def differences(whole: Path, folder: Path) -> list[str]:
     """The files that are not the same, byte for byte, clocks and logs aside."""
     expected, found = _contents(whole), _contents(folder)
     return sorted(name for name in {*expected, *found} if expected.get(name) != found.get(name))
+
+
+def ends_as_here(run: RunDirectory) -> bool:
+    """Whether a training on a cluster left the files of one with the local engine, which is made once beside it."""
+    path = run.path.with_name("here")
+    expected = RunDirectory.open(path) if path.exists() else RunDirectory.create(path, run.config)
+    with expected.lock():
+        LocalEngine().train(expected, ignore)
+    wrong = differences(expected.path, run.path)
+    print(", ".join(wrong) or "every file of the training is the same", flush=True)
+    return not wrong
 
 
 def _contents(folder: Path) -> dict[str, object]:
