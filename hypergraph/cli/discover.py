@@ -72,7 +72,7 @@ def _show(found: Discovery) -> None:
     from hypergraph.discovery.families import BORDER, CONSTANT
 
     labels, total = found.labels, len(found.networks)
-    sample = f", of {found.run.config.sample_note}" if found.run and found.run.config.is_large else ""
+    sample = f", of {'; '.join(found.samples)}" if found.samples else ""
     tree = Tree(f"{total} networks, {len(found.families)} families{sample}")
     if branches := found.classifier.families.branches:
         _grow(tree, branches, {family.name: _line(family) for family in found.families})

@@ -65,11 +65,13 @@ class Discovery:
         networks: in the order of `classifier.families`.
         classifier: labels further networks.
         run: whose networks they are, if they are of one run.
+        samples: what is said of the runs of whose members these networks are a sample.
     """
 
     networks: Sequence[Network]
     classifier: FamilyClassifier
     run: FinishedRun | None = None
+    samples: Sequence[str] = ()
 
     @property
     def labels(self) -> list[str]:
@@ -157,12 +159,14 @@ def discover(
         raise UsageError(f"{', '.join(map(str, paths))} are of several tasks: discover each by itself")
     networks = [network for source in sources for network in source.networks]
     first = sources[0]
+    runs = [source.run for source in sources if source.run and source.run.config.is_large]
+    samples = [f"{run.config.sample_note} of {run.path}" for run in runs]
     if first.run and len(sources) == 1:
         with first.run.directory.lock():
-            return Discovery(networks, first.run.families, first.run)
+            return Discovery(networks, first.run.families, first.run, samples)
     loaded = [load_any_network(network.file, activation)[0] for network in networks]
     task_plugin = TASKS.load(first.task, first.options)
-    return Discovery(networks, FamilyClassifier.find(first.task, task_plugin, loaded, observe))
+    return Discovery(networks, FamilyClassifier.find(first.task, task_plugin, loaded, observe), samples=samples)
 
 
 @dataclass(frozen=True)

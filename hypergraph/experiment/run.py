@@ -159,6 +159,8 @@ def draw_figures(
     With a folder `out` they are drawn there, and nothing is written into the run: analyses that it lacks are measured,
     but not kept.
     """
+    if run.config.is_large:
+        observe(Noticed(f"figures are of {run.config.sample_note}"))
     with ExitStack() as stack:
         stack.enter_context(torch_threads(run.config.threads))
         if out is None:

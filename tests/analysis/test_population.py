@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import pandas
 import pytest
 from msgspec.structs import replace
+from processes import Command
 
 from hypergraph.analysis import population
 from hypergraph.analysis.finished import FinishedRun
@@ -208,6 +209,16 @@ def test_what_is_of_a_sample_says_so(large: FinishedRun, tmp_path: Path) -> None
     assert note in (tmp_path / "rate.svg").read_text()
     members = {int(row["member"]) for row in pandas.read_csv(tmp_path / "rate.csv").to_dict("records")}
     assert members == set(large.config.sample)
+
+
+def test_commands_say_that_they_show_a_sample(large: FinishedRun, made: Path, command: Command) -> None:
+    note = "a random sample: 2 of 6 members"
+    status, _, stderr = command("figures", large.path, "--only", "rate")
+    assert (status, stderr.count(note)) == (0, 1), stderr
+    for runs in ([large.path], [large.path, made]):
+        status, stdout, stderr = command("discover", *runs)
+        assert status == 0, stderr
+        assert f"families, of {'; '.join(f'{note} of {run}' for run in runs)}\n" in stdout
 
 
 def test_analyses_are_of_the_sample(large: FinishedRun) -> None:
