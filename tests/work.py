@@ -8,7 +8,10 @@ from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any
 
-PRODUCT = str(Path(__file__).parents[1] / "hypergraph") + "/"
+import hypergraph
+
+PRODUCT = f"{Path(hypergraph.__file__).parent}/"
+"""Where the product was imported from, which need not be where the tests are."""
 Edge = tuple[CodeType, int, int]
 """Two lines of a function, the second executed after the first."""
 
@@ -35,8 +38,9 @@ class Work:
         sys.settrace(self._call)
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: object, *_: object) -> None:
         sys.settrace(self._before)
+        assert self.lines or kind, "no line was traced: the work was not counted"
 
     def _call(self, frame: FrameType, event: str, argument: object) -> Any:
         return self._noting(frame.f_code) if frame.f_code.co_filename.startswith(PRODUCT) else self._line
