@@ -1,7 +1,10 @@
 """What all tests share: `oracle` and `strategies` can be imported, one thread, one reproducible hypothesis profile.
 
 And for those that go through the command line: a command in this process, and a small run that is made once.
+What takes long to import is imported where it is needed: a process that only gives out tests imports this file, too.
 """
+
+from __future__ import annotations
 
 import contextlib
 import dataclasses
@@ -11,25 +14,22 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-import torch
 from hypothesis import HealthCheck, settings
 
-from hypergraph.cli import main
-from hypergraph.experiment import run as experiment
-from hypergraph.extensions import registry
-from hypergraph.graph.structure import NOT_INSTALLED, dgl_version
-
 sys.path.append(str(Path(__file__).parent))
-from crash.trial import Reference, reference
 from distributions import Install, distribute
 from processes import HYPERGRAPH, Command, Running
 
-if dgl_version() == NOT_INSTALLED:  # the oracle passes messages on it
+if TYPE_CHECKING:
+    from crash.trial import Reference
+
+if find_spec("dgl") is None:  # the oracle passes messages on it
     collect_ignore = ["model/test_agreement.py", "test_weights.py", "benchmarks"]
-torch.set_num_threads(1)
 settings.register_profile(
     "reproducible",
     deadline=None,  # no test depends on the clock
@@ -42,7 +42,10 @@ settings.load_profile("reproducible")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what goes through a real run as slow."""
+    """Mark what goes through a real run as slow; let torch use one thread."""
+    import torch
+
+    torch.set_num_threads(1)
     for item in items:
         if isinstance(item, pytest.Function) and {"whole", "started"} & set(item.fixturenames):
             item.add_marker(pytest.mark.slow)
@@ -51,6 +54,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture
 def command(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Command:
     """Run `hypergraph ...` in this process: exit status, stdout, stderr."""
+    from hypergraph.cli import main
 
     def call(*words: object) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["hypergraph", *map(str, words)])
@@ -79,12 +83,16 @@ def started() -> Iterator[Callable[..., Running]]:
 @pytest.fixture(autouse=True)
 def _no_report(monkeypatch: pytest.MonkeyPatch) -> None:
     """Runs of this process make no report, which takes a second; those in processes of their own do."""
+    from hypergraph.experiment import run as experiment
+
     monkeypatch.setattr(experiment, "report_if_possible", lambda run: None)
 
 
 @pytest.fixture
 def one_figure(monkeypatch: pytest.MonkeyPatch) -> None:
     """Runs of this process draw a single figure: what the other ten take is not what the test is about."""
+    from hypergraph.experiment import run as experiment
+
     monkeypatch.setattr(experiment, "NAMES", ["algorithms"])
 
 
@@ -102,6 +110,8 @@ def _descriptor(number: int) -> Iterator[None]:
 @pytest.fixture
 def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install]:
     """Install distributions of one plugin each, for this process and those that it starts."""
+    from hypergraph.extensions import registry
+
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     monkeypatch.setattr(registry, "_hung", set())
@@ -127,6 +137,8 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Reference:
 
     It is not to be changed: processes that share the tests share it.
     """
+    from crash.trial import Reference, reference
+
     base = tmp_path_factory.getbasetemp()
     folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "run"
     folder.mkdir(exist_ok=True)

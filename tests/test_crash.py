@@ -31,6 +31,7 @@ def test_a_killed_run_ends_as_the_one_that_was_never_interrupted(kind: str, whol
 CALLS = ("mkstemp", "write", "fsync", "chmod", "replace", "fsync")
 
 
+@pytest.mark.slow
 @given(at=st.integers(0, len(CALLS)), share=st.floats(0, 1), old=st.binary(max_size=50), new=st.binary(max_size=50))
 def test_a_kill_at_any_byte_leaves_the_old_file_or_the_new_one(
     tmp_path_factory: pytest.TempPathFactory, at: int, share: float, old: bytes, new: bytes

@@ -31,7 +31,14 @@ def _playing() -> Iterator[None]:
         yield
 
 
-@pytest.mark.parametrize("check", CHECKS.values(), ids=CHECKS)
+LONG = ("a step waits for nothing", "CUDA graphs change no bit")
+"""Checks that take seconds on the CPU."""
+
+
+@pytest.mark.parametrize(
+    "check",
+    [pytest.param(check, id=name, marks=[pytest.mark.slow] * (name in LONG)) for name, check in CHECKS.items()],
+)
 def test_a_check_passes(check: Callable[[torch.device], None]) -> None:
     check(CPU)
 

@@ -8,11 +8,10 @@ from hypergraph.model.generator import Generator
 from hypergraph.rng import stream
 from hypergraph.spec import MLPSpec
 
-pytest.importorskip("jax", reason="JAX is not installed")
-
 
 @pytest.mark.slow
 def test_networks_are_the_same() -> None:
+    pytest.importorskip("jax", reason="JAX is not installed")
     from benchmarks import peer
 
     spec = MLPSpec((5, 4, 2))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 from processes import python
 
@@ -25,6 +26,7 @@ def test_it_is_torchs_adam_to_the_last_bit() -> None:
     assert all(parameter.grad is None for parameter in ours)
 
 
+@pytest.mark.slow
 def test_training_imports_no_compiler() -> None:
     code = """
 import sys, torch
