@@ -34,7 +34,7 @@ from hypergraph.runs.jobs import Map, map_here
 from hypergraph.runs.records import NetworkRecord, to_fields
 from hypergraph.runs.result import load_members, read_result
 from hypergraph.runs.table import open_table
-from hypergraph.storage.schema import as_record
+from hypergraph.storage.schema import as_member
 from hypergraph.training.schedule import draw_wiring
 from hypergraph.weights import MLPWeights
 
@@ -118,9 +118,7 @@ class FinishedRun:
 
     def network(self, member: int, beta: float) -> MLPWeights:
         """The network of a member at the price nearest to `beta`. Raises UsageError for another member or price."""
-        member, beta = as_record(member, int, "member"), check_beta(beta)
-        if not 0 <= member < self.config.members:
-            raise UsageError(f"{self.path} has members 0 to {self.config.members - 1}, not {member}")
+        member, beta = as_member(member, self.config.members, self.path), check_beta(beta)
         if member not in self.config.sample:
             nearest = min(BETA_GRID, key=lambda price: _apart(price, beta))
             return generate_again(self.directory, member, nearest).networks

@@ -18,7 +18,7 @@ from hypergraph.runs.config import Seed
 from hypergraph.runs.directory import RunDirectory
 from hypergraph.runs.pretrained import generator_file
 from hypergraph.spec import Layers, MLPSpec, read_layers
-from hypergraph.storage.schema import as_path, as_record
+from hypergraph.storage.schema import as_member, as_path, as_record
 from hypergraph.torch_state import usual_torch
 from hypergraph.training.memory import GENERATION, check_memory
 from hypergraph.weights import MLPWeights
@@ -99,10 +99,6 @@ class _Wanted:
     member: int
     encoder: bool
 
-    def refuse(self, members: int) -> UsageError:
-        """The error where `source` has other members."""
-        return UsageError(f"{self.source} has members 0 to {members - 1}, not {self.member}")
-
     def facts(self, encoder: bool, kl: Tensor) -> dict[str, str]:
         """The metadata of the network's file."""
         facts = {"beta": self.beta, "seed": self.seed, "member": self.member, "encoder": int(encoder), "kl": float(kl)}
@@ -114,8 +110,7 @@ def _from_large_run(run: RunDirectory, wanted: _Wanted) -> tuple[MLPWeights, dic
     config = run.config
     if not run.is_trained:
         raise UsageError(f"{run.path} holds no trained generator: resume it to its end")
-    if not 0 <= wanted.member < config.members:
-        raise wanted.refuse(config.members)
+    as_member(wanted.member, config.members, wanted.source)
     check_memory(wanted.spec or config.spec, len(run.chunk_of(wanted.member).members), GENERATION)
     encoder = wanted.encoder and len(config.specs) == 1
     network, kl = generate_again(run, wanted.member, wanted.beta, seed=wanted.seed, spec=wanted.spec, encoder=encoder)
@@ -125,14 +120,12 @@ def _from_large_run(run: RunDirectory, wanted: _Wanted) -> tuple[MLPWeights, dic
 def _from_file(file: Path, wanted: _Wanted, members: Sequence[int] | None = None) -> tuple[MLPWeights, dict[str, str]]:
     """From the file of a generator of `members`, 0 and up if None. Raises UsageError, FileError."""
     generator, metadata = Generator.load(file)
-    numbers = range(generator.members) if members is None else members
-    if wanted.member not in numbers:
-        raise wanted.refuse(generator.members)
+    member, seed = wanted.member, wanted.seed
+    place = as_member(member, generator.members, wanted.source) if members is None else members.index(member)
     spec = wanted.spec or MLPSpec.middle(generator.specs)
     check_memory(spec, 1, GENERATION)
-    one = generator.member(numbers.index(wanted.member))
+    one = generator.member(place)
     encoder = one.has_encoder and wanted.encoder
-    member, seed = wanted.member, wanted.seed
     networks, kls = sample_networks(one, wanted.beta, seed=seed, members=[member], spec=spec, encoder=encoder)
     described = {name: text for name, text in metadata.items() if name in ("task", "options")}
     return networks[0], described | wanted.facts(encoder, kls[0])

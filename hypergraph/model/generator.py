@@ -21,7 +21,7 @@ from hypergraph.model.hypernetwork import SHARED_HYPERWEIGHTS, Generated, hypern
 from hypergraph.model.initial import initial_hyperweights
 from hypergraph.model.pareto import ParetoHyperhypernetwork
 from hypergraph.spec import Connection, MLPSpec, check_several
-from hypergraph.storage.schema import as_path, as_record
+from hypergraph.storage.schema import as_member, as_path
 from hypergraph.storage.tensors import check_format, read_tensors, write_tensors
 from hypergraph.storage.untrusted import parse_json
 from hypergraph.torch_state import usual_torch
@@ -99,9 +99,7 @@ class Generator(nn.Module):
 
     def member(self, index: int) -> Generator:
         """A generator of one member, which shares this one's parameters. Raises UsageError where there is none."""
-        index = as_record(index, int, "member")
-        if not 0 <= index < self.members:
-            raise UsageError(f"the generator has members 0 to {self.members - 1}, not {index}")
+        index = as_member(index, self.members, "the generator")
         state = {name: tensor[index : index + 1] for name, tensor in self.pareto.state_dict().items()}
         return self._with(state, self.encoders[index : index + 1])
 

@@ -68,6 +68,14 @@ def plain(value: Any) -> Any:
     return value.tolist() if hasattr(value, "tolist") else value
 
 
+def as_member(value: object, members: int, owner: object) -> int:
+    """The number of one of the `members` of `owner`. Raises UsageError where it has no such member."""
+    number = as_record(value, int, "member")
+    if not 0 <= number < members:
+        raise UsageError(f"{owner} has members 0 to {members - 1}, not {number}")
+    return number
+
+
 def as_path(value: object, name: str) -> Path:
     """The path that a text or a path-like object names; ~ is the home folder. Raises UsageError."""
     try:
