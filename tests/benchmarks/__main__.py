@@ -93,7 +93,8 @@ def training(members: int) -> Row:
 
 def one_core(members: int) -> Row:
     """Training steps at (16, 48, 1), in seconds of one core; JAX where it is installed."""
-    layers, kinds = "16,48,1", ["compiled", "operators", "eager", *["jax"] * (find_spec("jax") is not None)]
+    jax = ["jax"] * (find_spec("jax") is not None)
+    layers, kinds = "16,48,1", ["compiled", "operators", "torch.compile", "eager", *jax]
     ways = {kind: Entry(kind, "training", layers, members) for kind in kinds}
     ways["oracle"] = Entry("oracle", "training", layers)
     return measure(ways, layers, "training", members, cpu=True)

@@ -125,8 +125,10 @@ def main(kind: str, work: str, layers: str, members: str, threads: str) -> None:
     torch.set_num_threads(int(threads))
     if kind == "jax":  # it has no other bound
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: int(threads)])
-    if kind == "operators":
+    if kind in ("operators", "torch.compile"):
         setattr(hypernetwork, "available", lambda *_: False)  # noqa: B010 - a name that it does not export
+    if kind == "torch.compile":
+        hypernetwork.torch_hypernetwork = torch.compile(hypernetwork.torch_hypernetwork)
     run = WORK[work](kind, MLPSpec(tuple(map(int, layers.split(",")))), int(members))
     for line in sys.stdin:
         started, spent = time.perf_counter(), time.process_time()
