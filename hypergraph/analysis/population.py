@@ -12,7 +12,7 @@ from hypergraph.runs.config import RunConfig
 from hypergraph.runs.directory import Chunk, RunDirectory
 from hypergraph.runs.events import Observer, ignore
 from hypergraph.runs.jobs import Map, doing, map_here
-from hypergraph.runs.records import NetworkRecord
+from hypergraph.runs.records import NetworkRecord, Provenance
 from hypergraph.runs.result import load_members
 from hypergraph.runs.table import encode_table, is_made_by, join_tables, read_records
 from hypergraph.spec import MLPSpec
@@ -21,11 +21,15 @@ from hypergraph.torch_state import torch_threads, usual_torch
 
 
 @usual_torch()
-def sweep_population(run: RunDirectory, each: Map = map_here, observe: Observer = ignore) -> list[NetworkRecord]:
-    """Sweep all members into the run's table; the records of the sample. Raises FileError, PluginError.
+def sweep_population(
+    run: RunDirectory, each: Map = map_here, observe: Observer = ignore
+) -> tuple[list[NetworkRecord], list[Provenance]]:
+    """Sweep all members into the run's table: the records of the sample, and where this call swept.
 
-    Each chunk is kept in its folder until all are swept, so that a later call goes on after an interrupt.
+    Each chunk is kept in its folder until all are swept, so that a later call goes on after an interrupt. Raises
+    FileError, PluginError.
     """
+    places = list[Provenance]()
     made_by = json.dumps(analysis_versions(run.config.task), sort_keys=True)
     if not is_made_by(run.table, made_by):
         chunks = {chunk.name: chunk for chunk in run.chunks if not is_made_by(chunk.swept, made_by)}
@@ -34,10 +38,11 @@ def sweep_population(run: RunDirectory, each: Map = map_here, observe: Observer 
             for name, swept in results:
                 write_networks(run, swept)
                 _write_rows(run.config, chunks[name], swept.records, made_by)
+                places.append(swept.place)
         join_tables([chunk.swept for chunk in run.chunks], run.table, made_by)
     for chunk in run.chunks:
         chunk.swept.unlink(missing_ok=True)
-    return read_records(run.table, row_count(run.config), set(run.config.sample))
+    return read_records(run.table, row_count(run.config), set(run.config.sample)), places
 
 
 def _write_rows(config: RunConfig, chunk: Chunk, records: Sequence[NetworkRecord], made_by: str) -> None:

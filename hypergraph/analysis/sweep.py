@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import torch
 from msgspec import Struct
 
 from hypergraph.analysis.classify import classify
@@ -21,7 +22,8 @@ from hypergraph.runs.config import RunConfig
 from hypergraph.runs.directory import Chunk, RunDirectory
 from hypergraph.runs.events import Members, Observer, ignore, tracked
 from hypergraph.runs.jobs import Map, doing
-from hypergraph.runs.records import NetworkRecord
+from hypergraph.runs.provenance import current_versions
+from hypergraph.runs.records import NetworkRecord, Provenance
 from hypergraph.runs.result import load_members
 from hypergraph.spec import MLPSpec
 from hypergraph.storage.atomic import finite, write_bytes
@@ -112,10 +114,12 @@ class Swept(Struct, frozen=True):
     Attributes:
         records: by price, then by member.
         files: the networks that the run keeps as files, by their path in its folder.
+        place: where they were generated and measured.
     """
 
     records: list[NetworkRecord]
     files: dict[str, bytes]
+    place: Provenance
 
 
 def sweep_chunk(job: Sweep, observe: Observer = ignore) -> Swept:
@@ -131,18 +135,23 @@ def sweep_chunk(job: Sweep, observe: Observer = ignore) -> Swept:
             facts = {"seed": config.seed, "member": record.member, "beta": record.beta}
             facts["encoder"] = int(generator.has_encoder)
             files[record.file] = network.encode(described | {name: str(value) for name, value in facts.items()})
-    return Swept(records, files)
+    versions, threads = current_versions(config.task, "cpu"), torch.get_num_threads()
+    return Swept(records, files, Provenance(members=job.members, step=None, versions=versions, threads=threads))
 
 
-def sweep_all(run: RunDirectory, each: Map, observe: Observer = ignore) -> list[NetworkRecord]:
-    """Sweep all members of a run that is not large, and write their networks into it. Raises FileError, PluginError."""
+def sweep_all(run: RunDirectory, each: Map, observe: Observer = ignore) -> tuple[list[NetworkRecord], list[Provenance]]:
+    """Sweep all members of a run that is not large, and write their networks into it: the records, and where that was.
+
+    Raises FileError, PluginError.
+    """
     jobs = {chunk.name: Sweep.of(run, chunk) for chunk in run.chunks}
-    records = list[NetworkRecord]()
+    records, places = list[NetworkRecord](), list[Provenance]()
     with doing(each, run, sweep_chunk, jobs, STAGE, observe) as results:
         for _, swept in results:
             write_networks(run, swept)
             records += swept.records
-    return records
+            places.append(swept.place)
+    return records, places
 
 
 def write_networks(run: RunDirectory, swept: Swept) -> None:

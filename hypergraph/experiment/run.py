@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -23,7 +23,6 @@ from hypergraph.figures import NAMES
 from hypergraph.figures.catalogue import draw
 from hypergraph.interfaces import Classifier
 from hypergraph.model.generator import Generator
-from hypergraph.runs.config import RunConfig
 from hypergraph.runs.directory import RunDirectory
 from hypergraph.runs.events import Drawn, NotDrawn, Noticed, Observer, ignore
 from hypergraph.runs.jobs import Map, map_here
@@ -95,7 +94,7 @@ def sweep(run: RunDirectory, each: Map = map_here, observe: Observer = ignore) -
     config = run.config
     task = TASKS.load(config.task, config.options)
     classifier: Classifier | None = classifier_for(config.task)
-    networks = (sweep_population if config.is_large else sweep_all)(run, each, observe)
+    networks, swept = (sweep_population if config.is_large else sweep_all)(run, each, observe)
     with file_errors("write", run.families):
         run.families.unlink(missing_ok=True)  # that of an earlier analysis, when there was no classifier
     if all(network.algorithm is None for network in networks):
@@ -105,23 +104,33 @@ def sweep(run: RunDirectory, each: Map = map_here, observe: Observer = ignore) -
         solved_loss=task.solved_loss,
         algorithms=dict(classifier.colours) if classifier else {},
         networks=tuple(sorted(networks, key=lambda network: (network.beta, network.member))),
-        provenance=(*_trained_at(run), _here(config)),
+        provenance=tuple(_provenance(run, swept)),
     )
 
 
-def _trained_at(run: RunDirectory) -> list[Provenance]:
-    """Where the chunks were trained: all, or in a large run the first of each kind of machine."""
-    entries = run.provenance()
-    if not run.config.is_large:
-        return entries
-    kinds = {(*sorted(entry.versions.items()), entry.threads): entry for entry in reversed(entries)}
-    return list(reversed(kinds.values()))
+def _provenance(run: RunDirectory, swept: Sequence[Provenance]) -> Iterator[Provenance]:
+    """Where the run was computed: each chunk's training; the analysis, which ends here; and what was swept elsewhere.
+
+    In a large run, of the trainings and of the sweeps the first on each kind of machine.
+    """
+    config, versions = run.config, current_versions(run.config.task, "cpu")
+    here = Provenance(members=(0, config.members - 1), step=None, versions=versions, threads=config.threads)
+    elsewhere = [place for place in swept if _kind(place) != _kind(here)]
+    trained = run.provenance()
+    if config.is_large:
+        trained, elsewhere = _first_of_each_kind(trained), _first_of_each_kind(elsewhere)
+    yield from (*trained, here, *elsewhere)
 
 
-def _here(config: RunConfig) -> Provenance:
-    """Where the analysis is computed."""
-    versions = current_versions(config.task, "cpu")
-    return Provenance(members=(0, config.members - 1), step=None, versions=versions, threads=config.threads)
+def _first_of_each_kind(places: Sequence[Provenance]) -> list[Provenance]:
+    kinds: dict[tuple[object, ...], Provenance] = {}
+    for place in places:
+        kinds.setdefault(_kind(place), place)
+    return list(kinds.values())
+
+
+def _kind(place: Provenance) -> tuple[object, ...]:
+    return (*sorted(place.versions.items()), place.threads)
 
 
 def _programs(run: FinishedRun) -> tuple[ProgramRecord, ...]:

@@ -173,7 +173,8 @@ class Result(Record, frozen=True, kw_only=True):
         not_drawn: the figures that were not drawn, and why.
         analysis_seconds: the duration of the analysis, in seconds; null until it has ended.
         provenance: where each part of the run was computed, or where there is a sample, the first part on each kind of
-            machine; empty where an earlier release did so.
+            machine: the trainings, the analysis, and what of it was swept on other kinds of machines; empty where an
+            earlier release did so.
     """
 
     failures: tuple[Failure, ...]

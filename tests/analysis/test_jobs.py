@@ -11,11 +11,13 @@ import pytest
 from crash.trial import differences
 
 from hypergraph.analysis.finished import FinishedRun
-from hypergraph.analysis.sweep import sweep_all
+from hypergraph.analysis.sweep import Swept, sweep_all
 from hypergraph.engines.travel import do_packed, name_of, pack, unpack
+from hypergraph.experiment.run import sweep
 from hypergraph.runs.directory import RunDirectory
 from hypergraph.runs.events import Noticed, Observer, Progressed
 from hypergraph.runs.jobs import J, R, doing, map_here
+from hypergraph.runs.provenance import current_versions
 
 
 def map_as_text(
@@ -35,7 +37,8 @@ def test_an_analysis_whose_jobs_travel_is_the_same(copied: Path) -> None:
     for folder, each in ((copied, map_here), (other, map_as_text)):
         directory = RunDirectory.open(folder)
         with directory.lock():
-            records = sweep_all(directory, each)
+            records, places = sweep_all(directory, each)
+        assert [place.members for place in places] == [(0, 0), (1, 1)][:: 1 if each is map_here else -1]
         finished = FinishedRun(directory, each=each)
         assert sorted(records, key=lambda n: (n.beta, n.member)) == list(finished.result.networks)
         assert finished.phases
@@ -64,3 +67,19 @@ def test_no_work_goes_on_after_an_error(copied: Path) -> None:
     with pytest.raises(OSError, match="no space left"):
         fail()
     assert told == [Progressed("stage", 0, 3), Noticed("a job"), "closed"]
+
+
+def test_a_result_tells_what_was_swept_on_another_machine(copied: Path) -> None:
+    def each(
+        run: RunDirectory, function: Callable[[J, Observer], R], jobs: Mapping[str, J], observe: Observer
+    ) -> Generator[tuple[str, R]]:
+        for name, result in map_here(run, function, jobs, observe):
+            if isinstance(result, Swept) and result.place.members == (1, 1):
+                result.place.versions["processor"] = "another"
+            yield name, result
+
+    directory = RunDirectory.open(copied)
+    with directory.lock():
+        found = sweep(directory, each).provenance[-2:]
+    places = [(place.members, place.step, place.versions["processor"]) for place in found]
+    assert places == [((0, 1), None, current_versions("l1norm", "cpu")["processor"]), ((1, 1), None, "another")]
