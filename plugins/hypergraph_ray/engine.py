@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from hypergraph.analysis.kept import analysis_versions
 from hypergraph.engines.base import Engine, Resources, TrainingError
 from hypergraph.engines.process import Failed, Inbox, ReportingProcess, stop
 from hypergraph.engines.travel import name_of, pack, unpack
@@ -196,7 +197,12 @@ def _analysis(address: str, run: RunDirectory, function: str) -> Job:
     """What the driver has to do for jobs of a run's analysis, of which none takes more memory than a sweep."""
     config = run.config
     memory = needed_memory(config.spec, max(map(len, config.member_ranges)), GENERATION)
-    return Job(address, "cpu", str(run.path), memory, current_versions(config.task, "cpu"), function)
+    return Job(address, "cpu", str(run.path), memory, versions_of_analysis(config.task), function)
+
+
+def versions_of_analysis(task: str) -> dict[str, str]:
+    """What decides an analysis in this process, that of the classifier among it. Raises PluginError."""
+    return current_versions(task, "cpu") | analysis_versions(task)
 
 
 def _checked(device: str) -> str:

@@ -28,9 +28,9 @@ class Worker:
         Raises FileError where this node's folder for temporary files cannot be written.
         """
         os.environ.update(environment)
-        from hypergraph.runs.provenance import current_versions  # imports torch
+        from hypergraph_ray.engine import versions_of_analysis  # imports torch
 
-        versions = current_versions(task, "cpu")
+        versions = versions_of_analysis(task)
         with tempfile.TemporaryDirectory(dir=self._folder) as folder:
             try:
                 return Answer(versions, do_packed(function, packed.encode(), threads, Path(folder)))

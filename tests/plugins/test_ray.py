@@ -177,6 +177,8 @@ def test_nodes_with_other_versions_are_refused(
     monkeypatch.setattr(engine, "current_versions", lambda task, device: other)
     with pytest.raises(ClusterError, match=r"no node can work on this run: .* has torch .* \(here 9\.9\)"):
         trained(pair, run, lambda event: None)
+    with pytest.raises(ClusterError, match=r"no node can work on this run: .* has torch .* \(here 9\.9\)"):
+        list(RayEngine(RayOptions(pair.address)).map(run, answer, {"a": Question(0, run.path / "config.json")}, ignore))
     assert not any(chunk.state.exists() for chunk in run.chunks)
 
 
