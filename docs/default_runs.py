@@ -16,8 +16,8 @@ from hypergraph.figures.phases import wilson
 Row = dict[str, Any]
 GOOD = {"convexity": 0.45, "pudding": 0.1, "double-sided": 0.01}
 """The loss below which a network is a good example of its algorithm."""
-NO_INFORMATION = 1.0
-"""A member whose KL is below this at every price has a random assignment, in nats."""
+MEMORISED = 1.5
+"""A member memorises if its networks of lowest loss lose this many times as much where the encoder is ignored."""
 MEMBERS = (
     "| seed | member | start | algorithms, at how many of the 31 prices | network of lowest loss: algorithm, beta, "
     "loss, KL | loss at beta 1 | training |"
@@ -50,13 +50,11 @@ def example(label: str, loss: float) -> str:
 def seeds(results: Sequence[Row]) -> Iterator[tuple[object, ...]]:
     """Of each seed, the best example of each algorithm, and members by their assignments."""
     for result in results:
-        best = {label: lowest(result["networks"], label) for label in GOOD}
-        cells = [example(label, loss) for label, loss in best.items()]
+        cells = [example(label, lowest(result["networks"], label)) for label in GOOD]
         members = [of_member(result, member) for member in range(result["members"])]
-        informed = [max(network["kl"] for network in each) >= NO_INFORMATION for each in members]
-        random = [lowest(each, "pudding") < GOOD["pudding"] for each in members]
-        memorised = sum(informed)
-        yield result["seed"], *cells, memorised, sum(r and not i for r, i in zip(random, informed, strict=True))
+        best = [[min(network[key] for network in each) for key in ("loss", "decoder_loss")] for each in members]
+        memorised = sum(alone > MEMORISED * loss for loss, alone in best)
+        yield result["seed"], *cells, memorised, sum(alone < GOOD["pudding"] for _, alone in best)
 
 
 def shares(results: Sequence[Row]) -> Iterator[tuple[object, ...]]:
