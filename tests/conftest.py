@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import fcntl
+import gc
 import json
 import os
 import shutil
@@ -42,10 +43,11 @@ settings.load_profile("reproducible")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what goes through a real run as slow; let torch use one thread."""
+    """Mark what goes through a real run as slow; let torch use one thread, and spare what is imported by now the GC."""
     import torch
 
     torch.set_num_threads(1)
+    gc.freeze()
     for item in items:
         if isinstance(item, pytest.Function) and {"whole", "started"} & set(item.fixturenames):
             item.add_marker(pytest.mark.slow)

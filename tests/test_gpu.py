@@ -82,11 +82,17 @@ def test_what_python_changes_from_step_to_step_is_not_repeated() -> None:
         assert_same(off, on)
 
 
+@pytest.fixture(scope="module")
+def right() -> step.Trainer:
+    """A training on graphs."""
+    with played_back():
+        return train(trainer(CPU, TASKS.load("l1norm"), (SPEC,), graphs=True), 6)
+
+
 @pytest.mark.parametrize("field", Numbers._fields)
-def test_every_number_reaches_the_graph(field: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_number_reaches_the_graph(field: str, right: step.Trainer, monkeypatch: pytest.MonkeyPatch) -> None:
     """A number that stays what it was when the step was recorded changes how the training ends."""
     task = TASKS.load("l1norm")
-    right = train(trainer(CPU, task, (SPEC,), graphs=True), 6)
     numbers, first = step.Trainer._numbers, trainer(CPU, task, (SPEC,), graphs=False)._numbers()
     monkeypatch.setattr(step.Trainer, "_numbers", lambda one: numbers(one)._replace(**{field: getattr(first, field)}))
     wrong = train(trainer(CPU, task, (SPEC,), graphs=True), 6)
