@@ -17,7 +17,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import psutil
-from clusters import HEALTH, QUIET, STORE
+from clusters import QUIET, SETTINGS, STORE
 
 from crash.trial import ends_as_here
 from hypergraph.engines.process import WORKER
@@ -35,7 +35,7 @@ ADDRESS = f"{NETWORK}.1:{PORT}"
 SHORT_S = 3
 """Seconds of the short cut, which Ray bears."""
 HEAD = f"""ray start --head --node-ip-address={NETWORK}.1 --port={PORT} --num-cpus=0 --object-store-memory={STORE} \
---include-dashboard=false --system-config='{json.dumps(HEALTH)}' --block"""
+--include-dashboard=false --system-config='{json.dumps(SETTINGS)}' --block"""
 NODE = f"""mount -t tmpfs none /tmp && mount -t tmpfs none /dev/shm && ip link set lo up
 while true; do ray start --address={ADDRESS} --num-cpus=1 --object-store-memory={STORE} --block; sleep 1; done"""
 """A node that starts again when the cluster has given it up, and that sees no folder of this run."""
