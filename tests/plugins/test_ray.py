@@ -26,7 +26,7 @@ from hypergraph.engines.base import Resources, TrainingError
 from hypergraph.engines.local import LocalEngine
 from hypergraph.errors import HypergraphError, UsageError
 from hypergraph.experiment.run import sweep, train
-from hypergraph.runs.config import RunConfig
+from hypergraph.runs.config import MOST_AS_FILES, RunConfig
 from hypergraph.runs.directory import RunDirectory
 from hypergraph.runs.events import Event, Noticed, Observer, Progressed, Stopping, Trained, Watched, ignore
 from hypergraph.runs.jobs import Map, map_here
@@ -244,6 +244,23 @@ def test_an_analysis_on_the_nodes_has_the_same_bits_though_one_dies(
         "finding families": 3,
         "explaining exemplars": len(list((there.path / "analysis" / "programs").iterdir())),
     }
+
+
+@pytest.mark.slow
+def test_a_run_of_many_members_leaves_the_files_of_one_here(pair: LocalCluster, tmp_path: Path) -> None:
+    """Of one member more than those of whom all networks are kept as files."""
+    recipe = Recipe(steps=1, batch=8)
+    config = RunConfig("l1norm", (MLPSpec((1, 1)),), MOST_AS_FILES + 1, 0, "cpu", recipe, chunk_count=5)
+    here, there = (RunDirectory.create(tmp_path / name, config) for name in ("here", "there"))
+    far = RayEngine(RayOptions(pair.address))
+    trained_here(here)
+    with there.lock():
+        train(there, far)
+        networks = sweep(there, far.map).networks
+    with here.lock():
+        assert sweep(here).networks == networks
+    assert differences(here.path, there.path) == []
+    assert there.table.is_file()
 
 
 @pytest.mark.slow
