@@ -125,7 +125,7 @@ def _from_file(file: Path, wanted: _Wanted, members: Sequence[int] | None = None
     spec = wanted.spec or MLPSpec.middle(generator.specs)
     check_memory(spec, 1, GENERATION)
     one = generator.member(place)
-    encoder = one.has_encoder and wanted.encoder
+    encoder = one.encoders[0] and wanted.encoder
     networks, kls = sample_networks(one, wanted.beta, seed=seed, members=[member], spec=spec, encoder=encoder)
     described = {name: text for name, text in metadata.items() if name in ("task", "options")}
     return networks[0], described | wanted.facts(encoder, kls[0])

@@ -143,6 +143,11 @@ def test_the_command_of_a_network_in_training_writes_it(copied: Path, command: C
     (record,) = (n for n in open_run(copied).result.networks if (n.member, f"{n.beta:.0e}") == (1, "1e-08"))
     last, end = (MLPWeights.load(path)[0] for path in (out, copied / record.file))
     torch.testing.assert_close(last.weights[0], end.weights[0])
+    told = []
+    for step in (steps[0], steps[-1]):
+        assert command(*words[:-3], step, "--out", out)[0] == 0
+        told.append(MLPWeights.load(out)[1]["encoder"])
+    assert told == ["0", "1"]  # it starts unwired, so its decoder is trained alone at first
     assert command(*words[:-3], 7, "--out", out)[::2] == (
         2,
         f"error: {copied} has no checkpoint of member 1 after step 7: there are {', '.join(map(str, steps))}\n",
