@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 from gpu import __main__ as script
-from gpu.checks import CHECKS, assert_same, train, trainer, waits_for_nothing
+from gpu.checks import CHECKS, STEPS, assert_same, train, trainer, waits_for_nothing
 from gpu.measure import SMALL
 from gpu.playback import NoReads, played_back
 from torch import Tensor
@@ -19,6 +19,7 @@ from hypergraph.interfaces import Task
 from hypergraph.model.hypernetwork import sum_groups, sum_sorted
 from hypergraph.spec import MLPSpec
 from hypergraph.training import step
+from hypergraph.training.capture import CapturedStep
 from hypergraph.training.schedule import Numbers
 from hypergraph_l1norm.task import L1Norm
 
@@ -61,6 +62,14 @@ def test_a_step_that_reads_is_told(graphs: bool) -> None:
 def test_a_step_in_which_the_host_waits_is_not_recorded() -> None:
     """Recording it would fail."""
     assert_same(*(train(trainer(CPU, Reading(), (SPEC,), graphs), 6) for graphs in (False, True)))
+
+
+def test_graphs_of_the_first_half_are_forgotten_in_the_second() -> None:
+    one = trainer(CPU, TASKS.load("l1norm"), (SPEC,), graphs=True)
+    for until, early in ((STEPS // 2, True), (STEPS, False)):
+        captured = train(one, until)._run
+        assert isinstance(captured, CapturedStep)
+        assert [kind.early for kind in captured._graphs] == [early]
 
 
 class Counting(L1Norm):

@@ -115,7 +115,7 @@ def _provenance(run: RunDirectory, swept: Sequence[Provenance]) -> Iterator[Prov
     """
     config, versions = run.config, current_versions(run.config.task, "cpu")
     here = Provenance(members=(0, config.members - 1), step=None, versions=versions, threads=config.threads)
-    elsewhere = [place for place in swept if _kind(place) != _kind(here)]
+    elsewhere = sorted((each for each in swept if _kind(each) != _kind(here)), key=lambda each: each.members)
     trained = run.provenance()
     if config.is_large:
         trained, elsewhere = _first_of_each_kind(trained), _first_of_each_kind(elsewhere)

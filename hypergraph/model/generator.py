@@ -244,7 +244,7 @@ def _by_encoder(
     if len(set(encoders)) == 1:
         return run(hyperweights, draws, encoder=encoders[0])
     rows: list[tuple[Tensor, ...]] = [()] * len(encoders)
-    each = list(zip(hyperweights.unbind(), draws.unbind(), strict=True))  # the way back of `unbind` makes one tensor
+    each = list(zip(hyperweights.unbind(), draws.unbind(), strict=True))  # its gradient is one `stack`
     for used in (True, False):
         places = [place for place, encoder in enumerate(encoders) if encoder == used]
         own, noise = (torch.stack(part) for part in zip(*(each[place] for place in places), strict=True))

@@ -50,6 +50,11 @@ class CapturedStep(Generic[K]):
         scalars = torch.zeros(len(Numbers._fields), dtype=torch.float64, device=rngs[0].device)
         self._scalars = scalars.unbind()
         self._numbers = Numbers(*self._scalars)
+        self._side = torch.cuda.Stream()
+        self.forget()
+
+    def forget(self) -> None:
+        """Give the memory of all graphs back: their kinds of steps are over."""
         self._pool = torch.cuda.graph_pool_handle()  # only one of the graphs runs at a time
         self._times: Counter[K] = Counter()
         self._graphs: dict[K, tuple[torch.cuda.CUDAGraph, StepResult]] = {}
@@ -75,11 +80,11 @@ class CapturedStep(Generic[K]):
 
     def _beside(self, kind: K) -> StepResult:
         """Do a step beside the usual stream, as recording does; libraries get ready in it."""
-        usual, side = torch.cuda.current_stream(), torch.cuda.Stream()
-        side.wait_stream(usual)
-        with torch.cuda.stream(side):
+        usual = torch.cuda.current_stream()
+        self._side.wait_stream(usual)
+        with torch.cuda.stream(self._side):
             result = self._update(kind, self._numbers)
-        usual.wait_stream(side)
+        usual.wait_stream(self._side)
         return result
 
     def _record(self, kind: K) -> tuple[torch.cuda.CUDAGraph, StepResult]:
@@ -95,11 +100,12 @@ class CapturedStep(Generic[K]):
 def _noting_waits() -> Iterator[list[str]]:
     """Collect, until the end, a warning for every time that the host waited for the device."""
     waits: list[str] = []
+    before = torch.cuda.get_sync_debug_mode()
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")
         torch.cuda.set_sync_debug_mode("warn")
         try:
             yield waits
         finally:
-            torch.cuda.set_sync_debug_mode("default")
+            torch.cuda.set_sync_debug_mode(before)
     waits += [text for text in (str(each.message) for each in told) if WAITING in text]

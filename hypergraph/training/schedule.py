@@ -1,4 +1,4 @@
-"""The schedules of a training: initial wiring, prices of information, learning rate."""
+"""The schedules of a training: wiring, prices of information, early inputs, who uses an encoder, learning rate."""
 
 import math
 from typing import NamedTuple

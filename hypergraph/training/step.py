@@ -47,6 +47,8 @@ class Sampled(NamedTuple):
 class Trainer:
     """Adam on log(L + beta * KL), with one price and one generated network per member and step.
 
+    In the first half of the steps, members of a low wiring train their decoder alone; see `uses_encoder`.
+
     A member that diverged returns, at the next check, to the state that `keep` wrote last, and continues from there
     with the others. After MAX_FAILURES failures it is retired: it keeps that state.
 
@@ -101,7 +103,7 @@ class Trainer:
         return self.steps_done % self.check_every == 0
 
     def capture(self, record: bool = True) -> None:
-        """Repeat the steps from now on as CUDA graphs, one per network and kind of inputs, or not; as on a GPU."""
+        """Do the steps from now on as on a GPU: recorded as CUDA graphs, or with `record` false each as it is."""
         self._run = CapturedStep(self._update, self.rngs, record)
 
     def step(self) -> StepResult:
@@ -113,6 +115,8 @@ class Trainer:
             restart(rng, self.seed, member, self.steps_done)
         sampled = self._sampled()
         self.generator.encoders = sampled.encoders
+        if self._halfway and isinstance(self._run, CapturedStep):
+            self._run.forget()
         result = self._run(sampled, self._numbers())
         self.steps_done += 1
         if self.checked:
@@ -144,6 +148,12 @@ class Trainer:
     def recover(self) -> None:
         """Take members that diverged back to the good state. Raises HypergraphError where none was kept."""
         self._recovery.recover()
+
+    @property
+    def _halfway(self) -> bool:
+        """Whether this is the first step whose inputs are no longer early."""
+        step, steps = self.steps_done, self.recipe.steps
+        return is_early(step - 1, steps) and not is_early(step, steps)
 
     def _sampled(self) -> Sampled:
         early = is_early(self.steps_done, self.recipe.steps)

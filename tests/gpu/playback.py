@@ -59,7 +59,7 @@ class _SyncDebugMode:
     def __init__(self) -> None:
         self._warning = contextlib.ExitStack()
 
-    def __call__(self, mode: str) -> None:
+    def __call__(self, mode: str | int) -> None:
         self._warning.close()
         if mode == "warn":
             self._warning.enter_context(_Warning())
@@ -119,6 +119,7 @@ def played_back() -> Iterator[None]:
         "Stream": mock.Mock,
         "current_stream": mock.Mock,
         "stream": contextlib.nullcontext,
+        "get_sync_debug_mode": lambda: 0,
         "set_sync_debug_mode": _SyncDebugMode(),
     }
     with (
