@@ -41,10 +41,14 @@ class Task(ABC):
             ValueError for invalid values. A field that it fills in, such as the full path of a file, is recorded with
             the run and set again when the run goes on.
         options: an instance of `Options`.
+        decoder_first: whether members that start unwired train their decoder alone in the first half of the steps, so
+            that they choose by chance what other members memorise. Where a task cannot be solved by chance, they learn
+            nothing in that half.
     """
 
     api: ClassVar[int] = API
     Options: ClassVar[type] = NoOptions
+    decoder_first: ClassVar[bool] = False
 
     def __init__(self, options: Any = None) -> None:
         self.options = self.Options() if options is None else options

@@ -1,10 +1,10 @@
 """The initial hyperweights: how strongly they pass the encoder's learned variables on to the weights.
 
 The paper does not describe the initialisation, but it decides which outcome a member reaches. Unwired members start
-with small random hyperweights and a noisy channel, and train their decoder alone at first: they find structure for
-randomly assigned neurons only. In wired members, learned variables feed the means of the latents, and latents feed the
-weights: a generated network starts as a memorised random network, which training shapes and the price of information
-simplifies.
+with small random hyperweights and a noisy channel, and learn to ignore the encoder, or train without it at first: they
+find structure for randomly assigned neurons only. In wired members, learned variables feed the means of the latents,
+and latents feed the weights: a generated network starts as a memorised random network, which training shapes and the
+price of information simplifies.
 """
 
 from __future__ import annotations

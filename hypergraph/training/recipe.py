@@ -23,8 +23,8 @@ class Recipe(Record, frozen=True, forbid_unknown_fields=True):
         learning_rate: the highest learning rate, from which it decays to zero.
         beta_warmup_steps: steps until prices of information are drawn from their whole range.
         wiring: how far a member's channel is wired at the start, from 0 to 1; several values are those of one member
-            after another, and begin anew after the last; null draws a value per member. Below 0.25, a member trains
-            its decoder alone in the first half of the steps.
+            after another, and begin anew after the last; null draws a value per member. Below 0.25, and
+            where the task wants it, a member trains its decoder alone in the first half of the steps.
     """
 
     steps: Annotated[int, Meta(ge=1, le=MAX_STEPS)]

@@ -22,7 +22,7 @@ EARLY = 0.5
 
 
 UNWIRED = 0.25
-"""The wiring below which a member's decoder is trained alone, without its encoder, as long as inputs are early."""
+"""The wiring below which a member trains its decoder alone, without its encoder, where a task wants that at first."""
 
 
 class Numbers(NamedTuple):
@@ -69,9 +69,9 @@ def is_early(step: int, steps: int) -> bool:
     return step < EARLY * steps
 
 
-def uses_encoder(early: bool, wiring: float) -> bool:
-    """Whether a member of this wiring is trained with its encoder; `early` as `is_early` says."""
-    return not early or wiring >= UNWIRED
+def uses_encoder(decoder_first: bool, wiring: float) -> bool:
+    """Whether a member of this wiring is trained with its encoder; unwired ones are not where the decoder is first."""
+    return not decoder_first or wiring >= UNWIRED
 
 
 def learning_rate(step: int, steps: int, highest: float) -> float:

@@ -47,7 +47,7 @@ class Sampled(NamedTuple):
 class Trainer:
     """Adam on log(L + beta * KL), with one price and one generated network per member and step.
 
-    In the first half of the steps, members of a low wiring train their decoder alone; see `uses_encoder`.
+    Where the task wants it, members of a low wiring train their decoder alone in the first half of the steps.
 
     A member that diverged returns, at the next check, to the state that `keep` wrote last, and continues from there
     with the others. After MAX_FAILURES failures it is retired: it keeps that state.
@@ -157,7 +157,8 @@ class Trainer:
 
     def _sampled(self) -> Sampled:
         early = is_early(self.steps_done, self.recipe.steps)
-        encoders = (self.generator.has_encoder and uses_encoder(early, wiring) for wiring in self.wirings)
+        alone = early and self.task.decoder_first
+        encoders = (self.generator.has_encoder and uses_encoder(alone, wiring) for wiring in self.wirings)
         return Sampled(self._draw_spec(), early, tuple(encoders))
 
     def _draw_spec(self) -> MLPSpec:

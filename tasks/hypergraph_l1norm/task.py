@@ -19,6 +19,8 @@ HEAVIER = 0.6
 class L1Norm(Task):
     """x ~ N(0, 1)^n -> (‖x‖₁ - n √(2/π)) / √(n (1 - 2/π)), under squared error."""
 
+    decoder_first = True  # any hidden neuron may serve any input
+
     @property
     def default_spec(self) -> MLPSpec:
         return MLPSpec((16, 48, 1))
