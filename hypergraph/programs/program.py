@@ -68,7 +68,10 @@ class Program:
         return [int(reference) for reference in every.abs().unique() if reference]
 
     def without_idle(self) -> tuple[Program, list[Tensor]]:
-        """The program without hidden neurons that read or send nothing, and which are left, by hidden layer."""
+        """The program without hidden neurons that read or send nothing, and which are left, by hidden layer.
+
+        The roles that are left are numbered from 0.
+        """
         last = len(self.biases)
         keep = [torch.ones(len(labels), dtype=torch.bool) for labels in self.roles]
         for layer in range(1, last):
@@ -77,7 +80,7 @@ class Program:
             keep[layer] = torch.stack(reads).any(0) & torch.stack(sends).any(0)
         weights = {(s, t): tensor[keep[t]][:, keep[s]] for (s, t), tensor in self.weights.items()}
         biases = [bias[kept] for bias, kept in zip(self.biases, keep[1:], strict=True)]
-        roles = [labels[kept] for labels, kept in zip(self.roles, keep, strict=True)]
+        roles = [labels[kept].unique(return_inverse=True)[1] for labels, kept in zip(self.roles, keep, strict=True)]
         program = replace(self, weights=weights, biases=biases, roles=roles)
         return program.rewritten({}, self.numbers), keep[1:-1]
 

@@ -288,3 +288,13 @@ def test_the_losses_of_several_networks_are_those_of_each() -> None:
     samples, outputs = Samples.draw(MLPSpec((3, 4, 1)), Parity(), 20, "test"), torch.randn(2, 20, 1, generator=rng(0))
     assert samples.losses is not None
     torch.testing.assert_close(samples.losses(outputs), torch.stack([samples.losses(one) for one in outputs]))
+
+
+def test_roles_are_numbered_anew_where_one_has_no_neuron_left() -> None:
+    weights = {(0, 1): torch.tensor([[0, 0], [1, 0], [0, 1]]), (1, 2): torch.tensor([[2, 2, 2]])}
+    roles = [torch.tensor([0, 0]), torch.tensor([0, 1, 1]), torch.tensor([0])]
+    biases = [torch.zeros(3, dtype=torch.long), torch.zeros(1, dtype=torch.long)]
+    numbers = torch.tensor([1.5, 2.5], dtype=torch.float64)
+    program, (kept,) = Program(("silu",), weights, biases, roles, numbers, 2).without_idle()
+    assert kept.tolist() == [False, True, True]
+    assert program.roles[1].tolist() == [0, 0]
