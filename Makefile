@@ -132,7 +132,7 @@ CPU_INDEX := https://download.pytorch.org/whl/cpu
 # the documentation as pages of build/site, which can be opened from there; a link that leads nowhere is an error
 site: .venv/site
 	$(BIN)/python docs/pages.py
-	$(BIN)/zensical build --clean --strict
+	cp docs/mkdocs.yml build/ && $(BIN)/zensical build --clean --strict --config-file build/mkdocs.yml
 .venv/site: .venv/installed
 	$(PIP) -e '.[docs]'
 	@touch $@
